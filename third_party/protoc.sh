@@ -1,0 +1,3 @@
+#!/bin/sh
+# The system's protocol buffer compiler, as a Bazel target.
+exec /usr/bin/protoc "$@"
