@@ -1,0 +1,64 @@
+// Little-endian fixed-width integers: how every format of ours, on disk and on
+// the wire, writes numbers.
+
+#ifndef JACO_BASE_ENDIAN_H_
+#define JACO_BASE_ENDIAN_H_
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace jaco {
+
+template <typename Int> void AppendLittleEndian(Int value, std::string *out) {
+  char bytes[sizeof(Int)];
+  for (size_t i = 0; i < sizeof(Int); ++i) {
+    bytes[i] = static_cast<char>(static_cast<uint64_t>(value) >> (8 * i));
+  }
+  out->append(bytes, sizeof(Int));
+}
+
+// `data` holds at least sizeof(Int) bytes.
+template <typename Int> Int LoadLittleEndian(const char *data) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < sizeof(Int); ++i) {
+    value |= static_cast<uint64_t>(static_cast<uint8_t>(data[i])) << (8 * i);
+  }
+  return static_cast<Int>(value);
+}
+
+// Reads fields off the front of a buffer that may be hostile: once a read goes
+// past the end, ok() is false for good and every value is zero or empty.
+class ByteReader {
+public:
+  explicit ByteReader(absl::string_view data) : data_(data) {}
+
+  template <typename Int> Int Read() {
+    const absl::string_view bytes = ReadBytes(sizeof(Int));
+    return ok_ ? LoadLittleEndian<Int>(bytes.data()) : Int{};
+  }
+  absl::string_view ReadBytes(size_t size) {
+    if (size > data_.size())
+      ok_ = false;
+    if (!ok_)
+      return {};
+    const absl::string_view bytes = data_.substr(0, size);
+    data_.remove_prefix(size);
+    return bytes;
+  }
+
+  bool ok() const { return ok_; }
+  size_t remaining() const { return data_.size(); }
+  // Everything was read, and nothing too much.
+  bool AtEnd() const { return ok_ && data_.empty(); }
+
+private:
+  absl::string_view data_;
+  bool ok_ = true;
+};
+
+} // namespace jaco
+
+#endif // JACO_BASE_ENDIAN_H_

@@ -1,0 +1,81 @@
+// What is replicated: a deterministic machine that is fed committed commands.
+// ClusterState is ours; anybody may bring their own and have the simulator try
+// it.
+
+#ifndef JACO_FSM_STATE_MACHINE_H_
+#define JACO_FSM_STATE_MACHINE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::fsm {
+
+// The verdict on one command, the same on every server.
+struct ApplyResult {
+  // OK, or why the command changed nothing (an error of the closed set).
+  absl::Status status;
+  // For the proposer; its format belongs to the machine. Empty on error.
+  std::string reply;
+};
+
+// A fingerprint of the whole state: equal states have equal digests, and
+// different ones differ but for chance.
+struct Digest {
+  uint64_t high = 0;
+  uint64_t low = 0;
+
+  friend bool operator==(const Digest &, const Digest &) = default;
+};
+
+// One row of the machine's durable form: nullopt removes the key.
+using RowEdit = std::pair<std::string, std::optional<std::string>>;
+using KeyValue = std::pair<std::string, std::string>;
+
+// Single-threaded; runs on the loop. The outcome of every call depends on
+// nothing but the calls before it: no clock, no randomness, no addresses.
+class StateMachine {
+public:
+  virtual ~StateMachine() = default;
+
+  // Applies the command of the entry at `index`, which is larger than
+  // applied(). Bad or refused commands are an ApplyResult; an error means that
+  // this build cannot know what the command does, and the replica must stop
+  // rather than diverge.
+  virtual absl::StatusOr<ApplyResult> Apply(raft::LogIndex index,
+                                            absl::string_view command) = 0;
+
+  // Entries that hold no command (a new leader's no-op, a configuration) have
+  // been passed up to `index`.
+  virtual void AdvanceTo(raft::LogIndex index) = 0;
+
+  virtual raft::LogIndex applied() const = 0;
+
+  // Cheap: kept up to date by Apply. Does not cover applied().
+  virtual Digest digest() const = 0;
+
+  // The rows that changed since the last call, in the order of the changes.
+  virtual std::vector<RowEdit> TakeRowEdits() = 0;
+
+  // Replaces the state by rows that TakeRowEdits once gave. Errors: kDataLoss
+  // for rows that cannot be; the state is then unspecified.
+  virtual absl::Status Load(const std::vector<KeyValue> &rows,
+                            raft::LogIndex applied) = 0;
+
+  // The whole state as self-contained bytes with version and checksum.
+  virtual std::string TakeSnapshot() const = 0;
+  // Replaces the state by a snapshot's. Errors: kDataLoss, and
+  // kFailedPrecondition for an unknown version; the state is then unchanged.
+  virtual absl::Status RestoreSnapshot(absl::string_view snapshot) = 0;
+};
+
+} // namespace jaco::fsm
+
+#endif // JACO_FSM_STATE_MACHINE_H_

@@ -1,0 +1,36 @@
+// Bytes for messages, entries, hard states and configurations: what peers
+// exchange and what the log holds. docs/formats.md gives the layout byte by
+// byte. Decoders take hostile bytes: they return kInvalidArgument, never crash,
+// never allocate more than a small multiple of the input.
+
+#ifndef JACO_RAFT_CODEC_H_
+#define JACO_RAFT_CODEC_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "jaco/raft/message.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::raft {
+
+// A message as one frame, version byte first.
+std::string EncodeMessage(const Message &message);
+absl::StatusOr<Message> DecodeMessage(absl::string_view frame);
+
+// Appends the encoding of one entry (id, kind, length, data) to `out`.
+void AppendEntry(const Entry &entry, std::string *out);
+// All of `data` is one entry.
+absl::StatusOr<EntryPtr> DecodeEntry(absl::string_view data);
+
+std::string EncodeHardState(const HardState &state);
+absl::StatusOr<HardState> DecodeHardState(absl::string_view data);
+
+// Lists must be sorted and without repeats, `voters` not empty.
+std::string EncodeConfiguration(const Configuration &configuration);
+absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view data);
+
+} // namespace jaco::raft
+
+#endif // JACO_RAFT_CODEC_H_

@@ -1,0 +1,65 @@
+// What the core wants done. All of it may start at once and in any order.
+
+#ifndef JACO_RAFT_READY_H_
+#define JACO_RAFT_READY_H_
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "jaco/base/time.h"
+#include "jaco/raft/message.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::raft {
+
+enum class Role { kFollower, kPreCandidate, kCandidate, kLeader };
+
+struct OutgoingMessage {
+  NodeId to;
+  Message message;
+};
+
+// One numbered write to stable storage. Writes take effect in the order of
+// their ids; a write is durable only together with all before it. Several may
+// be merged into one.
+struct Persist {
+  PersistId id;
+  std::optional<HardState> hard_state;
+  // Not empty: the log ends right before the first of these and then has them:
+  // what stood at or after that index before is gone.
+  std::vector<EntryPtr> entries;
+};
+
+// The answer to one RequestRead.
+struct ReadResult {
+  ReadId id;
+  // OK: serve the read once the state machine has applied `index`. Otherwise
+  // the `no_leader` error; nothing was promised, ask again.
+  absl::Status status;
+  LogIndex index;
+};
+
+// Where the server stands after a change of any of the three.
+struct RoleChange {
+  Term term;
+  Role role = Role::kFollower;
+  NodeId leader; // kNoNode when unknown
+
+  friend bool operator==(const RoleChange &, const RoleChange &) = default;
+};
+
+struct Ready {
+  std::vector<OutgoingMessage> messages;
+  std::optional<Persist> persist;
+  // Committed and locally durable entries, in order, each exactly once.
+  std::vector<EntryPtr> committed;
+  std::vector<ReadResult> reads;
+  std::optional<RoleChange> role_change;
+  // When to call OnDeadline, unless another Ready gives another answer before.
+  Instant deadline = Instant::Never();
+};
+
+} // namespace jaco::raft
+
+#endif // JACO_RAFT_READY_H_

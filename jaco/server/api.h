@@ -1,0 +1,113 @@
+// Requests and responses of every service, without a word of HTTP: net and the
+// simulator's clients call the same functions with the same values.
+
+#ifndef JACO_SERVER_API_H_
+#define JACO_SERVER_API_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace jaco::server {
+
+// Runs once, on the loop, never before the call that took it has returned.
+template <typename Response>
+using Reply = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
+
+// Who asks. The unix socket is the trust boundary: its peers are `local`.
+struct Caller {
+  std::string identity = "local";
+};
+
+struct InitRequest {
+  std::string cluster_name; // empty: the cluster id
+};
+struct InitResponse {
+  std::string cluster_id;
+  std::string operator_token; // the only time it is seen
+};
+
+enum class Lifecycle { kStarting, kUninitialized, kCreating, kMember, kFailed };
+// As "uninitialized".
+absl::string_view LifecycleName(Lifecycle lifecycle);
+
+struct NodeStatus {
+  std::string hostname;
+  std::string address;  // of the peer transport
+  std::string status;   // "READY", ...
+  std::string suffrage; // "VOTER", "NONVOTER", or "?" where this server cannot
+                        // vouch for it: only a leader can
+};
+struct StatusResponse {
+  bool initialized = false;
+  Lifecycle lifecycle = Lifecycle::kUninitialized;
+  std::string node_name;
+  std::string cluster_id;
+  std::string cluster_name;
+  std::string leader; // node name; empty when there is none
+  uint64_t raft_index = 0;
+  uint64_t raft_term = 0;
+  std::vector<NodeStatus> nodes; // by hostname
+};
+
+struct IssueTokenRequest {
+  std::string identity;
+  bool allow_privileged = false;
+};
+struct IssueTokenResponse {
+  std::string identity;
+  std::string token; // 64 hex characters; the only time it is seen
+  absl::Time issued_at;
+  uint64_t index = 0;
+};
+
+struct RevokeTokenRequest {
+  std::string identity;
+};
+struct RevokeTokenResponse {
+  uint64_t index = 0;
+};
+
+struct TokenInfo {
+  std::string identity;
+  absl::Time issued_at;
+  absl::Time revoked_at = absl::InfiniteFuture(); // active: the future
+  bool allow_privileged = false;
+  uint64_t create_index = 0;
+  uint64_t modify_index = 0;
+};
+struct ListTokensResponse {
+  std::vector<TokenInfo> tokens; // by identity
+  uint64_t index = 0;            // of the state that was read
+};
+
+// The API of one server. Writes and ListTokens need a leader: elsewhere they
+// fail with no_leader, whose message names the leader when it is known.
+// Loop thread.
+class Api {
+public:
+  virtual ~Api() = default;
+
+  // cluster_already_initialized when there is Raft state.
+  virtual void Init(const Caller &caller, InitRequest request,
+                    Reply<InitResponse> reply) = 0;
+  // Answers in every state, from what this server knows.
+  virtual StatusResponse Status() = 0;
+  // token_exists, validation_failed.
+  virtual void IssueToken(const Caller &caller, IssueTokenRequest request,
+                          Reply<IssueTokenResponse> reply) = 0;
+  // token_not_found; revoking twice is fine.
+  virtual void RevokeToken(const Caller &caller, RevokeTokenRequest request,
+                           Reply<RevokeTokenResponse> reply) = 0;
+  // Linearizable.
+  virtual void ListTokens(const Caller &caller,
+                          Reply<ListTokensResponse> reply) = 0;
+};
+
+} // namespace jaco::server
+
+#endif // JACO_SERVER_API_H_

@@ -1,0 +1,83 @@
+// One jaco server: the object that jacod runs on a real disk and the simulator
+// runs by the dozen.
+
+#ifndef JACO_SERVER_SERVER_H_
+#define JACO_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "jaco/env/environment.h"
+#include "jaco/fsm/cluster_state.h"
+#include "jaco/raft/raft.h"
+#include "jaco/server/api.h"
+
+namespace jaco::server {
+
+struct ServerOptions {
+  std::string node_name;
+  std::string data_dir;     // exists, is locked by the caller
+  std::string peer_address; // as others dial it
+  bool use_rocksdb = true;  // else applied state is kept in memory only
+  raft::Options raft;       // `id` is ignored
+};
+
+// A member of the cluster that BootstrapMember founds.
+struct FoundingMember {
+  raft::NodeId id;
+  std::string name;
+  std::string address;
+};
+// The same on every founding member.
+struct Founding {
+  std::string cluster_id;
+  std::string cluster_name;
+  std::string token_hash; // of the operator `bootstrap`, lower-case hex
+  int64_t time_unix_ms = 0;
+  std::vector<FoundingMember> members;
+};
+
+class Server final : public Api {
+public:
+  Server(ServerOptions options, env::Environment environment);
+  // At any instant; nothing is flushed, no callback runs any more.
+  ~Server() override;
+
+  // Opens what is on disk and resumes. `started` runs once, with data_loss,
+  // disk_full, ... when the server cannot run; it then stays kFailed.
+  // `failed` runs once, later, when the server has to stop: a write or sync
+  // failed, or a command cannot be understood. The caller ends the process.
+  void Start(absl::AnyInvocable<void(absl::Status)> started,
+             absl::AnyInvocable<void(absl::Status)> failed);
+
+  // Founds a cluster of several servers at once: each member is called with the
+  // same founding. cluster_already_initialized when there is Raft state.
+  void Found(raft::NodeId self, Founding founding,
+             absl::AnyInvocable<void(absl::Status)> done);
+
+  void Init(const Caller &caller, InitRequest request,
+            Reply<InitResponse> reply) override;
+  StatusResponse Status() override;
+  void IssueToken(const Caller &caller, IssueTokenRequest request,
+                  Reply<IssueTokenResponse> reply) override;
+  void RevokeToken(const Caller &caller, RevokeTokenRequest request,
+                   Reply<RevokeTokenResponse> reply) override;
+  void ListTokens(const Caller &caller,
+                  Reply<ListTokensResponse> reply) override;
+
+  Lifecycle lifecycle() const;
+  // nullptr unless the server is a member.
+  const raft::Raft *raft() const;
+  const fsm::ClusterState &state() const;
+
+private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace jaco::server
+
+#endif // JACO_SERVER_SERVER_H_

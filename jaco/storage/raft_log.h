@@ -1,0 +1,74 @@
+// The Raft log on disk: segments of checksummed records, written by one append
+// and one sync however many writes are queued. The layout is in
+// docs/formats.md.
+//
+// What is told apart at Open:
+// - a torn tail: the last, unfinished append before a crash. No write in it was
+//   ever reported durable. It is cut.
+// - corruption: damage to records that were durable (bit rot, a misdirected or
+//   lost write). Never cut, never skipped: Open fails with kDataLoss and names
+//   the file and the offset.
+// The line between them is the sync mark: a small record that is appended right
+// after each successful sync (not itself synced), so damage in front of any
+// mark is corruption.
+
+#ifndef JACO_STORAGE_RAFT_LOG_H_
+#define JACO_STORAGE_RAFT_LOG_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "jaco/env/file_system.h"
+#include "jaco/raft/ready.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::storage {
+
+struct RaftLogOptions {
+  std::string directory; // created when missing; its parent exists
+  // A segment is preallocated to this size; a new one begins when the next
+  // record does not fit. One record may be longer: it gets a segment to itself.
+  uint64_t segment_bytes = uint64_t{16} << 20;
+};
+
+// What the log said when it was opened.
+struct RecoveredLog {
+  raft::HardState hard_state;
+  // Compacted away up to here; {0, 0} for a log that is whole.
+  raft::EntryId log_start;
+  // Contiguous, ascending, the first follows log_start.
+  std::vector<raft::EntryPtr> entries;
+  uint64_t torn_bytes = 0; // cut from the tail
+};
+
+// Not thread-safe: lives on the log lane.
+class RaftLog {
+public:
+  // Opens the log in `options.directory`, or creates an empty one. `fs`
+  // outlives the log. Errors: kDataLoss for corruption, kFailedPrecondition for
+  // a format version that this build does not know, and those of `fs`.
+  static absl::StatusOr<std::unique_ptr<RaftLog>>
+  Open(env::FileSystem &fs, const RaftLogOptions &options,
+       RecoveredLog *recovered);
+
+  // True when a log was ever created in `directory`.
+  static absl::StatusOr<bool> Exists(env::FileSystem &fs,
+                                     absl::string_view directory);
+
+  virtual ~RaftLog() = default;
+
+  // Makes `writes`, in order, durable with one append and one sync (more only
+  // where a segment ends). On OK all are durable; after an error none may be
+  // relied upon, and every later call returns that error: the caller stops and
+  // lets Open find out what is there.
+  virtual absl::Status Write(absl::Span<const raft::Persist> writes) = 0;
+};
+
+} // namespace jaco::storage
+
+#endif // JACO_STORAGE_RAFT_LOG_H_
