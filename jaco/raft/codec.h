@@ -16,21 +16,21 @@
 namespace jaco::raft {
 
 // A message as one frame, version byte first.
-std::string EncodeMessage(const Message &message);
+std::string EncodeMessage(const Message& message);
 absl::StatusOr<Message> DecodeMessage(absl::string_view frame);
 
 // Appends the encoding of one entry (id, kind, length, data) to `out`.
-void AppendEntry(const Entry &entry, std::string *out);
+void AppendEntry(const Entry& entry, std::string* out);
 // All of `data` is one entry.
 absl::StatusOr<EntryPtr> DecodeEntry(absl::string_view data);
 
-std::string EncodeHardState(const HardState &state);
+std::string EncodeHardState(const HardState& state);
 absl::StatusOr<HardState> DecodeHardState(absl::string_view data);
 
 // Lists must be sorted and without repeats, `voters` not empty.
-std::string EncodeConfiguration(const Configuration &configuration);
+std::string EncodeConfiguration(const Configuration& configuration);
 absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view data);
 
-} // namespace jaco::raft
+}  // namespace jaco::raft
 
-#endif // JACO_RAFT_CODEC_H_
+#endif  // JACO_RAFT_CODEC_H_
