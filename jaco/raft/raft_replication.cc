@@ -42,8 +42,11 @@ void Raft::AppendOwn(EntryKind kind, std::string data) {
 void Raft::Handle(Instant now, NodeId from, AppendEntriesRequest& request) {
   if (request.term < hard_state_.term) {
     // Ours is higher: a leader that was cut off steps down, and one whose term
-    // we overtook starts a new election instead of losing us for good.
-    RejectAppend(from, request);
+    // we overtook starts a new election instead of losing us for good. Nothing
+    // but the term: by now `from` may lead this very term, and must not take
+    // the answer to a question of an earlier one, least of all its round, for
+    // an answer to a question of this one.
+    Send(from, AppendEntriesResponse{.term = hard_state_.term});
     return;
   }
   if (request.term == hard_state_.term &&
