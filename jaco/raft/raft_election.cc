@@ -137,10 +137,11 @@ void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
                    .term = request.term, .pre_vote = true, .granted = true});
     return;
   }
-  auto* follower = std::get_if<Follower>(&state_);
-  if (follower == nullptr) return;  // our vote is our own
+  // Candidates and leaders of this term have given their vote to themselves, so
+  // only a follower or a pre-candidate, which has promised nothing, comes here.
+  if (!std::holds_alternative<Follower>(state_)) state_ = Follower{};
   hard_state_.voted_for = from;
-  follower->vote_for = from;
+  std::get<Follower>(state_).vote_for = from;
   ResetElectionDeadline(now);
   ReleaseVote();
 }
