@@ -126,14 +126,14 @@ class Raft {
   const std::vector<Progress>* progress() const;
 
  private:
-  // An answer to the leader that waits until what it promises is durable.
-  struct PendingAcknowledgement {
-    LogIndex match;
-    uint64_t round = 0;
-  };
+  // `match`, `acknowledged`, `round` and `answer_due` are about the present
+  // leader.
   struct Follower {
-    std::optional<PendingAcknowledgement> acknowledgement;
-    LogIndex acknowledged;  // to the present leader
+    LogIndex match;         // our log equals the leader's up to here
+    LogIndex acknowledged;  // the durable part of it that the leader was told
+    uint64_t round = 0;     // the highest that the leader has sent
+    // The leader is owed an answer, however far the disk has come.
+    bool answer_due = false;
     // A granted vote that waits until it is durable.
     std::optional<NodeId> vote_for;
   };

@@ -86,10 +86,17 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
   }
   const LogIndex match = request.previous.index + request.entries.size();
   SetCommit(std::min(request.commit, match));
-  auto& acknowledgement = std::get<Follower>(state_).acknowledgement;
-  if (!acknowledgement.has_value()) acknowledgement.emplace();
-  acknowledgement->match = std::max(acknowledgement->match, match);
-  acknowledgement->round = std::max(acknowledgement->round, request.round);
+  auto& follower = std::get<Follower>(state_);
+  // A heartbeat or a read round asks whether we are there; the disk may take
+  // longer than the leader's patience, and need not be waited for. And what is
+  // durable already was perhaps acknowledged before, in an answer that was
+  // lost.
+  if (request.entries.empty() || request.round > follower.round ||
+      match <= durability_.index()) {
+    follower.answer_due = true;
+  }
+  follower.match = std::max(follower.match, match);
+  follower.round = std::max(follower.round, request.round);
   ReleaseAcknowledgement();
 }
 
@@ -97,17 +104,15 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
 // behind the last sync, and waiting for all of it would mean waiting for ever.
 void Raft::ReleaseAcknowledgement() {
   auto* follower = std::get_if<Follower>(&state_);
-  if (follower == nullptr || !follower->acknowledgement.has_value()) return;
-  if (durability_.hard_state() != hard_state_) return;
-  const PendingAcknowledgement pending = *follower->acknowledgement;
-  const LogIndex match = std::min(pending.match, durability_.index());
-  if (match < pending.match && match <= follower->acknowledged) return;
+  if (follower == nullptr || durability_.hard_state() != hard_state_) return;
+  const LogIndex match = std::min(follower->match, durability_.index());
+  if (match <= follower->acknowledged && !follower->answer_due) return;
   Send(leader_, AppendEntriesResponse{.term = hard_state_.term,
                                       .success = true,
-                                      .round = pending.round,
+                                      .round = follower->round,
                                       .match = match});
   follower->acknowledged = std::max(follower->acknowledged, match);
-  if (match == pending.match) follower->acknowledgement.reset();
+  follower->answer_due = false;
 }
 
 // ---- The leader's side.
