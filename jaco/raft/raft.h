@@ -186,6 +186,7 @@ class Raft {
   void AppendOwn(EntryKind kind, std::string data);
   void AdvanceCommit();
   void SetCommit(LogIndex index);
+  void TellCommit(Progress& peer);
   void SendAppends();
   void SendAppendsTo(Progress& peer);
   void SendAppend(Progress& peer);

@@ -134,6 +134,7 @@ void Raft::Handle(Instant now, NodeId from,
   if (response.success) {
     peer->OnAcknowledged(response.match);
     AdvanceCommit();
+    TellCommit(*peer);
   } else {
     OnRejected(*peer, response);
   }
@@ -176,12 +177,20 @@ void Raft::SetCommit(LogIndex index) {
     for (LogIndex i = commit_.Next(); i <= index; ++i) {
       leader->uncommitted_bytes -= log_.At(i)->data.size();
     }
-    for (Progress& peer : leader->peers) {
-      // Under load the next entries carry the news; an idle follower is told.
-      if (peer.inflights.empty()) peer.message_due = true;
-    }
   }
   commit_ = index;
+  if (auto* leader = std::get_if<Leader>(&state_)) {
+    for (Progress& peer : leader->peers) TellCommit(peer);
+  }
+}
+
+// Under load the next entries carry the news; an idle follower is told. One
+// that does not answer has heartbeats to learn it from.
+void Raft::TellCommit(Progress& peer) {
+  if (peer.state != Progress::State::kReplicate) return;
+  if (peer.inflights.empty() && peer.commit_sent < commit_) {
+    peer.message_due = true;
+  }
 }
 
 void Raft::SendAppends() {
@@ -205,6 +214,7 @@ void Raft::SendAppend(Progress& peer) {
   const LogIndex previous = peer.next.Previous();
   request.previous = {*log_.TermAt(previous), previous};
   request.commit = commit_;
+  peer.commit_sent = commit_;
   request.round = std::get<Leader>(state_).round;
   if (MayStreamTo(peer)) {
     log_.CopyTo(&request.entries, peer.next, options_.append_entries_max,
