@@ -49,7 +49,7 @@ void Raft::Step(Instant now, NodeId from, Message message) {
   std::visit([&](auto& m) { Handle(now, from, m); }, message);
 }
 
-absl::StatusOr<EntryId> Raft::Propose(Instant now, std::string command) {
+absl::StatusOr<EntryId> Raft::Propose(Instant /*now*/, std::string command) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr) return NotLeaderError();
   if (command.size() > options_.command_bytes_max) {
@@ -64,7 +64,6 @@ absl::StatusOr<EntryId> Raft::Propose(Instant now, std::string command) {
                      "too many writes wait to be committed; try again");
   }
   dirty_ = true;
-  static_cast<void>(now);
   AppendOwn(EntryKind::kCommand, std::move(command));
   return log_.last();
 }
@@ -75,10 +74,7 @@ void Raft::OnDeadline(Instant now) {
     if (now < leader->heartbeat_deadline) return;
     dirty_ = true;
     leader->heartbeat_deadline = now + options_.heartbeat_interval;
-    for (Progress& peer : leader->peers) {
-      peer.message_due = true;
-      peer.probe_sent = false;
-    }
+    for (Progress& peer : leader->peers) peer.message_due = true;
     return;
   }
   if (now < election_deadline_) return;
