@@ -21,6 +21,7 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
       durability_(restored.hard_state, restored.entries.empty()
                                            ? restored.log_start.index
                                            : restored.entries.back()->id.index),
+      state_(Follower{}),
       commit_(std::max(restored.log_start.index, restored.applied)),
       handed_out_(commit_),
       applied_(commit_) {

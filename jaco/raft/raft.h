@@ -73,7 +73,6 @@ class Raft {
  public:
   // `prng` jitters election timeouts: give every server a different seed.
   Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
-  ~Raft();
   Raft(const Raft&) = delete;
   Raft& operator=(const Raft&) = delete;
 
