@@ -21,13 +21,15 @@ void Raft::BecomeFollower(Instant now, Term term, NodeId leader) {
                            std::holds_alternative<Follower>(state_);
   if (term > hard_state_.term) hard_state_ = {term, kNoNode};
   if (same_leader) return;
+  // A higher term alone is no reason to wait longer: only a leader's message
+  // and a granted vote are (§3.4). But a leader had no deadline of this kind.
+  if (std::holds_alternative<Leader>(state_)) ResetElectionDeadline(now);
   const std::vector<ReadId> reads = TakeReads();
   // What was promised to an earlier leader or candidate is void.
   state_ = Follower{};
   leader_ = leader;
   if (leader == kNoNode) leader_contact_.reset();
   RefuseReads(reads);
-  ResetElectionDeadline(now);
 }
 
 void Raft::StartCampaign(Instant now, bool pre_vote) {
@@ -137,10 +139,11 @@ void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
                    .term = request.term, .pre_vote = true, .granted = true});
     return;
   }
-  auto* follower = std::get_if<Follower>(&state_);
-  if (follower == nullptr) return;  // our vote is our own
+  // Candidates and leaders of this term have given their vote to themselves, so
+  // only a follower or a pre-candidate, which has promised nothing, comes here.
+  if (!std::holds_alternative<Follower>(state_)) state_ = Follower{};
   hard_state_.voted_for = from;
-  follower->vote_for = from;
+  std::get<Follower>(state_).vote_for = from;
   ResetElectionDeadline(now);
   ReleaseVote();
 }
