@@ -14,12 +14,12 @@ namespace jaco::raft {
 // §3.6, and §9.6 for the pre-vote. A pre-vote asks "would you vote for me in
 // `term`?" and changes nobody's state.
 struct RequestVoteRequest {
-  Term term;    // the candidate's; for a pre-vote the one it would start
-  EntryId last; // the candidate's last log entry
+  Term term;     // the candidate's; for a pre-vote the one it would start
+  EntryId last;  // the candidate's last log entry
   bool pre_vote = false;
 
-  friend bool operator==(const RequestVoteRequest &,
-                         const RequestVoteRequest &) = default;
+  friend bool operator==(const RequestVoteRequest&,
+                         const RequestVoteRequest&) = default;
 };
 
 struct RequestVoteResponse {
@@ -28,15 +28,15 @@ struct RequestVoteResponse {
   bool pre_vote = false;
   bool granted = false;
 
-  friend bool operator==(const RequestVoteResponse &,
-                         const RequestVoteResponse &) = default;
+  friend bool operator==(const RequestVoteResponse&,
+                         const RequestVoteResponse&) = default;
 };
 
 // §3.5; without entries it is the heartbeat.
 struct AppendEntriesRequest {
   Term term;
-  EntryId previous; // the entry right before `entries`
-  LogIndex commit;  // the leader's commit index
+  EntryId previous;  // the entry right before `entries`
+  LogIndex commit;   // the leader's commit index
   // Counts the leader's leadership confirmations (ReadIndex, §6.4); echoed.
   uint64_t round = 0;
   std::vector<EntryPtr> entries;
@@ -55,17 +55,17 @@ struct AppendEntriesResponse {
   // that is not beyond `hint` in index or term.
   EntryId hint;
 
-  friend bool operator==(const AppendEntriesResponse &,
-                         const AppendEntriesResponse &) = default;
+  friend bool operator==(const AppendEntriesResponse&,
+                         const AppendEntriesResponse&) = default;
 };
 
 using Message = std::variant<RequestVoteRequest, RequestVoteResponse,
                              AppendEntriesRequest, AppendEntriesResponse>;
 
-inline Term TermOf(const Message &message) {
-  return std::visit([](const auto &m) { return m.term; }, message);
+inline Term TermOf(const Message& message) {
+  return std::visit([](const auto& m) { return m.term; }, message);
 }
 
-} // namespace jaco::raft
+}  // namespace jaco::raft
 
-#endif // JACO_RAFT_MESSAGE_H_
+#endif  // JACO_RAFT_MESSAGE_H_

@@ -16,15 +16,18 @@
 #define JACO_RAFT_RAFT_H_
 
 #include <cstddef>
-#include <map>
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
+#include "jaco/raft/configurations.h"
+#include "jaco/raft/durability.h"
 #include "jaco/raft/log.h"
 #include "jaco/raft/message.h"
 #include "jaco/raft/progress.h"
@@ -60,19 +63,18 @@ struct RestoredState {
   HardState hard_state;
   // The log is `log_start` (compacted away, or {0, 0}) followed by `entries`.
   EntryId log_start;
-  Configuration configuration; // as of log_start; empty for a fresh log
+  Configuration configuration;  // as of log_start; empty for a fresh log
   std::vector<EntryPtr> entries;
   // Known committed and contained in the state machine.
   LogIndex applied;
 };
 
 class Raft {
-public:
+ public:
   // `prng` jitters election timeouts: give every server a different seed.
-  Raft(const Options &options, RestoredState restored, Prng prng, Instant now);
-  ~Raft();
-  Raft(const Raft &) = delete;
-  Raft &operator=(const Raft &) = delete;
+  Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
+  Raft(const Raft&) = delete;
+  Raft& operator=(const Raft&) = delete;
 
   // A message from `from`, whose identity the transport vouches for. Messages
   // of earlier terms, from strangers, repeated, late or out of order do no
@@ -97,23 +99,131 @@ public:
   // The state machine contains everything up to `upto`.
   void OnApplied(Instant now, LogIndex upto);
 
-  // True when TakeReady would return something to do or the deadline moved.
-  bool HasReady() const;
+  // False when TakeReady would return nothing to do and the same deadline.
+  bool HasReady() const { return dirty_; }
   Ready TakeReady();
 
   NodeId id() const { return options_.id; }
   Term term() const { return hard_state_.term; }
-  Role role() const { return role_; }
+  Role role() const;
   NodeId leader() const { return leader_; }
   LogIndex commit() const { return commit_; }
   LogIndex applied() const { return applied_; }
   EntryId last() const { return log_.last(); }
-  LogIndex durable() const { return durable_; }
-  const HardState &hard_state() const { return hard_state_; }
-  const Log &log() const { return log_; }
-  const Configuration &configuration() const;
+  const HardState& hard_state() const { return hard_state_; }
+  // What would be found after a crash now.
+  LogIndex durable() const { return durability_.index(); }
+  const HardState& durable_hard_state() const {
+    return durability_.hard_state();
+  }
+  const Log& log() const { return log_; }
+  const Configuration& configuration() const {
+    return configurations_.current();
+  }
+  LogIndex configuration_index() const { return configurations_.index(); }
+  // What the leader knows of the others; nullptr for other roles.
+  const std::vector<Progress>* progress() const;
+
+ private:
+  // `match`, `acknowledged`, `round` and `answer_due` are about the present
+  // leader.
+  struct Follower {
+    LogIndex match;         // our log equals the leader's up to here
+    LogIndex acknowledged;  // the durable part of it that the leader was told
+    uint64_t round = 0;     // the highest that the leader has sent
+    // The leader is owed an answer, however far the disk has come.
+    bool answer_due = false;
+    // A granted vote that waits until it is durable.
+    std::optional<NodeId> vote_for;
+  };
+  struct Candidate {
+    bool pre_vote = true;
+    // The requests have left: our own vote is durable.
+    bool asked = false;
+    std::vector<NodeId> granted;
+    std::vector<NodeId> refused;
+  };
+  struct ReadRound {
+    uint64_t round = 0;
+    LogIndex index;
+    std::vector<ReadId> reads;
+  };
+  struct Leader {
+    std::vector<Progress> peers;  // all members but this server, by id
+    LogIndex first_of_term;       // the no-op that opened the term
+    Instant heartbeat_deadline;
+    uint64_t round = 0;  // of the last leadership confirmation that was sent
+    std::vector<ReadId> reads_waiting;       // for the next round
+    std::vector<ReadRound> reads_in_flight;  // ascending rounds
+    size_t uncommitted_bytes = 0;
+  };
+
+  // Elections: raft_election.cc.
+  void BecomeFollower(Instant now, Term term, NodeId leader);
+  void StartCampaign(Instant now, bool pre_vote);
+  void AskForVotes();
+  void CountVote(Instant now, NodeId voter, bool granted);
+  void BecomeLeader(Instant now);
+  void Handle(Instant now, NodeId from, const RequestVoteRequest& request);
+  void Handle(Instant now, NodeId from, const RequestVoteResponse& response);
+  bool MayGrant(const RequestVoteRequest& request, NodeId candidate) const;
+  bool HeardFromLeaderLately(Instant now) const;
+  void ResetElectionDeadline(Instant now);
+  bool CheckQuorum(Instant now);
+  Instant QuorumContact(Instant now) const;
+  void ReleaseVote();
+
+  // Replication: raft_replication.cc.
+  void Handle(Instant now, NodeId from, AppendEntriesRequest& request);
+  void Handle(Instant now, NodeId from, const AppendEntriesResponse& response);
+  void AppendFromLeader(const AppendEntriesRequest& request);
+  void AppendToLog(EntryPtr entry);
+  void TruncateLogFrom(LogIndex index);
+  void RejectAppend(NodeId to, const AppendEntriesRequest& request);
+  void ReleaseAcknowledgement();
+  void OnRejected(Progress& peer, const AppendEntriesResponse& response);
+  void AppendOwn(EntryKind kind, std::string data);
+  void AdvanceCommit();
+  void SetCommit(LogIndex index);
+  void TellCommit(Progress& peer);
+  void SendAppends();
+  void SendAppendsTo(Progress& peer);
+  void SendAppend(Progress& peer);
+  bool MayStreamTo(const Progress& peer) const;
+
+  // Reads: raft_read.cc.
+  void StartReadRound();
+  void FinishReadRounds();
+  std::vector<ReadId> TakeReads();
+  void RefuseReads(const std::vector<ReadId>& reads);
+
+  void Send(NodeId to, Message message);
+  Progress* FindPeer(NodeId id);
+  absl::Status NotLeaderError() const;
+  Instant NextDeadline() const;
+  void TakeCommitted(Ready& ready);
+
+  const Options options_;
+  Prng prng_;
+  HardState hard_state_;
+  Log log_;
+  Configurations configurations_;
+  Durability durability_;
+  std::variant<Follower, Candidate, Leader> state_;
+  NodeId leader_;
+  LogIndex commit_;
+  LogIndex handed_out_;  // of the committed entries
+  LogIndex applied_;
+  Instant election_deadline_;
+  // When a message from the present leader last arrived; long ago at the start.
+  std::optional<Instant> leader_contact_;
+
+  bool dirty_ = true;
+  std::vector<OutgoingMessage> messages_;
+  std::vector<ReadResult> read_results_;
+  std::optional<RoleChange> reported_;
 };
 
-} // namespace jaco::raft
+}  // namespace jaco::raft
 
-#endif // JACO_RAFT_RAFT_H_
+#endif  // JACO_RAFT_RAFT_H_

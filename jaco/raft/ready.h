@@ -44,9 +44,9 @@ struct ReadResult {
 struct RoleChange {
   Term term;
   Role role = Role::kFollower;
-  NodeId leader; // kNoNode when unknown
+  NodeId leader;  // kNoNode when unknown
 
-  friend bool operator==(const RoleChange &, const RoleChange &) = default;
+  friend bool operator==(const RoleChange&, const RoleChange&) = default;
 };
 
 struct Ready {
@@ -60,6 +60,6 @@ struct Ready {
   Instant deadline = Instant::Never();
 };
 
-} // namespace jaco::raft
+}  // namespace jaco::raft
 
-#endif // JACO_RAFT_READY_H_
+#endif  // JACO_RAFT_READY_H_

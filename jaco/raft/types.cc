@@ -5,11 +5,11 @@
 namespace jaco::raft {
 namespace {
 
-bool Has(const std::vector<NodeId> &sorted, NodeId node) {
+bool Has(const std::vector<NodeId>& sorted, NodeId node) {
   return std::binary_search(sorted.begin(), sorted.end(), node);
 }
 
-} // namespace
+}  // namespace
 
 bool Configuration::IsVoter(NodeId node) const {
   return Has(voters, node) || Has(outgoing, node);
@@ -22,7 +22,7 @@ bool Configuration::Contains(NodeId node) const {
 std::vector<NodeId> Configuration::Members() const {
   std::vector<NodeId> members;
   members.reserve(voters.size() + outgoing.size() + learners.size());
-  for (const auto *list : {&voters, &outgoing, &learners}) {
+  for (const auto* list : {&voters, &outgoing, &learners}) {
     members.insert(members.end(), list->begin(), list->end());
   }
   std::sort(members.begin(), members.end());
@@ -30,4 +30,4 @@ std::vector<NodeId> Configuration::Members() const {
   return members;
 }
 
-} // namespace jaco::raft
+}  // namespace jaco::raft

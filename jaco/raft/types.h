@@ -34,18 +34,18 @@ struct EntryId {
   Term term;
   LogIndex index;
 
-  friend bool operator==(const EntryId &, const EntryId &) = default;
+  friend bool operator==(const EntryId&, const EntryId&) = default;
 };
 
 // Which of two logs is more up to date (§3.6.1): higher last term, then length.
-inline bool AtLeastAsUpToDate(const EntryId &a, const EntryId &b) {
+inline bool AtLeastAsUpToDate(const EntryId& a, const EntryId& b) {
   return a.term != b.term ? a.term > b.term : a.index >= b.index;
 }
 
 enum class EntryKind : uint8_t {
-  kNoop = 0,          // a new leader's first entry (§6.4)
-  kCommand = 1,       // for the state machine
-  kConfiguration = 2, // an encoded Configuration, in force once in the log
+  kNoop = 0,           // a new leader's first entry (§6.4)
+  kCommand = 1,        // for the state machine
+  kConfiguration = 2,  // an encoded Configuration, in force once in the log
 };
 
 struct Entry {
@@ -53,16 +53,16 @@ struct Entry {
   EntryKind kind = EntryKind::kNoop;
   std::string data;
 
-  friend bool operator==(const Entry &, const Entry &) = default;
+  friend bool operator==(const Entry&, const Entry&) = default;
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 
 // What must be durable before a promise leaves the server (§3.4, figure 3.1).
 struct HardState {
   Term term;
-  NodeId voted_for; // in `term`; kNoNode when no vote was cast
+  NodeId voted_for;  // in `term`; kNoNode when no vote was cast
 
-  friend bool operator==(const HardState &, const HardState &) = default;
+  friend bool operator==(const HardState&, const HardState&) = default;
 };
 
 // Who takes part. While `outgoing` is not empty the cluster is in joint
@@ -84,10 +84,9 @@ struct Configuration {
   // All members, sorted, each once.
   std::vector<NodeId> Members() const;
 
-  friend bool operator==(const Configuration &,
-                         const Configuration &) = default;
+  friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
-} // namespace jaco::raft
+}  // namespace jaco::raft
 
-#endif // JACO_RAFT_TYPES_H_
+#endif  // JACO_RAFT_TYPES_H_

@@ -73,7 +73,7 @@ TEST(AbslSmokeTest, Containers) {
 
 TEST(AbslSmokeTest, Functions) {
   auto owned = std::make_unique<int>(4);
-  absl::AnyInvocable<int() &&> once = [owned = std::move(owned)] {
+  absl::AnyInvocable<int()&&> once = [owned = std::move(owned)] {
     return *owned;
   };
   EXPECT_EQ(std::move(once)(), 4);

@@ -25,8 +25,7 @@ TEST(FormatsSmokeTest, ProtobufWellKnownType) {
   google::protobuf::StringValue value;
   value.set_value("text");
   std::string json;
-  ASSERT_TRUE(
-      google::protobuf::util::MessageToJsonString(value, &json).ok());
+  ASSERT_TRUE(google::protobuf::util::MessageToJsonString(value, &json).ok());
   EXPECT_EQ(json, "\"text\"");
 }
 

@@ -1,0 +1,45 @@
+// The configuration that is in force: the latest in the log, committed or not
+// (§4.1), so it comes and goes with the entry that holds it.
+
+#ifndef JACO_RAFT_CONFIGURATIONS_H_
+#define JACO_RAFT_CONFIGURATIONS_H_
+
+#include <utility>
+#include <vector>
+
+#include "jaco/raft/types.h"
+
+namespace jaco::raft {
+
+class Configurations {
+ public:
+  // `base` holds as of `index`, where the log begins; may be empty.
+  Configurations(LogIndex index, Configuration base) {
+    stack_.push_back({index, std::move(base)});
+  }
+
+  const Configuration& current() const { return stack_.back().configuration; }
+  // The index of the entry that holds it.
+  LogIndex index() const { return stack_.back().index; }
+
+  // `index` is beyond index().
+  void Append(LogIndex index, Configuration configuration) {
+    stack_.push_back({index, std::move(configuration)});
+  }
+  void TruncateFrom(LogIndex index) {
+    while (stack_.size() > 1 && stack_.back().index >= index) {
+      stack_.pop_back();
+    }
+  }
+
+ private:
+  struct Held {
+    LogIndex index;
+    Configuration configuration;
+  };
+  std::vector<Held> stack_;  // never empty
+};
+
+}  // namespace jaco::raft
+
+#endif  // JACO_RAFT_CONFIGURATIONS_H_

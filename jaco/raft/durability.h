@@ -1,0 +1,59 @@
+// Which part of the state is on stable storage: the book-keeping behind the
+// rule that no promise leaves before the write it rests on is durable.
+
+#ifndef JACO_RAFT_DURABILITY_H_
+#define JACO_RAFT_DURABILITY_H_
+
+#include <deque>
+#include <optional>
+
+#include "jaco/raft/ready.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::raft {
+
+class Log;
+
+class Durability {
+ public:
+  // What was read back at the start is durable.
+  Durability(const HardState& hard_state, LogIndex last)
+      : handed_out_(hard_state),
+        durable_state_(hard_state),
+        durable_(last),
+        next_(last.Next()) {}
+
+  // The entries up to here are durable as they now stand in the log.
+  LogIndex index() const { return durable_; }
+  const HardState& hard_state() const { return durable_state_; }
+
+  // The next write: what changed since the last; nullopt when nothing did.
+  std::optional<Persist> TakeWrite(const HardState& hard_state, const Log& log);
+  bool HasWrite(const HardState& hard_state, const Log& log) const;
+
+  // Every write up to `upto` is durable. Ids that were not handed out are a
+  // mistake of the caller.
+  void OnPersisted(PersistId upto);
+
+  // The log lost its entries from `index` on: writes under way prove nothing
+  // about what will stand there.
+  void OnTruncated(LogIndex index);
+
+ private:
+  struct Write {
+    PersistId id;
+    HardState hard_state;
+    LogIndex last;  // what is durable of the present log once this write is
+  };
+
+  HardState handed_out_;
+  HardState durable_state_;
+  LogIndex durable_;
+  LogIndex next_;  // the first entry that is in no write yet
+  PersistId last_id_;
+  std::deque<Write> writes_;  // under way
+};
+
+}  // namespace jaco::raft
+
+#endif  // JACO_RAFT_DURABILITY_H_

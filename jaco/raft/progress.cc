@@ -1,0 +1,45 @@
+#include "jaco/raft/progress.h"
+
+#include <algorithm>
+
+#include "jaco/base/check.h"
+
+namespace jaco::raft {
+
+void Inflights::Add(LogIndex last, size_t bytes) {
+  JACO_CHECK(window_.empty() || window_.back().last < last);
+  window_.push_back({last, bytes});
+  bytes_ += bytes;
+}
+
+void Inflights::FreeTo(LogIndex index) {
+  while (!window_.empty() && window_.front().last <= index) {
+    bytes_ -= window_.front().bytes;
+    window_.pop_front();
+  }
+}
+
+void Inflights::Clear() {
+  window_.clear();
+  bytes_ = 0;
+}
+
+void Progress::OnAcknowledged(LogIndex index) {
+  // Answers overtake each other: an old one must not take `match` back.
+  match = std::max(match, index);
+  next = std::max(next, match.Next());
+  inflights.FreeTo(match);
+  if (state == State::kProbe && next == match.Next()) {
+    state = State::kReplicate;
+    probe_sent = false;
+  }
+}
+
+void Progress::BecomeProbe(LogIndex next_index) {
+  state = State::kProbe;
+  next = std::max(next_index, match.Next());
+  probe_sent = false;
+  inflights.Clear();
+}
+
+}  // namespace jaco::raft

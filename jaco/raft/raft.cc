@@ -1,0 +1,174 @@
+#include "jaco/raft/raft.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/base/error.h"
+#include "jaco/raft/codec.h"
+
+namespace jaco::raft {
+
+Raft::Raft(const Options& options, RestoredState restored, Prng prng,
+           Instant now)
+    : options_(options),
+      prng_(prng),
+      hard_state_(restored.hard_state),
+      log_(restored.log_start, {}),
+      configurations_(restored.log_start.index,
+                      std::move(restored.configuration)),
+      durability_(restored.hard_state, restored.entries.empty()
+                                           ? restored.log_start.index
+                                           : restored.entries.back()->id.index),
+      state_(Follower{}),
+      commit_(std::max(restored.log_start.index, restored.applied)),
+      handed_out_(commit_),
+      applied_(commit_) {
+  JACO_CHECK(options_.id != kNoNode);
+  for (EntryPtr& entry : restored.entries) AppendToLog(std::move(entry));
+  JACO_CHECK(commit_ <= log_.last().index);
+  JACO_CHECK(log_.last().term <= hard_state_.term);
+  ResetElectionDeadline(now);
+  // A server that is alone has nobody to wait for.
+  if (configuration().voters == std::vector<NodeId>{id()} &&
+      !configuration().IsJoint()) {
+    election_deadline_ = now;
+  }
+}
+
+Role Raft::role() const {
+  if (std::holds_alternative<Leader>(state_)) return Role::kLeader;
+  const auto* candidate = std::get_if<Candidate>(&state_);
+  if (candidate == nullptr) return Role::kFollower;
+  return candidate->pre_vote ? Role::kPreCandidate : Role::kCandidate;
+}
+
+const std::vector<Progress>* Raft::progress() const {
+  const auto* leader = std::get_if<Leader>(&state_);
+  return leader == nullptr ? nullptr : &leader->peers;
+}
+
+void Raft::Step(Instant now, NodeId from, Message message) {
+  if (from == id() || from == kNoNode) return;
+  dirty_ = true;
+  std::visit([&](auto& m) { Handle(now, from, m); }, message);
+}
+
+absl::StatusOr<EntryId> Raft::Propose(Instant /*now*/, std::string command) {
+  auto* leader = std::get_if<Leader>(&state_);
+  if (leader == nullptr) return NotLeaderError();
+  if (command.size() > options_.command_bytes_max) {
+    return MakeError(
+        ErrorCode::kTooLarge,
+        absl::StrCat("a command of ", command.size(), " bytes; the limit is ",
+                     options_.command_bytes_max));
+  }
+  if (log_.last().index - commit_ >= options_.uncommitted_entries_max ||
+      leader->uncommitted_bytes >= options_.uncommitted_bytes_max) {
+    return MakeError(ErrorCode::kRateLimited,
+                     "too many writes wait to be committed; try again");
+  }
+  dirty_ = true;
+  AppendOwn(EntryKind::kCommand, std::move(command));
+  return log_.last();
+}
+
+void Raft::OnDeadline(Instant now) {
+  if (auto* leader = std::get_if<Leader>(&state_)) {
+    if (!CheckQuorum(now)) return;
+    if (now < leader->heartbeat_deadline) return;
+    dirty_ = true;
+    leader->heartbeat_deadline = now + options_.heartbeat_interval;
+    for (Progress& peer : leader->peers) peer.message_due = true;
+    return;
+  }
+  if (now < election_deadline_) return;
+  dirty_ = true;
+  if (configuration().IsVoter(id())) {
+    StartCampaign(now, /*pre_vote=*/true);
+  } else {
+    ResetElectionDeadline(now);
+  }
+}
+
+void Raft::OnPersisted(Instant now, PersistId upto) {
+  dirty_ = true;
+  durability_.OnPersisted(upto);
+  ReleaseVote();
+  ReleaseAcknowledgement();
+  if (auto* candidate = std::get_if<Candidate>(&state_)) {
+    if (!candidate->asked && durability_.hard_state() == hard_state_) {
+      AskForVotes();
+      CountVote(now, id(), /*granted=*/true);
+    }
+  }
+  if (std::holds_alternative<Leader>(state_)) AdvanceCommit();
+}
+
+void Raft::OnApplied(Instant /*now*/, LogIndex upto) {
+  JACO_CHECK(upto >= applied_ && upto <= handed_out_);
+  applied_ = upto;
+}
+
+Ready Raft::TakeReady() {
+  Ready ready;
+  if (std::holds_alternative<Leader>(state_)) {
+    StartReadRound();
+    SendAppends();
+  }
+  ready.persist = durability_.TakeWrite(hard_state_, log_);
+  TakeCommitted(ready);
+  ready.messages = std::exchange(messages_, {});
+  ready.reads = std::exchange(read_results_, {});
+  const RoleChange now_is{term(), role(), leader_};
+  if (reported_ != now_is) {
+    reported_ = now_is;
+    ready.role_change = now_is;
+  }
+  ready.deadline = NextDeadline();
+  dirty_ = false;
+  return ready;
+}
+
+// Committed elsewhere but not yet durable here is not applied: a state machine
+// must never be ahead of its own log.
+void Raft::TakeCommitted(Ready& ready) {
+  const LogIndex upto = std::min(commit_, durability_.index());
+  while (handed_out_ < upto) {
+    ready.committed.push_back(log_.At(++handed_out_));
+  }
+}
+
+Instant Raft::NextDeadline() const {
+  const auto* leader = std::get_if<Leader>(&state_);
+  if (leader == nullptr) {
+    return configuration().IsVoter(id()) ? election_deadline_
+                                         : Instant::Never();
+  }
+  // Alone there is nobody to tell and nobody to hear from.
+  if (leader->peers.empty()) return Instant::Never();
+  return leader->heartbeat_deadline;
+}
+
+void Raft::Send(NodeId to, Message message) {
+  messages_.push_back({to, std::move(message)});
+}
+
+Progress* Raft::FindPeer(NodeId id) {
+  auto* leader = std::get_if<Leader>(&state_);
+  if (leader == nullptr) return nullptr;
+  const auto it =
+      std::find_if(leader->peers.begin(), leader->peers.end(),
+                   [&](const Progress& peer) { return peer.id == id; });
+  return it == leader->peers.end() ? nullptr : &*it;
+}
+
+absl::Status Raft::NotLeaderError() const {
+  return MakeError(ErrorCode::kNoLeader,
+                   leader_ == kNoNode
+                       ? "no leader is known"
+                       : absl::StrCat("server ", leader_.value(), " leads"));
+}
+
+}  // namespace jaco::raft
