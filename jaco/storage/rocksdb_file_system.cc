@@ -5,7 +5,6 @@
 #include <rocksdb/io_status.h>
 #include <rocksdb/slice.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "jaco/env/file_system.h"
 
 namespace jaco::storage {
@@ -29,6 +29,12 @@ using rocksdb::Slice;
 
 absl::string_view View(const Slice& slice) {
   return absl::string_view(slice.data(), slice.size());
+}
+
+// RocksDB writes some directories with a slash at the end.
+absl::string_view WithoutSlash(absl::string_view path) {
+  if (path.size() > 1) absl::ConsumeSuffix(&path, "/");
+  return path;
 }
 
 // Turns our statuses into RocksDB's, and remembers what those cannot say.
@@ -181,27 +187,29 @@ class FileSystem final : public rocksdb::FileSystem {
   IOStatus NewDirectory(const std::string& path, const IOOptions&,
                         std::unique_ptr<rocksdb::FSDirectory>* result,
                         IODebugContext*) override {
-    *result = std::make_unique<Directory>(fs_, path, errors_);
+    *result = std::make_unique<Directory>(fs_, std::string(WithoutSlash(path)),
+                                          errors_);
     return IOStatus::OK();
   }
 
   IOStatus FileExists(const std::string& path, const IOOptions&,
                       IODebugContext*) override {
-    const absl::StatusOr<bool> exists = fs_.Exists(path);
+    const absl::StatusOr<bool> exists = fs_.Exists(WithoutSlash(path));
     if (!exists.ok()) return errors_.Convert(exists.status());
     return *exists ? IOStatus::OK() : IOStatus::NotFound(path);
   }
   IOStatus GetChildren(const std::string& path, const IOOptions&,
                        std::vector<std::string>* result,
                        IODebugContext*) override {
-    absl::StatusOr<std::vector<std::string>> names = fs_.List(path);
+    absl::StatusOr<std::vector<std::string>> names =
+        fs_.List(WithoutSlash(path));
     if (!names.ok()) return errors_.Convert(names.status());
     *result = *std::move(names);
     return IOStatus::OK();
   }
   IOStatus IsDirectory(const std::string& path, const IOOptions&,
                        bool* is_directory, IODebugContext*) override {
-    *is_directory = fs_.List(path).ok();
+    *is_directory = fs_.List(WithoutSlash(path)).ok();
     return IOStatus::OK();
   }
   IOStatus DeleteFile(const std::string& path, const IOOptions&,
@@ -214,15 +222,15 @@ class FileSystem final : public rocksdb::FileSystem {
   }
   IOStatus CreateDir(const std::string& path, const IOOptions&,
                      IODebugContext*) override {
-    return errors_.Convert(fs_.CreateDirectory(path));
+    return errors_.Convert(fs_.CreateDirectory(WithoutSlash(path)));
   }
   IOStatus CreateDirIfMissing(const std::string& path, const IOOptions&,
                               IODebugContext*) override {
-    return errors_.Convert(fs_.CreateDirectory(path));
+    return errors_.Convert(fs_.CreateDirectory(WithoutSlash(path)));
   }
   IOStatus DeleteDir(const std::string& path, const IOOptions&,
                      IODebugContext*) override {
-    return errors_.Convert(fs_.RemoveDirectory(path));
+    return errors_.Convert(fs_.RemoveDirectory(WithoutSlash(path)));
   }
   IOStatus GetFileSize(const std::string& path, const IOOptions&,
                        uint64_t* size, IODebugContext*) override {
