@@ -291,15 +291,14 @@ TEST(RocksDbStateStoreTest, AfterAnErrorTheStoreIsOfNoMoreUse) {
 }
 
 TEST(RocksDbStateStoreTest, TheSameCallsMakeTheSameFileOperations) {
-  // More data and more flushes than above, so that compactions run, and table
-  // files larger than the block cache.
+  // Enough that the store flushes by itself and that compactions run.
   std::vector<Step> steps;
-  for (uint64_t i = 1; i <= 400; ++i) {
-    Step step{.applied = LogIndex(i), .flush = i % 20 == 0};
+  for (uint64_t i = 1; i <= 1'500; ++i) {
+    Step step{.applied = LogIndex(i), .flush = i % 400 == 0};
     for (uint64_t j = 0; j < 8; ++j) {
       step.changes.push_back(
-          {absl::StrCat("row", (i * 131 + j * 7) % 997),
-           std::string((i * 37 + j * 101) % 5'000, static_cast<char>(i))});
+          {absl::StrCat("row", (i * 131 + j * 7) % 9'973),
+           std::string((i * 37 + j * 101) % 4'000, static_cast<char>(i))});
     }
     steps.push_back(std::move(step));
   }
