@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
-#include "jaco/net/host_port.h"
 #include "jaco/net/peer_incoming.h"
 #include "jaco/net/peer_outgoing.h"
 #include "jaco/net/peer_stream.h"
+#include "jaco/net/sansio/host_port.h"
 
 namespace jaco::net {
 namespace {

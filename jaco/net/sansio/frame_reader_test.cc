@@ -1,4 +1,4 @@
-#include "jaco/net/frame_reader.h"
+#include "jaco/net/sansio/frame_reader.h"
 
 #include <string>
 #include <vector>

@@ -3,8 +3,8 @@
 // decoders of responses ignore fields they do not know, because a newer server
 // may send them.
 
-#ifndef JACO_NET_API_JSON_H_
-#define JACO_NET_API_JSON_H_
+#ifndef JACO_NET_SANSIO_API_JSON_H_
+#define JACO_NET_SANSIO_API_JSON_H_
 
 #include <string>
 
@@ -63,4 +63,4 @@ absl::StatusOr<ApiError> DecodeError(absl::string_view body);
 
 }  // namespace jaco::net
 
-#endif  // JACO_NET_API_JSON_H_
+#endif  // JACO_NET_SANSIO_API_JSON_H_

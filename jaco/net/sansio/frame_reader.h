@@ -7,8 +7,8 @@
 //
 // Integers are little-endian.
 
-#ifndef JACO_NET_FRAME_READER_H_
-#define JACO_NET_FRAME_READER_H_
+#ifndef JACO_NET_SANSIO_FRAME_READER_H_
+#define JACO_NET_SANSIO_FRAME_READER_H_
 
 #include <cstdint>
 #include <optional>
@@ -62,4 +62,4 @@ class FrameReader {
 
 }  // namespace jaco::net
 
-#endif  // JACO_NET_FRAME_READER_H_
+#endif  // JACO_NET_SANSIO_FRAME_READER_H_

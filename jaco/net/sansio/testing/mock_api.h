@@ -1,5 +1,5 @@
-#ifndef JACO_NET_TESTING_MOCK_API_H_
-#define JACO_NET_TESTING_MOCK_API_H_
+#ifndef JACO_NET_SANSIO_TESTING_MOCK_API_H_
+#define JACO_NET_SANSIO_TESTING_MOCK_API_H_
 
 #include "gmock/gmock.h"
 #include "jaco/server/api.h"
@@ -30,4 +30,4 @@ class MockApi : public server::Api {
 
 }  // namespace jaco::net
 
-#endif  // JACO_NET_TESTING_MOCK_API_H_
+#endif  // JACO_NET_SANSIO_TESTING_MOCK_API_H_

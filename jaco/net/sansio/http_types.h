@@ -1,8 +1,8 @@
 // What an HTTP request and its answer are once the protocol is gone: the seam
 // between the router, which knows the API, and the server, which knows sockets.
 
-#ifndef JACO_NET_HTTP_TYPES_H_
-#define JACO_NET_HTTP_TYPES_H_
+#ifndef JACO_NET_SANSIO_HTTP_TYPES_H_
+#define JACO_NET_SANSIO_HTTP_TYPES_H_
 
 #include <string>
 
@@ -36,4 +36,4 @@ using HttpHandler = absl::AnyInvocable<void(
 
 }  // namespace jaco::net
 
-#endif  // JACO_NET_HTTP_TYPES_H_
+#endif  // JACO_NET_SANSIO_HTTP_TYPES_H_

@@ -1,4 +1,4 @@
-#include "jaco/net/api_router.h"
+#include "jaco/net/sansio/api_router.h"
 
 #include <utility>
 
@@ -10,7 +10,7 @@
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
-#include "jaco/net/api_json.h"
+#include "jaco/net/sansio/api_json.h"
 
 namespace jaco::net {
 namespace {

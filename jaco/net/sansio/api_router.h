@@ -1,11 +1,11 @@
-#ifndef JACO_NET_API_ROUTER_H_
-#define JACO_NET_API_ROUTER_H_
+#ifndef JACO_NET_SANSIO_API_ROUTER_H_
+#define JACO_NET_SANSIO_API_ROUTER_H_
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "jaco/net/http_types.h"
+#include "jaco/net/sansio/http_types.h"
 #include "jaco/server/api.h"
 
 namespace jaco::net {
@@ -55,4 +55,4 @@ std::string PercentEncode(absl::string_view text);
 
 }  // namespace jaco::net
 
-#endif  // JACO_NET_API_ROUTER_H_
+#endif  // JACO_NET_SANSIO_API_ROUTER_H_

@@ -7,8 +7,8 @@
 
 #include "absl/strings/string_view.h"
 #include "jaco/base/check.h"
-#include "jaco/net/api_json.h"
-#include "jaco/net/api_router.h"
+#include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/api_router.h"
 
 namespace jaco::net {
 namespace {

@@ -1,4 +1,4 @@
-#include "jaco/net/api_router.h"
+#include "jaco/net/sansio/api_router.h"
 
 #include <string>
 #include <utility>
@@ -7,8 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
-#include "jaco/net/api_json.h"
-#include "jaco/net/testing/mock_api.h"
+#include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/testing/mock_api.h"
 
 namespace jaco::net {
 namespace {

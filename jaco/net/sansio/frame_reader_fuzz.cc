@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "jaco/base/check.h"
-#include "jaco/net/frame_reader.h"
+#include "jaco/net/sansio/frame_reader.h"
 
 namespace jaco::net {
 namespace {

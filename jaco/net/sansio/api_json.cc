@@ -1,4 +1,4 @@
-#include "jaco/net/api_json.h"
+#include "jaco/net/sansio/api_json.h"
 
 #include <algorithm>
 #include <boost/json.hpp>

@@ -1,5 +1,5 @@
-#ifndef JACO_NET_HOST_PORT_H_
-#define JACO_NET_HOST_PORT_H_
+#ifndef JACO_NET_SANSIO_HOST_PORT_H_
+#define JACO_NET_SANSIO_HOST_PORT_H_
 
 #include <cstdint>
 #include <string>
@@ -23,4 +23,4 @@ std::string JoinHostPort(absl::string_view host, uint16_t port);
 
 }  // namespace jaco::net
 
-#endif  // JACO_NET_HOST_PORT_H_
+#endif  // JACO_NET_SANSIO_HOST_PORT_H_

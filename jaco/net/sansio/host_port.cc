@@ -1,4 +1,4 @@
-#include "jaco/net/host_port.h"
+#include "jaco/net/sansio/host_port.h"
 
 #include <algorithm>
 
