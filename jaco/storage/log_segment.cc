@@ -42,7 +42,7 @@ void ScanRecords(SegmentScan* scan) {
     scan->records.push_back(*record);
     scan->finished = record->type == RecordType::kSegmentEnd;
     offset = record->end;
-    if (record->type == RecordType::kSyncMark) scan->marked = offset;
+    if (record->type == RecordType::kSyncMark) scan->durable = record->offset;
   }
   const std::vector<Record>& records = scan->records;
   if (records.size() >= 2 && records[0].type == RecordType::kLogStart &&
@@ -68,8 +68,7 @@ bool SegmentScan::MarkedBeyondEnd() const {
   for (uint64_t at = end; at < tail_end; at += kRecordAlignment) {
     const std::optional<Record> record =
         ParseRecord(bytes, sequence, at, kMarkPayloadMax);
-    if (record.has_value() && (record->type == RecordType::kSyncMark ||
-                               record->type == RecordType::kSegmentEnd)) {
+    if (record.has_value() && record->type == RecordType::kSyncMark) {
       return true;
     }
   }
@@ -97,11 +96,9 @@ absl::StatusOr<SegmentScan> ScanSegment(env::FileSystem& fs,
 }
 
 absl::Status MakeDurable(const SegmentScan& scan, env::File& file) {
-  const uint64_t tail_end = scan.end + scan.TailBytes();
-  if (tail_end == scan.marked) return absl::OkStatus();
-  std::string bytes = scan.bytes.substr(scan.marked, scan.end - scan.marked);
-  bytes.append(tail_end - scan.end, '\0');
-  const absl::Status written = file.WriteAt(scan.marked, bytes);
+  std::string bytes = scan.bytes.substr(scan.durable, scan.end - scan.durable);
+  bytes.append(scan.TailBytes(), '\0');
+  const absl::Status written = file.WriteAt(scan.durable, bytes);
   return written.ok() ? file.Sync() : written;
 }
 

@@ -9,7 +9,7 @@
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 #include "jaco/storage/log_format.h"
-#include "jaco/storage/raft_log_testing.h"
+#include "jaco/storage/testing/raft_log_testing.h"
 
 namespace jaco::storage {
 namespace {
