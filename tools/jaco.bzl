@@ -1,6 +1,8 @@
 """What every C++ target of this repository has in common.
 
-Targets are private unless they say otherwise.
+Targets are private unless they say otherwise. Each package below jaco/ that
+uses one of these macros also gets a `layers_test`: its sources keep to the
+layers that tools/layers.py lists.
 
     load("//tools:jaco.bzl", "jaco_cc_library", "jaco_cc_test")
 
@@ -35,8 +37,22 @@ JACO_COPTS = [
 
 _PRIVATE = ["//visibility:private"]
 
+def _layers_test():
+    package = native.package_name()
+    if not package.startswith("jaco/") or native.existing_rule("layers_test"):
+        return
+    sources = native.glob(["**/*.cc", "**/*.h"], allow_empty = True)
+    native.sh_test(
+        name = "layers_test",
+        size = "small",
+        srcs = ["//tools:layers.py"],
+        args = [package + "/" + source for source in sources],
+        data = sources,
+    )
+
 def jaco_cc_library(name, copts = [], visibility = _PRIVATE, **kwargs):
     """A cc_library with the warnings of this repository."""
+    _layers_test()
     cc_library(
         name = name,
         copts = JACO_COPTS + copts,
@@ -46,6 +62,7 @@ def jaco_cc_library(name, copts = [], visibility = _PRIVATE, **kwargs):
 
 def jaco_cc_binary(name, copts = [], visibility = _PRIVATE, **kwargs):
     """A cc_binary with the warnings of this repository."""
+    _layers_test()
     cc_binary(
         name = name,
         copts = JACO_COPTS + copts,
@@ -64,6 +81,7 @@ def jaco_cc_test(name, copts = [], deps = [], size = "small", main = True, **kwa
       main: whether GoogleMock's main() is linked; False when srcs has one.
       **kwargs: handed on to cc_test.
     """
+    _layers_test()
     gtest = "//third_party:gtest_main" if main else "//third_party:gmock"
     cc_test(
         name = name,

@@ -4,6 +4,7 @@
 #ifndef JACO_BASE_ENDIAN_H_
 #define JACO_BASE_ENDIAN_H_
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -12,38 +13,58 @@
 
 namespace jaco {
 
-template <typename Int> void AppendLittleEndian(Int value, std::string *out) {
-  char bytes[sizeof(Int)];
-  for (size_t i = 0; i < sizeof(Int); ++i) {
-    bytes[i] = static_cast<char>(static_cast<uint64_t>(value) >> (8 * i));
+// Compilers leave the byte-wise loops as loops, and these run for every field
+// of every record: little-endian machines copy the value as it is.
+
+// `out` has room for sizeof(Int) bytes.
+template <typename Int>
+void StoreLittleEndian(Int value, char* out) {
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(out, &value, sizeof(Int));
+  } else {
+    for (size_t i = 0; i < sizeof(Int); ++i) {
+      out[i] = static_cast<char>(static_cast<uint64_t>(value) >> (8 * i));
+    }
   }
+}
+
+template <typename Int>
+void AppendLittleEndian(Int value, std::string* out) {
+  char bytes[sizeof(Int)];
+  StoreLittleEndian(value, bytes);
   out->append(bytes, sizeof(Int));
 }
 
 // `data` holds at least sizeof(Int) bytes.
-template <typename Int> Int LoadLittleEndian(const char *data) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < sizeof(Int); ++i) {
-    value |= static_cast<uint64_t>(static_cast<uint8_t>(data[i])) << (8 * i);
+template <typename Int>
+Int LoadLittleEndian(const char* data) {
+  if constexpr (std::endian::native == std::endian::little) {
+    Int value;
+    std::memcpy(&value, data, sizeof(Int));
+    return value;
+  } else {
+    uint64_t value = 0;
+    for (size_t i = 0; i < sizeof(Int); ++i) {
+      value |= static_cast<uint64_t>(static_cast<uint8_t>(data[i])) << (8 * i);
+    }
+    return static_cast<Int>(value);
   }
-  return static_cast<Int>(value);
 }
 
 // Reads fields off the front of a buffer that may be hostile: once a read goes
 // past the end, ok() is false for good and every value is zero or empty.
 class ByteReader {
-public:
+ public:
   explicit ByteReader(absl::string_view data) : data_(data) {}
 
-  template <typename Int> Int Read() {
+  template <typename Int>
+  Int Read() {
     const absl::string_view bytes = ReadBytes(sizeof(Int));
     return ok_ ? LoadLittleEndian<Int>(bytes.data()) : Int{};
   }
   absl::string_view ReadBytes(size_t size) {
-    if (size > data_.size())
-      ok_ = false;
-    if (!ok_)
-      return {};
+    if (size > data_.size()) ok_ = false;
+    if (!ok_) return {};
     const absl::string_view bytes = data_.substr(0, size);
     data_.remove_prefix(size);
     return bytes;
@@ -54,11 +75,11 @@ public:
   // Everything was read, and nothing too much.
   bool AtEnd() const { return ok_ && data_.empty(); }
 
-private:
+ private:
   absl::string_view data_;
   bool ok_ = true;
 };
 
-} // namespace jaco
+}  // namespace jaco
 
-#endif // JACO_BASE_ENDIAN_H_
+#endif  // JACO_BASE_ENDIAN_H_

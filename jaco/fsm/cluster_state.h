@@ -1,5 +1,10 @@
 // jaco's own state machine: cluster metadata, nodes, operator tokens, audit
 // log.
+//
+// command.proto says what each command does and when it is refused, validate.h
+// what names may be, cluster_tables.h what the rows are. The reply to a command
+// is the serialised entity that it was about: the Cluster, the Token, the Node
+// (as removed for NodeRemove). A refused command changes nothing but applied().
 
 #ifndef JACO_FSM_CLUSTER_STATE_H_
 #define JACO_FSM_CLUSTER_STATE_H_
@@ -12,8 +17,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "jaco/fsm/cluster_tables.h"
 #include "jaco/fsm/command.pb.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/types.h"
@@ -21,30 +28,67 @@
 namespace jaco::fsm {
 
 class ClusterState final : public StateMachine {
-public:
+ public:
   // The audit log keeps this many events, the newest.
-  static constexpr size_t kAuditEventsMax = 10'000;
+  static constexpr size_t kAuditEventsMax = ClusterTables::kAuditEventsMax;
 
+  // kFailedPrecondition for bytes that are no Command, and for a Command with
+  // a payload, a field or a value of an enum that this build does not know: a
+  // newer build would do something with it. The state is then unchanged.
   absl::StatusOr<ApplyResult> Apply(raft::LogIndex index,
                                     absl::string_view command) override;
   void AdvanceTo(raft::LogIndex index) override;
   raft::LogIndex applied() const override { return applied_; }
-  Digest digest() const override { return digest_; }
-  std::vector<RowEdit> TakeRowEdits() override;
-  absl::Status Load(const std::vector<KeyValue> &rows,
+  Digest digest() const override { return tables_.digest(); }
+  std::vector<RowEdit> TakeRowEdits() override { return tables_.TakeEdits(); }
+  // `rows` ascend by key. The state is unchanged after an error.
+  absl::Status Load(const std::vector<KeyValue>& rows,
                     raft::LogIndex applied) override;
   std::string TakeSnapshot() const override;
   absl::Status RestoreSnapshot(absl::string_view snapshot) override;
 
   // Queries. References live until the next non-const call.
-  const std::optional<Cluster> &cluster() const { return cluster_; }
-  const std::map<uint64_t, Node> &nodes() const { return nodes_; } // by id
-  const std::map<std::string, Token> &tokens() const { return tokens_; }
-  const std::deque<AuditEvent> &audit() const { return audit_; }
+  const std::optional<Cluster>& cluster() const { return tables_.cluster(); }
+  const std::map<uint64_t, Node>& nodes() const {  // by id
+    return tables_.nodes();
+  }
+  const std::map<std::string, Token>& tokens() const {  // by identity
+    return tables_.tokens();
+  }
+  const std::deque<AuditEvent>& audit() const { return tables_.audit(); }
   // The token whose hash (lower-case hex SHA-256 of its text) is `hash`.
-  const Token *FindTokenByHash(absl::string_view hash) const;
+  const Token* FindTokenByHash(absl::string_view hash) const {
+    return tables_.FindTokenByHash(hash);
+  }
+
+ private:
+  // Each carries out `command_` or refuses it. The reply, or an error of the
+  // closed set.
+  absl::StatusOr<std::string> Execute(raft::LogIndex index);
+  absl::StatusOr<std::string> InitCluster(raft::LogIndex index);
+  absl::StatusOr<std::string> IssueToken(raft::LogIndex index);
+  absl::StatusOr<std::string> RevokeToken(raft::LogIndex index);
+  absl::StatusOr<std::string> UpsertNode(raft::LogIndex index);
+  absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
+
+  // Whether the token or the node may be added to what is there.
+  absl::Status CheckNewToken(const std::string& identity,
+                             absl::string_view hash) const;
+  absl::Status CheckNode(const Node& node) const;
+  absl::Status CheckInit(const ClusterInit& init) const;
+
+  std::string AddToken(raft::LogIndex index, const std::string& identity,
+                       const std::string& hash, bool allow_privileged);
+  std::string PutNode(raft::LogIndex index, Node node);
+  void Audit(raft::LogIndex index, AuditType type, absl::string_view key,
+             const std::string& value);
+
+  raft::LogIndex applied_;
+  ClusterTables tables_;
+  // The command that Apply is about; a member, so that its memory is reused.
+  Command command_;
 };
 
-} // namespace jaco::fsm
+}  // namespace jaco::fsm
 
-#endif // JACO_FSM_CLUSTER_STATE_H_
+#endif  // JACO_FSM_CLUSTER_STATE_H_

@@ -32,7 +32,7 @@ struct Digest {
   uint64_t high = 0;
   uint64_t low = 0;
 
-  friend bool operator==(const Digest &, const Digest &) = default;
+  friend bool operator==(const Digest&, const Digest&) = default;
 };
 
 // One row of the machine's durable form: nullopt removes the key.
@@ -42,7 +42,7 @@ using KeyValue = std::pair<std::string, std::string>;
 // Single-threaded; runs on the loop. The outcome of every call depends on
 // nothing but the calls before it: no clock, no randomness, no addresses.
 class StateMachine {
-public:
+ public:
   virtual ~StateMachine() = default;
 
   // Applies the command of the entry at `index`, which is larger than
@@ -66,7 +66,7 @@ public:
 
   // Replaces the state by rows that TakeRowEdits once gave. Errors: kDataLoss
   // for rows that cannot be; the state is then unspecified.
-  virtual absl::Status Load(const std::vector<KeyValue> &rows,
+  virtual absl::Status Load(const std::vector<KeyValue>& rows,
                             raft::LogIndex applied) = 0;
 
   // The whole state as self-contained bytes with version and checksum.
@@ -76,6 +76,6 @@ public:
   virtual absl::Status RestoreSnapshot(absl::string_view snapshot) = 0;
 };
 
-} // namespace jaco::fsm
+}  // namespace jaco::fsm
 
-#endif // JACO_FSM_STATE_MACHINE_H_
+#endif  // JACO_FSM_STATE_MACHINE_H_

@@ -1,7 +1,10 @@
 // Bytes for messages, entries, hard states and configurations: what peers
 // exchange and what the log holds. docs/formats.md gives the layout byte by
-// byte. Decoders take hostile bytes: they return kInvalidArgument, never crash,
-// never allocate more than a small multiple of the input.
+// byte.
+//
+// Decoders take hostile bytes: whatever an encoder cannot have made is
+// kInvalidArgument with a message that names what is wrong. They never crash
+// and never allocate more than a small multiple of the input.
 
 #ifndef JACO_RAFT_CODEC_H_
 #define JACO_RAFT_CODEC_H_
@@ -17,9 +20,14 @@ namespace jaco::raft {
 
 // A message as one frame, version byte first.
 std::string EncodeMessage(const Message& message);
+// Refused too: entries that do not follow `previous` one by one, or whose terms
+// go down or beyond the message's.
 absl::StatusOr<Message> DecodeMessage(absl::string_view frame);
 
-// Appends the encoding of one entry (id, kind, length, data) to `out`.
+// How many bytes AppendEntry appends.
+size_t EncodedEntrySize(const Entry& entry);
+// Appends the encoding of one entry (id, kind, length, data) to `out`. `data`
+// is shorter than 4 GiB.
 void AppendEntry(const Entry& entry, std::string* out);
 // All of `data` is one entry.
 absl::StatusOr<EntryPtr> DecodeEntry(absl::string_view data);
@@ -27,7 +35,8 @@ absl::StatusOr<EntryPtr> DecodeEntry(absl::string_view data);
 std::string EncodeHardState(const HardState& state);
 absl::StatusOr<HardState> DecodeHardState(absl::string_view data);
 
-// Lists must be sorted and without repeats, `voters` not empty.
+// Lists must be sorted and without repeats, `voters` not empty, no learner a
+// voter, and no node 0.
 std::string EncodeConfiguration(const Configuration& configuration);
 absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view data);
 

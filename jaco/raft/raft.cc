@@ -29,6 +29,11 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
   JACO_CHECK(commit_ <= log_.last().index);
   JACO_CHECK(log_.last().term <= hard_state_.term);
   ResetElectionDeadline(now);
+  // A server that is alone has nobody to wait for.
+  if (configuration().voters == std::vector<NodeId>{id()} &&
+      !configuration().IsJoint()) {
+    election_deadline_ = now;
+  }
 }
 
 Role Raft::role() const {

@@ -24,11 +24,11 @@ struct Caller {
 };
 
 struct InitRequest {
-  std::string cluster_name; // empty: the cluster id
+  std::string cluster_name;  // empty: the cluster id
 };
 struct InitResponse {
   std::string cluster_id;
-  std::string operator_token; // the only time it is seen
+  std::string operator_token;  // the only time it is seen
 };
 
 enum class Lifecycle { kStarting, kUninitialized, kCreating, kMember, kFailed };
@@ -37,10 +37,10 @@ absl::string_view LifecycleName(Lifecycle lifecycle);
 
 struct NodeStatus {
   std::string hostname;
-  std::string address;  // of the peer transport
-  std::string status;   // "READY", ...
-  std::string suffrage; // "VOTER", "NONVOTER", or "?" where this server cannot
-                        // vouch for it: only a leader can
+  std::string address;   // of the peer transport
+  std::string status;    // "READY", ...
+  std::string suffrage;  // "VOTER", "NONVOTER", or "?" where this server cannot
+                         // vouch for it: only a leader can
 };
 struct StatusResponse {
   bool initialized = false;
@@ -48,10 +48,10 @@ struct StatusResponse {
   std::string node_name;
   std::string cluster_id;
   std::string cluster_name;
-  std::string leader; // node name; empty when there is none
+  std::string leader;  // node name; empty when there is none
   uint64_t raft_index = 0;
   uint64_t raft_term = 0;
-  std::vector<NodeStatus> nodes; // by hostname
+  std::vector<NodeStatus> nodes;  // by hostname
 };
 
 struct IssueTokenRequest {
@@ -60,7 +60,7 @@ struct IssueTokenRequest {
 };
 struct IssueTokenResponse {
   std::string identity;
-  std::string token; // 64 hex characters; the only time it is seen
+  std::string token;  // 64 hex characters; the only time it is seen
   absl::Time issued_at;
   uint64_t index = 0;
 };
@@ -75,39 +75,39 @@ struct RevokeTokenResponse {
 struct TokenInfo {
   std::string identity;
   absl::Time issued_at;
-  absl::Time revoked_at = absl::InfiniteFuture(); // active: the future
+  absl::Time revoked_at = absl::InfiniteFuture();  // active: the future
   bool allow_privileged = false;
   uint64_t create_index = 0;
   uint64_t modify_index = 0;
 };
 struct ListTokensResponse {
-  std::vector<TokenInfo> tokens; // by identity
-  uint64_t index = 0;            // of the state that was read
+  std::vector<TokenInfo> tokens;  // by identity
+  uint64_t index = 0;             // of the state that was read
 };
 
 // The API of one server. Writes and ListTokens need a leader: elsewhere they
 // fail with no_leader, whose message names the leader when it is known.
 // Loop thread.
 class Api {
-public:
+ public:
   virtual ~Api() = default;
 
   // cluster_already_initialized when there is Raft state.
-  virtual void Init(const Caller &caller, InitRequest request,
+  virtual void Init(const Caller& caller, InitRequest request,
                     Reply<InitResponse> reply) = 0;
   // Answers in every state, from what this server knows.
   virtual StatusResponse Status() = 0;
   // token_exists, validation_failed.
-  virtual void IssueToken(const Caller &caller, IssueTokenRequest request,
+  virtual void IssueToken(const Caller& caller, IssueTokenRequest request,
                           Reply<IssueTokenResponse> reply) = 0;
   // token_not_found; revoking twice is fine.
-  virtual void RevokeToken(const Caller &caller, RevokeTokenRequest request,
+  virtual void RevokeToken(const Caller& caller, RevokeTokenRequest request,
                            Reply<RevokeTokenResponse> reply) = 0;
   // Linearizable.
-  virtual void ListTokens(const Caller &caller,
+  virtual void ListTokens(const Caller& caller,
                           Reply<ListTokensResponse> reply) = 0;
 };
 
-} // namespace jaco::server
+}  // namespace jaco::server
 
-#endif // JACO_SERVER_API_H_
+#endif  // JACO_SERVER_API_H_

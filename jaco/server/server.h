@@ -19,10 +19,10 @@ namespace jaco::server {
 
 struct ServerOptions {
   std::string node_name;
-  std::string data_dir;     // exists, is locked by the caller
-  std::string peer_address; // as others dial it
-  bool use_rocksdb = true;  // else applied state is kept in memory only
-  raft::Options raft;       // `id` is ignored
+  std::string data_dir;      // exists, is locked by the caller
+  std::string peer_address;  // as others dial it
+  bool use_rocksdb = true;   // else applied state is kept in memory only
+  raft::Options raft;        // `id` is ignored
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -35,13 +35,13 @@ struct FoundingMember {
 struct Founding {
   std::string cluster_id;
   std::string cluster_name;
-  std::string token_hash; // of the operator `bootstrap`, lower-case hex
+  std::string token_hash;  // of the operator `bootstrap`, lower-case hex
   int64_t time_unix_ms = 0;
   std::vector<FoundingMember> members;
 };
 
 class Server final : public Api {
-public:
+ public:
   Server(ServerOptions options, env::Environment environment);
   // At any instant; nothing is flushed, no callback runs any more.
   ~Server() override;
@@ -58,26 +58,26 @@ public:
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  void Init(const Caller &caller, InitRequest request,
+  void Init(const Caller& caller, InitRequest request,
             Reply<InitResponse> reply) override;
   StatusResponse Status() override;
-  void IssueToken(const Caller &caller, IssueTokenRequest request,
+  void IssueToken(const Caller& caller, IssueTokenRequest request,
                   Reply<IssueTokenResponse> reply) override;
-  void RevokeToken(const Caller &caller, RevokeTokenRequest request,
+  void RevokeToken(const Caller& caller, RevokeTokenRequest request,
                    Reply<RevokeTokenResponse> reply) override;
-  void ListTokens(const Caller &caller,
+  void ListTokens(const Caller& caller,
                   Reply<ListTokensResponse> reply) override;
 
   Lifecycle lifecycle() const;
   // nullptr unless the server is a member.
-  const raft::Raft *raft() const;
-  const fsm::ClusterState &state() const;
+  const raft::Raft* raft() const;
+  const fsm::ClusterState& state() const;
 
-private:
-  class Impl;
+ private:
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-} // namespace jaco::server
+}  // namespace jaco::server
 
-#endif // JACO_SERVER_SERVER_H_
+#endif  // JACO_SERVER_SERVER_H_

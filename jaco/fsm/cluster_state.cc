@@ -1,0 +1,325 @@
+#include "jaco/fsm/cluster_state.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "jaco/base/check.h"
+#include "jaco/base/error.h"
+#include "jaco/fsm/cluster_tables.h"
+#include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/snapshot.h"
+#include "jaco/fsm/state_machine.h"
+#include "jaco/fsm/validate.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::fsm {
+namespace {
+
+// The identity of the token that comes with the cluster.
+constexpr char kBootstrapIdentity[] = "bootstrap";
+
+bool Parse(absl::string_view bytes, Command* command) {
+  return bytes.size() <= std::numeric_limits<int>::max() &&
+         command->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+template <typename Message>
+bool HasOnlyKnownFields(const Message& message) {
+  return message.GetReflection()->GetUnknownFields(message).empty();
+}
+
+bool IsKnown(const Node& node) {
+  return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status());
+}
+
+// Whether this build can know what the command means.
+bool IsKnown(const Command& command) {
+  if (!HasOnlyKnownFields(command)) return false;
+  switch (command.payload_case()) {
+    case Command::kClusterInit: {
+      const auto& nodes = command.cluster_init().nodes();
+      return HasOnlyKnownFields(command.cluster_init()) &&
+             std::all_of(nodes.begin(), nodes.end(),
+                         [](const Node& node) { return IsKnown(node); });
+    }
+    case Command::kTokenIssue:
+      return HasOnlyKnownFields(command.token_issue());
+    case Command::kTokenRevoke:
+      return HasOnlyKnownFields(command.token_revoke());
+    case Command::kNodeUpsert:
+      return HasOnlyKnownFields(command.node_upsert()) &&
+             IsKnown(command.node_upsert().node());
+    case Command::kNodeRemove:
+      return HasOnlyKnownFields(command.node_remove());
+    case Command::PAYLOAD_NOT_SET:
+      return false;
+  }
+  return false;
+}
+
+absl::Status Unknown(raft::LogIndex index, absl::string_view why) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("unknown command at index ", index.value(), " (", why,
+                   "), this build cannot apply it"));
+}
+
+absl::Status NameTaken(absl::string_view name) {
+  return MakeError(ErrorCode::kNodeAlreadyMember,
+                   absl::StrCat("node \"", name, "\" is a member already"));
+}
+
+}  // namespace
+
+absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
+                                                absl::string_view command) {
+  JACO_CHECK_MSG(index > applied_, "apply ", index.value(), " after ",
+                 applied_.value());
+  if (!Parse(command, &command_)) return Unknown(index, "does not parse");
+  if (!IsKnown(command_)) {
+    return Unknown(index, "a payload, field or value of a newer version");
+  }
+  absl::StatusOr<std::string> reply = Execute(index);
+  applied_ = index;
+  if (!reply.ok()) return ApplyResult{.status = reply.status()};
+  return ApplyResult{.reply = *std::move(reply)};
+}
+
+void ClusterState::AdvanceTo(raft::LogIndex index) {
+  JACO_CHECK_MSG(index >= applied_, "advance to ", index.value(), " after ",
+                 applied_.value());
+  applied_ = index;
+}
+
+absl::Status ClusterState::Load(const std::vector<KeyValue>& rows,
+                                raft::LogIndex applied) {
+  absl::StatusOr<ClusterTables> tables = ClusterTables::FromRows(rows);
+  if (!tables.ok()) return tables.status();
+  tables_ = *std::move(tables);
+  applied_ = applied;
+  return absl::OkStatus();
+}
+
+std::string ClusterState::TakeSnapshot() const {
+  return EncodeSnapshot(applied_, tables_.Rows());
+}
+
+absl::Status ClusterState::RestoreSnapshot(absl::string_view snapshot) {
+  const absl::StatusOr<SnapshotContent> content = DecodeSnapshot(snapshot);
+  if (!content.ok()) return content.status();
+  absl::StatusOr<ClusterTables> tables = ClusterTables::FromRows(content->rows);
+  if (!tables.ok()) return tables.status();
+  tables_.ReplaceBy(*std::move(tables));
+  applied_ = content->applied;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
+  if (absl::Status status =
+          ValidateName("identity of the caller", command_.identity());
+      !status.ok()) {
+    return status;
+  }
+  switch (command_.payload_case()) {
+    case Command::kClusterInit:
+      return InitCluster(index);
+    case Command::kTokenIssue:
+      return IssueToken(index);
+    case Command::kTokenRevoke:
+      return RevokeToken(index);
+    case Command::kNodeUpsert:
+      return UpsertNode(index);
+    case Command::kNodeRemove:
+      return RemoveNode(index);
+    case Command::PAYLOAD_NOT_SET:
+      break;
+  }
+  JACO_CHECK(false);  // IsKnown has seen to it.
+}
+
+absl::StatusOr<std::string> ClusterState::InitCluster(raft::LogIndex index) {
+  const ClusterInit& init = command_.cluster_init();
+  if (tables_.cluster().has_value()) {
+    return MakeError(ErrorCode::kClusterAlreadyInitialized,
+                     absl::StrCat("cluster \"", tables_.cluster()->id(),
+                                  "\" is initialized already"));
+  }
+  if (absl::Status status = CheckInit(init); !status.ok()) return status;
+
+  for (const Node& node : init.nodes()) PutNode(index, node);
+  AddToken(index, kBootstrapIdentity, init.token_hash(),
+           /*allow_privileged=*/false);
+  Cluster cluster;
+  cluster.set_id(init.cluster_id());
+  cluster.set_name(init.cluster_name());
+  cluster.set_created_at_unix_ms(command_.time_unix_ms());
+  cluster.set_create_index(index.value());
+  std::string reply = tables_.PutCluster(std::move(cluster));
+  Audit(index, AUDIT_TYPE_NODE_JOIN, "cluster_id", init.cluster_id());
+  return reply;
+}
+
+absl::Status ClusterState::CheckInit(const ClusterInit& init) const {
+  if (absl::Status status = ValidateName("cluster id", init.cluster_id());
+      !status.ok()) {
+    return status;
+  }
+  if (!init.cluster_name().empty()) {
+    if (absl::Status status = ValidateName("cluster name", init.cluster_name());
+        !status.ok()) {
+      return status;
+    }
+  }
+  std::set<uint64_t> ids;
+  std::set<absl::string_view> names;
+  for (const Node& node : init.nodes()) {
+    if (absl::Status status = CheckNode(node); !status.ok()) return status;
+    if (!ids.insert(node.id()).second || !names.insert(node.name()).second) {
+      return NameTaken(node.name());
+    }
+  }
+  return CheckNewToken(kBootstrapIdentity, init.token_hash());
+}
+
+absl::StatusOr<std::string> ClusterState::IssueToken(raft::LogIndex index) {
+  const TokenIssue& issue = command_.token_issue();
+  if (absl::Status status = CheckNewToken(issue.identity(), issue.token_hash());
+      !status.ok()) {
+    return status;
+  }
+  std::string reply = AddToken(index, issue.identity(), issue.token_hash(),
+                               issue.allow_privileged());
+  Audit(index, AUDIT_TYPE_TOKEN_ISSUE, "identity", issue.identity());
+  return reply;
+}
+
+absl::Status ClusterState::CheckNewToken(const std::string& identity,
+                                         absl::string_view hash) const {
+  if (absl::Status status = ValidateName("identity", identity); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = ValidateTokenHash(hash); !status.ok()) {
+    return status;
+  }
+  if (tables_.FindToken(identity) != nullptr) {
+    return MakeError(ErrorCode::kTokenExists,
+                     absl::StrCat("identity \"", identity, "\" has a token"));
+  }
+  // One secret for two identities: a bug of the issuer, and revoking one of
+  // them would leave the secret good.
+  if (const Token* other = tables_.FindTokenByHash(hash)) {
+    return MakeError(ErrorCode::kValidationFailed,
+                     absl::StrCat("token hash is that of identity \"",
+                                  other->identity(), "\""));
+  }
+  return absl::OkStatus();
+}
+
+std::string ClusterState::AddToken(raft::LogIndex index,
+                                   const std::string& identity,
+                                   const std::string& hash,
+                                   bool allow_privileged) {
+  Token token;
+  token.set_identity(identity);
+  token.set_hash(hash);
+  token.set_allow_privileged(allow_privileged);
+  token.set_issued_at_unix_ms(command_.time_unix_ms());
+  token.set_create_index(index.value());
+  token.set_modify_index(index.value());
+  return tables_.PutToken(std::move(token));
+}
+
+absl::StatusOr<std::string> ClusterState::RevokeToken(raft::LogIndex index) {
+  const std::string& identity = command_.token_revoke().identity();
+  if (absl::Status status = ValidateName("identity", identity); !status.ok()) {
+    return status;
+  }
+  const Token* token = tables_.FindToken(identity);
+  if (token == nullptr) {
+    return MakeError(ErrorCode::kTokenNotFound,
+                     absl::StrCat("no token of identity \"", identity, "\""));
+  }
+  if (token->revoked_at_unix_ms() != 0) return token->SerializeAsString();
+
+  Token revoked = *token;
+  // 0 would mean active, whatever the proposer's clock says.
+  revoked.set_revoked_at_unix_ms(
+      command_.time_unix_ms() != 0 ? command_.time_unix_ms() : 1);
+  revoked.set_modify_index(index.value());
+  std::string reply = tables_.PutToken(std::move(revoked));
+  Audit(index, AUDIT_TYPE_TOKEN_REVOKE, "identity", identity);
+  return reply;
+}
+
+absl::StatusOr<std::string> ClusterState::UpsertNode(raft::LogIndex index) {
+  const Node& node = command_.node_upsert().node();
+  if (absl::Status status = CheckNode(node); !status.ok()) return status;
+  const bool joins = tables_.FindNode(node.id()) == nullptr;
+  std::string reply = PutNode(index, node);
+  if (joins) Audit(index, AUDIT_TYPE_NODE_JOIN, "hostname", node.name());
+  return reply;
+}
+
+absl::Status ClusterState::CheckNode(const Node& node) const {
+  if (node.id() == 0) {
+    return MakeError(ErrorCode::kValidationFailed, "node id is 0");
+  }
+  if (absl::Status status = ValidateName("node name", node.name());
+      !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = ValidateAddress(node.address()); !status.ok()) {
+    return status;
+  }
+  const Node* namesake = tables_.FindNodeByName(node.name());
+  if (namesake != nullptr && namesake->id() != node.id()) {
+    return NameTaken(node.name());
+  }
+  return absl::OkStatus();
+}
+
+std::string ClusterState::PutNode(raft::LogIndex index, Node node) {
+  const Node* known = tables_.FindNode(node.id());
+  node.set_joined_at_unix_ms(known != nullptr ? known->joined_at_unix_ms()
+                                              : command_.time_unix_ms());
+  node.set_create_index(known != nullptr ? known->create_index()
+                                         : index.value());
+  node.set_modify_index(index.value());
+  return tables_.PutNode(std::move(node));
+}
+
+absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
+  const uint64_t id = command_.node_remove().id();
+  const Node* node = tables_.FindNode(id);
+  if (node == nullptr) {
+    return MakeError(ErrorCode::kNodeNotFound, absl::StrCat("no node ", id));
+  }
+  std::string reply = node->SerializeAsString();
+  const std::string name = node->name();
+  tables_.RemoveNode(id);
+  Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
+  return reply;
+}
+
+void ClusterState::Audit(raft::LogIndex index, AuditType type,
+                         absl::string_view key, const std::string& value) {
+  AuditEvent event;
+  event.set_index(index.value());
+  event.set_type(type);
+  event.set_time_unix_ms(command_.time_unix_ms());
+  event.set_identity(command_.identity());
+  AuditDetail* detail = event.add_details();
+  detail->set_key(key.data(), key.size());
+  detail->set_value(value);
+  tables_.AppendAudit(std::move(event));
+}
+
+}  // namespace jaco::fsm

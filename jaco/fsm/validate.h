@@ -1,0 +1,32 @@
+// The rules for what people and servers may put into commands. Apply enforces
+// them; a service asks first, to refuse without a round through the log.
+
+#ifndef JACO_FSM_VALIDATE_H_
+#define JACO_FSM_VALIDATE_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace jaco::fsm {
+
+inline constexpr size_t kNameBytesMax = 128;
+inline constexpr size_t kAddressBytesMax = 256;
+
+// A name of anything (identity, node, cluster): 1 to kNameBytesMax bytes of
+// [A-Za-z0-9._@:-]. These need no quoting in a shell, a URL's path, a log line
+// or a row key. `what` begins the message. Error: validation_failed.
+absl::Status ValidateName(absl::string_view what, absl::string_view name);
+
+// 1 to kAddressBytesMax bytes of printable ASCII without blanks; whether it
+// leads anywhere is the network's business. Error: validation_failed.
+absl::Status ValidateAddress(absl::string_view address);
+
+// The lower-case hex SHA-256 of a token. Error: validation_failed, without the
+// hash in the message.
+absl::Status ValidateTokenHash(absl::string_view hash);
+
+}  // namespace jaco::fsm
+
+#endif  // JACO_FSM_VALIDATE_H_

@@ -1,0 +1,227 @@
+// Frames: the half of the codec that peers exchange.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/base/endian.h"
+#include "jaco/raft/codec.h"
+#include "jaco/raft/codec_internal.h"
+
+namespace jaco::raft {
+namespace {
+
+using internal::kEntryHeaderBytes;
+
+constexpr uint8_t kFrameVersion = 1;
+
+// On the wire for ever: never renumber.
+enum class MessageType : uint8_t {
+  kRequestVoteRequest = 1,
+  kRequestVoteResponse = 2,
+  kAppendEntriesRequest = 3,
+  kAppendEntriesResponse = 4,
+};
+
+// Of a frame without its entries.
+constexpr size_t kFixedBytesMax = 64;
+
+size_t SizeBound(const Message& message) {
+  size_t size = kFixedBytesMax;
+  if (const auto* append = std::get_if<AppendEntriesRequest>(&message)) {
+    for (const EntryPtr& entry : append->entries) {
+      size += EncodedEntrySize(*entry);
+    }
+  }
+  return size;
+}
+
+void AppendId(const EntryId& id, std::string* out) {
+  AppendLittleEndian(id.term.value(), out);
+  AppendLittleEndian(id.index.value(), out);
+}
+
+void AppendType(MessageType type, std::string* out) {
+  out->push_back(kFrameVersion);
+  out->push_back(static_cast<char>(type));
+}
+
+void AppendMessage(const RequestVoteRequest& request, std::string* out) {
+  AppendType(MessageType::kRequestVoteRequest, out);
+  AppendLittleEndian(request.term.value(), out);
+  AppendId(request.last, out);
+  out->push_back(request.pre_vote);
+}
+
+void AppendMessage(const RequestVoteResponse& response, std::string* out) {
+  AppendType(MessageType::kRequestVoteResponse, out);
+  AppendLittleEndian(response.term.value(), out);
+  out->push_back(response.pre_vote);
+  out->push_back(response.granted);
+}
+
+void AppendMessage(const AppendEntriesRequest& request, std::string* out) {
+  AppendType(MessageType::kAppendEntriesRequest, out);
+  AppendLittleEndian(request.term.value(), out);
+  AppendId(request.previous, out);
+  AppendLittleEndian(request.commit.value(), out);
+  AppendLittleEndian(request.round, out);
+  AppendLittleEndian(static_cast<uint32_t>(request.entries.size()), out);
+  for (const EntryPtr& entry : request.entries) AppendEntry(*entry, out);
+}
+
+void AppendMessage(const AppendEntriesResponse& response, std::string* out) {
+  AppendType(MessageType::kAppendEntriesResponse, out);
+  AppendLittleEndian(response.term.value(), out);
+  out->push_back(response.success);
+  AppendLittleEndian(response.round, out);
+  AppendLittleEndian(response.match.value(), out);
+  AppendId(response.hint, out);
+}
+
+Term TakeTerm(ByteReader& reader) { return Term(reader.Read<uint64_t>()); }
+LogIndex TakeIndex(ByteReader& reader) {
+  return LogIndex(reader.Read<uint64_t>());
+}
+EntryId TakeId(ByteReader& reader) {
+  const Term term = TakeTerm(reader);
+  return {term, TakeIndex(reader)};
+}
+
+// A boolean that is neither 0 nor 1 leaves `defect` set.
+bool TakeBool(ByteReader& reader, absl::Status* defect) {
+  const auto value = reader.Read<uint8_t>();
+  if (value > 1) {
+    *defect = absl::InvalidArgumentError(
+        absl::StrCat("boolean with the value ", value));
+  }
+  return value == 1;
+}
+
+absl::StatusOr<Message> ReadRequestVoteRequest(ByteReader& reader) {
+  absl::Status defect;
+  RequestVoteRequest request;
+  request.term = TakeTerm(reader);
+  request.last = TakeId(reader);
+  request.pre_vote = TakeBool(reader, &defect);
+  if (!defect.ok()) return defect;
+  return request;
+}
+
+absl::StatusOr<Message> ReadRequestVoteResponse(ByteReader& reader) {
+  absl::Status defect;
+  RequestVoteResponse response;
+  response.term = TakeTerm(reader);
+  response.pre_vote = TakeBool(reader, &defect);
+  response.granted = TakeBool(reader, &defect);
+  if (!defect.ok()) return defect;
+  return response;
+}
+
+// Whether `entry` may come right after `before` in a message of `term`.
+absl::Status CheckFollows(const EntryId& entry, const EntryId& before,
+                          Term term) {
+  if (entry.index != before.index.Next()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("entry ", entry.index.value(), " comes after entry ",
+                     before.index.value()));
+  }
+  if (entry.term < before.term || entry.term > term) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "entry ", entry.index.value(), " has term ", entry.term.value(),
+        ", outside ", before.term.value(), " to ", term.value()));
+  }
+  return absl::OkStatus();
+}
+
+// `request` has everything but its entries.
+absl::Status TakeEntries(ByteReader& reader, AppendEntriesRequest* request) {
+  const auto count = reader.Read<uint32_t>();
+  if (count > reader.remaining() / kEntryHeaderBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(count, " entries in ", reader.remaining(), " bytes"));
+  }
+  request->entries.reserve(count);
+  EntryId before = request->previous;
+  for (uint32_t i = 0; i < count; ++i) {
+    absl::StatusOr<EntryPtr> entry = internal::ReadEntry(reader);
+    if (!entry.ok()) return entry.status();
+    const absl::Status follows =
+        CheckFollows((*entry)->id, before, request->term);
+    if (!follows.ok()) return follows;
+    before = (*entry)->id;
+    request->entries.push_back(*std::move(entry));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Message> ReadAppendEntriesRequest(ByteReader& reader) {
+  AppendEntriesRequest request;
+  request.term = TakeTerm(reader);
+  request.previous = TakeId(reader);
+  request.commit = TakeIndex(reader);
+  request.round = reader.Read<uint64_t>();
+  const absl::Status entries = TakeEntries(reader, &request);
+  if (!entries.ok()) return entries;
+  return request;
+}
+
+absl::StatusOr<Message> ReadAppendEntriesResponse(ByteReader& reader) {
+  absl::Status defect;
+  AppendEntriesResponse response;
+  response.term = TakeTerm(reader);
+  response.success = TakeBool(reader, &defect);
+  response.round = reader.Read<uint64_t>();
+  response.match = TakeIndex(reader);
+  response.hint = TakeId(reader);
+  if (!defect.ok()) return defect;
+  return response;
+}
+
+absl::StatusOr<Message> ReadBody(uint8_t type, ByteReader& reader) {
+  switch (static_cast<MessageType>(type)) {
+    case MessageType::kRequestVoteRequest:
+      return ReadRequestVoteRequest(reader);
+    case MessageType::kRequestVoteResponse:
+      return ReadRequestVoteResponse(reader);
+    case MessageType::kAppendEntriesRequest:
+      return ReadAppendEntriesRequest(reader);
+    case MessageType::kAppendEntriesResponse:
+      return ReadAppendEntriesResponse(reader);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("frame has unknown message type ", type));
+}
+
+}  // namespace
+
+std::string EncodeMessage(const Message& message) {
+  std::string frame;
+  const size_t bound = SizeBound(message);
+  frame.reserve(bound);
+  std::visit([&frame](const auto& m) { AppendMessage(m, &frame); }, message);
+  JACO_CHECK(frame.size() <= bound);
+  return frame;
+}
+
+absl::StatusOr<Message> DecodeMessage(absl::string_view frame) {
+  ByteReader reader(frame);
+  const auto version = reader.Read<uint8_t>();
+  const auto type = reader.Read<uint8_t>();
+  if (!reader.ok()) return absl::InvalidArgumentError("frame is cut short");
+  if (version != kFrameVersion) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("frame has unknown version ", version,
+                     "; this build knows ", kFrameVersion));
+  }
+  absl::StatusOr<Message> message = ReadBody(type, reader);
+  if (!message.ok()) return message;
+  if (!reader.ok()) return absl::InvalidArgumentError("frame is cut short");
+  if (!reader.AtEnd()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "frame is followed by ", reader.remaining(), " surplus bytes"));
+  }
+  return message;
+}
+
+}  // namespace jaco::raft

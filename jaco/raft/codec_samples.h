@@ -1,0 +1,101 @@
+// Valid values of every kind the codec knows, drawn from a Prng: for its tests.
+
+#ifndef JACO_RAFT_CODEC_SAMPLES_H_
+#define JACO_RAFT_CODEC_SAMPLES_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jaco/base/prng.h"
+#include "jaco/raft/message.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::raft {
+
+inline std::string SampleBytes(Prng& prng, size_t size_max) {
+  std::string bytes(prng.Between(0, size_max), '\0');
+  for (char& c : bytes) c = static_cast<char>(prng.Next());
+  return bytes;
+}
+
+// Any of the extremes, or something in between.
+inline uint64_t SampleNumber(Prng& prng) {
+  switch (prng.Below(4)) {
+    case 0:
+      return 0;
+    case 1:
+      return ~uint64_t{0};
+    case 2:
+      return prng.Below(100);
+    default:
+      return prng.Next();
+  }
+}
+
+inline EntryId SampleId(Prng& prng) {
+  return {Term(SampleNumber(prng)), LogIndex(SampleNumber(prng))};
+}
+
+inline EntryPtr SampleEntry(Prng& prng, EntryId id) {
+  return std::make_shared<const Entry>(
+      Entry{id, static_cast<EntryKind>(prng.Below(3)), SampleBytes(prng, 40)});
+}
+
+inline AppendEntriesRequest SampleAppendEntries(Prng& prng) {
+  AppendEntriesRequest request;
+  request.previous = {Term(prng.Below(1000)), LogIndex(prng.Next() >> 1)};
+  request.commit = LogIndex(SampleNumber(prng));
+  request.round = SampleNumber(prng);
+  EntryId id = request.previous;
+  for (uint64_t n = prng.Below(5); n > 0; --n) {
+    id = {id.term + prng.Below(3), id.index.Next()};
+    request.entries.push_back(SampleEntry(prng, id));
+  }
+  request.term = id.term + prng.Below(3);
+  return request;
+}
+
+// `type` from 0 to 3 chooses the kind of message.
+inline Message SampleMessage(Prng& prng, uint64_t type) {
+  const Term term(SampleNumber(prng));
+  switch (type) {
+    case 0:
+      return RequestVoteRequest{term, SampleId(prng), prng.Chance(1, 2)};
+    case 1:
+      return RequestVoteResponse{term, prng.Chance(1, 2), prng.Chance(1, 2)};
+    case 2:
+      return SampleAppendEntries(prng);
+    default:
+      return AppendEntriesResponse{term, prng.Chance(1, 2), SampleNumber(prng),
+                                   LogIndex(SampleNumber(prng)),
+                                   SampleId(prng)};
+  }
+}
+
+inline Configuration SampleConfiguration(Prng& prng) {
+  Configuration configuration;
+  configuration.voters.push_back(NodeId(1 + prng.Below(9)));
+  for (uint64_t node = 10; node < 20; ++node) {
+    switch (prng.Below(4)) {
+      case 0:
+        configuration.voters.push_back(NodeId(node));
+        break;
+      case 1:
+        configuration.outgoing.push_back(NodeId(node));
+        break;
+      case 2:
+        configuration.learners.push_back(NodeId(node));
+        break;
+      default:
+        continue;
+    }
+    configuration.addresses.emplace_back(NodeId(node), SampleBytes(prng, 20));
+  }
+  return configuration;
+}
+
+}  // namespace jaco::raft
+
+#endif  // JACO_RAFT_CODEC_SAMPLES_H_

@@ -1,0 +1,110 @@
+#include "jaco/server/cluster_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+#include "jaco/server/token.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr size_t kClusterNameBytesMax = 64;
+
+absl::Status CheckClusterName(absl::string_view name) {
+  if (name.size() > kClusterNameBytesMax) {
+    return MakeError(ErrorCode::kValidationFailed,
+                     absl::StrCat("cluster name of ", name.size(),
+                                  " bytes; at most ", kClusterNameBytesMax));
+  }
+  const bool printable = std::all_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
+  });
+  if (!printable) {
+    return MakeError(ErrorCode::kValidationFailed,
+                     "cluster name holds blanks or control characters");
+  }
+  return absl::OkStatus();
+}
+
+// "NODE_STATUS_READY" is shown as "READY".
+std::string ShownStatus(fsm::NodeStatus status) {
+  constexpr absl::string_view kPrefix = "NODE_STATUS_";
+  return fsm::NodeStatus_Name(status).substr(kPrefix.size());
+}
+
+}  // namespace
+
+void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
+                          Reply<InitResponse> reply) {
+  if (absl::Status status = CheckClusterName(request.cluster_name);
+      !status.ok()) {
+    node_->Refuse(std::move(status), std::move(reply));
+    return;
+  }
+  env::Entropy& entropy = *node_->env().entropy;
+  const raft::NodeId self(NewNodeId(entropy));
+  InitResponse response;
+  response.cluster_id = NewUuid(entropy);
+  response.operator_token = NewToken(entropy);
+
+  Founding founding;
+  founding.cluster_id = response.cluster_id;
+  founding.cluster_name = request.cluster_name.empty()
+                              ? response.cluster_id
+                              : std::move(request.cluster_name);
+  founding.token_hash = HashToken(response.operator_token);
+  founding.time_unix_ms = absl::ToUnixMillis(node_->env().clock->WallNow());
+  founding.members = {
+      {self, node_->options().node_name, node_->options().peer_address}};
+  node_->Found(self, std::move(founding),
+               [this, response = std::move(response),
+                reply = std::move(reply)](absl::Status status) mutable {
+                 if (!status.ok()) {
+                   reply(std::move(status));
+                   return;
+                 }
+                 node_->WhenFounded([response = std::move(response),
+                                     reply = std::move(reply)]() mutable {
+                   reply(std::move(response));
+                 });
+               });
+}
+
+std::string ClusterService::SuffrageOf(raft::NodeId id) const {
+  const raft::Raft* raft = node_->raft();
+  if (raft->role() != raft::Role::kLeader) return "?";
+  const raft::Configuration& configuration = raft->configuration();
+  if (configuration.IsVoter(id)) return "VOTER";
+  return configuration.Contains(id) ? "NONVOTER" : "?";
+}
+
+StatusResponse ClusterService::Status() const {
+  StatusResponse response;
+  response.lifecycle = node_->lifecycle();
+  response.node_name = node_->options().node_name;
+  const raft::Raft* raft = node_->raft();
+  if (raft == nullptr) return response;
+  response.initialized = true;
+  response.leader = node_->LeaderName();
+  response.raft_index = raft->last().index.value();
+  response.raft_term = raft->term().value();
+  if (const auto& cluster = node_->state().cluster()) {
+    response.cluster_id = cluster->id();
+    response.cluster_name = cluster->name();
+  }
+  for (const auto& [id, node] : node_->state().nodes()) {
+    response.nodes.push_back({.hostname = node.name(),
+                              .address = node.address(),
+                              .status = ShownStatus(node.status()),
+                              .suffrage = SuffrageOf(raft::NodeId(id))});
+  }
+  std::sort(response.nodes.begin(), response.nodes.end(),
+            [](const NodeStatus& a, const NodeStatus& b) {
+              return a.hostname < b.hostname;
+            });
+  return response;
+}
+
+}  // namespace jaco::server

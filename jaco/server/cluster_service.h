@@ -1,0 +1,28 @@
+// `jaco cluster init` and `jaco cluster status`.
+
+#ifndef JACO_SERVER_CLUSTER_SERVICE_H_
+#define JACO_SERVER_CLUSTER_SERVICE_H_
+
+#include "jaco/server/api.h"
+#include "jaco/server/node.h"
+
+namespace jaco::server {
+
+class ClusterService {
+ public:
+  explicit ClusterService(Node* node) : node_(node) {}
+
+  // See Api.
+  void Init(const Caller& caller, InitRequest request,
+            Reply<InitResponse> reply);
+  StatusResponse Status() const;
+
+ private:
+  std::string SuffrageOf(raft::NodeId id) const;
+
+  Node* const node_;
+};
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_CLUSTER_SERVICE_H_

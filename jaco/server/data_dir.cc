@@ -1,0 +1,86 @@
+#include "jaco/server/data_dir.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/base/error.h"
+
+namespace jaco::server {
+namespace {
+
+storage::RaftLogOptions LogOptions(const std::string& path) {
+  return {.directory = absl::StrCat(path, "/raft")};
+}
+
+bool HoldsRaftState(const storage::RecoveredLog& recovered) {
+  return !recovered.entries.empty() || recovered.hard_state.term.value() > 0;
+}
+
+absl::Status CheckFit(const std::string& path, const DataDir& dir) {
+  const auto& entries = dir.recovered.entries;
+  const raft::LogIndex last = entries.empty() ? dir.recovered.log_start.index
+                                              : entries.back()->id.index;
+  // The store follows the log, which is synced first: one that is ahead means
+  // that the log lost something.
+  if (dir.stored.applied > last) {
+    return absl::DataLossError(
+        absl::StrCat(path, "/state holds index ", dir.stored.applied.value(),
+                     " but ", path, "/raft ends at ", last.value()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
+                                                   const std::string& path,
+                                                   bool use_rocksdb) {
+  const storage::RaftLogOptions log_options = LogOptions(path);
+  absl::StatusOr<bool> exists =
+      storage::RaftLog::Exists(fs, log_options.directory);
+  if (!exists.ok()) return exists.status();
+  if (!*exists) return std::nullopt;
+
+  DataDir dir;
+  auto log = storage::RaftLog::Open(fs, log_options, &dir.recovered);
+  if (!log.ok()) return log.status();
+  dir.log = *std::move(log);
+  if (!HoldsRaftState(dir.recovered)) return std::nullopt;
+
+  auto identity = storage::LoadIdentity(fs, path);
+  if (!identity.ok()) return identity.status();
+  if (!identity->has_value()) {
+    return absl::DataLossError(
+        absl::StrCat(path, "/identity is missing, but there is a Raft log"));
+  }
+  dir.identity = **std::move(identity);
+  if (use_rocksdb) {
+    auto store =
+        storage::OpenRocksDbStateStore(fs, absl::StrCat(path, "/state"));
+    if (!store.ok()) return store.status();
+    dir.store = *std::move(store);
+    auto stored = dir.store->Load();
+    if (!stored.ok()) return stored.status();
+    dir.stored = *std::move(stored);
+  }
+  if (absl::Status status = CheckFit(path, dir); !status.ok()) return status;
+  return dir;
+}
+
+absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
+                           const storage::Identity& identity,
+                           const raft::Persist& founding) {
+  storage::RecoveredLog recovered;
+  auto log = storage::RaftLog::Open(fs, LogOptions(path), &recovered);
+  if (!log.ok()) return log.status();
+  if (HoldsRaftState(recovered)) {
+    return MakeError(ErrorCode::kClusterAlreadyInitialized,
+                     absl::StrCat(path, " holds Raft state already"));
+  }
+  absl::Status status = storage::StoreIdentity(fs, path, identity);
+  if (!status.ok()) return status;
+  return (*log)->Write({&founding, 1});
+}
+
+}  // namespace jaco::server

@@ -1,0 +1,51 @@
+// What a server keeps in its data directory, opened and created as a whole:
+//
+//   identity      this server's id and name (storage/identity.h)
+//   raft/         the Raft log (storage/raft_log.h)
+//   state/        the applied state, RocksDB (storage/state_store.h)
+//
+// Blocking: for a job on a disk lane.
+
+#ifndef JACO_SERVER_DATA_DIR_H_
+#define JACO_SERVER_DATA_DIR_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jaco/env/file_system.h"
+#include "jaco/raft/ready.h"
+#include "jaco/raft/types.h"
+#include "jaco/storage/identity.h"
+#include "jaco/storage/raft_log.h"
+#include "jaco/storage/state_store.h"
+
+namespace jaco::server {
+
+// Everything that a member resumes from.
+struct DataDir {
+  storage::Identity identity;
+  std::unique_ptr<storage::RaftLog> log;
+  storage::RecoveredLog recovered;
+  std::unique_ptr<storage::StateStore> store;  // null without RocksDB
+  storage::StoredState stored;
+};
+
+// Opens `path`. nullopt when it holds no Raft state: the server is
+// uninitialized (also after a creation that was cut off before it took effect).
+// kDataLoss when the parts do not fit together, and the errors of the parts.
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
+                                                   const std::string& path,
+                                                   bool use_rocksdb);
+
+// Gives `path` an identity and a log that begins with `founding`: one durable
+// write, so there is either all of it or no Raft state. Nothing is opened.
+absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
+                           const storage::Identity& identity,
+                           const raft::Persist& founding);
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_DATA_DIR_H_

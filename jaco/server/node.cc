@@ -1,0 +1,277 @@
+#include "jaco/server/node.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/base/endian.h"
+#include "jaco/base/error.h"
+#include "jaco/raft/codec.h"
+#include "jaco/server/data_dir.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kSubsystem = "server";
+
+// A side that sees no leader for so many election timeouts cannot make one.
+constexpr int kQuorumLostTimeouts = 5;
+
+// The log that a cluster begins with. It is the same on every founding member,
+// so it may be treated as replicated, and the first leader commits it.
+raft::Persist FoundingWrite(const Founding& founding) {
+  raft::Configuration configuration;
+  fsm::Command command;
+  command.set_time_unix_ms(founding.time_unix_ms);
+  command.set_identity("bootstrap");
+  fsm::ClusterInit& init = *command.mutable_cluster_init();
+  init.set_cluster_id(founding.cluster_id);
+  init.set_cluster_name(founding.cluster_name);
+  init.set_token_hash(founding.token_hash);
+  for (const FoundingMember& member : founding.members) {
+    configuration.voters.push_back(member.id);
+    configuration.addresses.emplace_back(member.id, member.address);
+    fsm::Node& node = *init.add_nodes();
+    node.set_id(member.id.value());
+    node.set_name(member.name);
+    node.set_address(member.address);
+    node.set_status(fsm::NODE_STATUS_READY);
+  }
+  std::sort(configuration.voters.begin(), configuration.voters.end());
+  std::sort(configuration.addresses.begin(), configuration.addresses.end());
+
+  const raft::Term term(1);
+  raft::Persist write;
+  write.id = raft::PersistId(1);
+  write.hard_state = raft::HardState{term, raft::kNoNode};
+  write.entries.push_back(std::make_shared<const raft::Entry>(
+      raft::Entry{{term, raft::LogIndex(1)},
+                  raft::EntryKind::kConfiguration,
+                  raft::EncodeConfiguration(configuration)}));
+  write.entries.push_back(std::make_shared<const raft::Entry>(
+      raft::Entry{{term, raft::LogIndex(2)},
+                  raft::EntryKind::kCommand,
+                  command.SerializeAsString()}));
+  return write;
+}
+
+uint64_t RandomSeed(env::Entropy& entropy) {
+  uint8_t bytes[8];
+  entropy.Fill(absl::MakeSpan(bytes));
+  return LoadLittleEndian<uint64_t>(reinterpret_cast<const char*>(bytes));
+}
+
+}  // namespace
+
+struct Node::Opened {
+  std::optional<DataDir> dir;
+};
+
+void Node::Start(absl::AnyInvocable<void(absl::Status)> started,
+                 absl::AnyInvocable<void(absl::Status)> failed) {
+  failed_ = std::move(failed);
+  Open(std::move(started));
+}
+
+// Reads the disk on the log lane and becomes what it says.
+void Node::Open(absl::AnyInvocable<void(absl::Status)> done) {
+  auto opened = std::make_shared<Opened>();
+  env_.disk->Submit(
+      env::Lane::kLog,
+      [opened, path = options_.data_dir,
+       use_rocksdb = options_.use_rocksdb](env::FileSystem& fs) {
+        auto dir = OpenDataDir(fs, path, use_rocksdb);
+        if (!dir.ok()) return dir.status();
+        opened->dir = *std::move(dir);
+        return absl::OkStatus();
+      },
+      [this, opened, done = std::move(done)](absl::Status status) mutable {
+        if (status.ok()) status = Resume(*opened);
+        if (!status.ok()) {
+          lifecycle_ = Lifecycle::kFailed;
+          failure_ = status;
+        }
+        done(std::move(status));
+      });
+}
+
+absl::Status Node::Resume(Opened& opened) {
+  if (!opened.dir.has_value()) {
+    lifecycle_ = Lifecycle::kUninitialized;
+    return absl::OkStatus();
+  }
+  DataDir& dir = *opened.dir;
+  std::vector<fsm::KeyValue> rows;
+  rows.reserve(dir.stored.rows.size());
+  for (storage::Row& row : dir.stored.rows) {
+    rows.emplace_back(std::move(row.key), std::move(row.value));
+  }
+  absl::Status status = state_.Load(rows, dir.stored.applied);
+  if (!status.ok()) return status;
+
+  Replica::Parts parts;
+  parts.options = options_.raft;
+  parts.options.id = raft::NodeId(dir.identity.node_id);
+  parts.restored = {.hard_state = dir.recovered.hard_state,
+                    .log_start = dir.recovered.log_start,
+                    .entries = std::move(dir.recovered.entries),
+                    .applied = dir.stored.applied};
+  parts.seed = RandomSeed(*env_.entropy);
+  parts.machine = &state_;
+  parts.log = std::move(dir.log);
+  parts.store = std::move(dir.store);
+  parts.failed = [this](const absl::Status& failure) { Fail(failure); };
+  parts.role_changed = [this](const raft::RoleChange& change) {
+    OnRoleChange(change);
+  };
+  parts.applied = [this] { NotifyFounded(); };
+  leaderless_since_ = env_.clock->Now();
+  replica_ = std::make_unique<Replica>(env_, std::move(parts));
+  lifecycle_ = Lifecycle::kMember;
+  env_.logger->Write(
+      LogLevel::kInfo, kSubsystem,
+      absl::StrCat("member ", dir.identity.node_id, " resumes at index ",
+                   replica_->raft().last().index.value()));
+  replica_->Start();
+  return absl::OkStatus();
+}
+
+void Node::Found(raft::NodeId self, Founding founding,
+                 absl::AnyInvocable<void(absl::Status)> done) {
+  if (lifecycle_ != Lifecycle::kUninitialized) {
+    absl::Status status =
+        lifecycle_ == Lifecycle::kFailed
+            ? failure_
+            : MakeError(ErrorCode::kClusterAlreadyInitialized,
+                        "this server is or becomes a member of a cluster");
+    env_.loop->Post([done = std::move(done), status]() mutable {
+      done(std::move(status));
+    });
+    return;
+  }
+  lifecycle_ = Lifecycle::kCreating;
+  storage::Identity identity;
+  identity.node_id = self.value();
+  identity.node_name = options_.node_name;
+  env_.disk->Submit(
+      env::Lane::kLog,
+      [path = options_.data_dir, identity,
+       write = FoundingWrite(founding)](env::FileSystem& fs) {
+        return CreateDataDir(fs, path, identity, write);
+      },
+      [this, done = std::move(done)](absl::Status created) mutable {
+        // Whatever happened, what the disk holds now decides.
+        Open([this, created = std::move(created),
+              done = std::move(done)](absl::Status opened) mutable {
+          done(created.ok() ? std::move(opened) : std::move(created));
+        });
+      });
+}
+
+void Node::WhenFounded(absl::AnyInvocable<void()> ready) {
+  founded_ = std::move(ready);
+  NotifyFounded();
+}
+
+void Node::NotifyFounded() {
+  if (founded_ == nullptr || !state_.cluster().has_value()) return;
+  env_.loop->Post(
+      [ready = std::exchange(founded_, nullptr)]() mutable { ready(); });
+}
+
+void Node::OnRoleChange(const raft::RoleChange& change) {
+  if (change.leader == raft::kNoNode) leaderless_since_ = env_.clock->Now();
+}
+
+void Node::Fail(const absl::Status& status) {
+  lifecycle_ = Lifecycle::kFailed;
+  failure_ = status;
+  env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
+  if (failed_ != nullptr) std::exchange(failed_, nullptr)(status);
+}
+
+absl::Status Node::Admit() const {
+  switch (lifecycle_) {
+    case Lifecycle::kMember:
+      return absl::OkStatus();
+    case Lifecycle::kFailed:
+      return failure_;
+    case Lifecycle::kStarting:
+      return MakeError(ErrorCode::kNoLeader, "this server is starting");
+    case Lifecycle::kUninitialized:
+    case Lifecycle::kCreating:
+      return MakeError(
+          ErrorCode::kClusterUninitialized,
+          "this server belongs to no cluster; run `jaco cluster init` to "
+          "start one, or `jaco node join` to join one");
+  }
+  return absl::InternalError("unknown lifecycle");
+}
+
+std::string Node::LeaderName() const {
+  if (replica_ == nullptr) return "";
+  const raft::NodeId leader = replica_->raft().leader();
+  const auto it = state_.nodes().find(leader.value());
+  if (it != state_.nodes().end()) return it->second.name();
+  return leader == raft::kNoNode ? "" : absl::StrCat(leader.value());
+}
+
+absl::Status Node::NoLeaderError() const {
+  const std::string leader = LeaderName();
+  if (!leader.empty()) {
+    return MakeError(
+        ErrorCode::kNoLeader,
+        absl::StrCat("this server is not the leader; ", leader, " is"));
+  }
+  if (env_.clock->Now() - leaderless_since_ >
+      options_.raft.election_timeout * kQuorumLostTimeouts) {
+    return MakeError(ErrorCode::kQuorumLost,
+                     "this server cannot reach a majority of the voters");
+  }
+  return MakeError(ErrorCode::kNoLeader, "an election is under way");
+}
+
+// The core speaks of ids; operators know names.
+absl::Status Node::Explain(absl::Status status) const {
+  return CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError() : status;
+}
+
+void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
+  absl::Status admitted = Admit();
+  if (!admitted.ok()) {
+    env_.loop->Post([done = std::move(done), admitted]() mutable {
+      done(std::move(admitted), raft::LogIndex());
+    });
+    return;
+  }
+  command.set_identity(caller.identity);
+  command.set_time_unix_ms(absl::ToUnixMillis(env_.clock->WallNow()));
+  replica_->Propose(
+      command.SerializeAsString(),
+      [this, done = std::move(done)](absl::StatusOr<Applied> applied) mutable {
+        if (!applied.ok()) {
+          done(Explain(applied.status()), raft::LogIndex());
+        } else if (!applied->result.status.ok()) {
+          done(std::move(applied->result.status), applied->index);
+        } else {
+          done(std::move(applied->result.reply), applied->index);
+        }
+      });
+}
+
+void Node::Read(absl::AnyInvocable<void(absl::Status)> done) {
+  absl::Status admitted = Admit();
+  if (!admitted.ok()) {
+    env_.loop->Post([done = std::move(done), admitted]() mutable {
+      done(std::move(admitted));
+    });
+    return;
+  }
+  replica_->Read([this, done = std::move(done)](absl::Status status) mutable {
+    done(status.ok() ? std::move(status) : Explain(std::move(status)));
+  });
+}
+
+}  // namespace jaco::server

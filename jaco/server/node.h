@@ -1,0 +1,96 @@
+// What the services of one server share: its place in the life cycle, the
+// replicated state, and the way to change it.
+
+#ifndef JACO_SERVER_NODE_H_
+#define JACO_SERVER_NODE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jaco/env/environment.h"
+#include "jaco/fsm/cluster_state.h"
+#include "jaco/server/api.h"
+#include "jaco/server/replica.h"
+#include "jaco/server/server.h"
+
+namespace jaco::server {
+
+// Loop thread.
+class Node {
+ public:
+  Node(ServerOptions options, const env::Environment& environment)
+      : options_(std::move(options)), env_(environment) {}
+
+  // See Server.
+  void Start(absl::AnyInvocable<void(absl::Status)> started,
+             absl::AnyInvocable<void(absl::Status)> failed);
+  void Found(raft::NodeId self, Founding founding,
+             absl::AnyInvocable<void(absl::Status)> done);
+
+  // Runs `ready` when this server, alone in its configuration, leads and has
+  // applied its founding.
+  void WhenFounded(absl::AnyInvocable<void()> ready);
+
+  // OK for a member; cluster_uninitialized, or why the server does not run.
+  absl::Status Admit() const;
+
+  // Proposes `command` on behalf of `caller` (whose name and the time go into
+  // it). `done` gets the machine's reply and its index, or the error: the
+  // machine's refusal, or that of Replica::Propose. Never before returning.
+  using Done =
+      absl::AnyInvocable<void(absl::StatusOr<std::string>, raft::LogIndex)>;
+  void Propose(const Caller& caller, fsm::Command command, Done done);
+
+  // `done` runs once the state is as new as any write that was acknowledged
+  // before this call.
+  void Read(absl::AnyInvocable<void(absl::Status)> done);
+
+  // Answers a call with an error, after the call has returned.
+  template <typename Response>
+  void Refuse(absl::Status status, Reply<Response> reply) {
+    env_.loop->Post(
+        [status = std::move(status), reply = std::move(reply)]() mutable {
+          reply(std::move(status));
+        });
+  }
+
+  const ServerOptions& options() const { return options_; }
+  const env::Environment& env() const { return env_; }
+  Lifecycle lifecycle() const { return lifecycle_; }
+  const fsm::ClusterState& state() const { return state_; }
+  const raft::Raft* raft() const {
+    return replica_ == nullptr ? nullptr : &replica_->raft();
+  }
+  // The name of the server that leads; empty when none is known.
+  std::string LeaderName() const;
+
+ private:
+  struct Opened;
+
+  void Open(absl::AnyInvocable<void(absl::Status)> done);
+  absl::Status Resume(Opened& opened);
+  void OnRoleChange(const raft::RoleChange& change);
+  void Fail(const absl::Status& status);
+  absl::Status Explain(absl::Status status) const;
+  absl::Status NoLeaderError() const;
+  void NotifyFounded();
+
+  const ServerOptions options_;
+  const env::Environment env_;
+  Lifecycle lifecycle_ = Lifecycle::kStarting;
+  absl::Status failure_;
+  absl::AnyInvocable<void(absl::Status)> failed_;
+  absl::AnyInvocable<void()> founded_;
+  Instant leaderless_since_;
+  fsm::ClusterState state_;
+  std::unique_ptr<Replica> replica_;
+};
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_NODE_H_

@@ -1,0 +1,393 @@
+#include "jaco/server/replica.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/base/error.h"
+#include "jaco/raft/codec.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kSubsystem = "raft";
+
+// How long to wait for room before a write that did not fit is tried again.
+constexpr Duration kDiskFullRetry = Milliseconds(500);
+
+// The store is made durable after so many entries, so that a restart replays
+// no more than that from the log.
+constexpr uint64_t kFlushEntries = 8192;
+
+// Followers mostly get the same frame; it is then encoded once.
+bool SameContent(const raft::Message& a, const raft::Message& b) {
+  const auto* x = std::get_if<raft::AppendEntriesRequest>(&a);
+  const auto* y = std::get_if<raft::AppendEntriesRequest>(&b);
+  return x != nullptr && y != nullptr && x->term == y->term &&
+         x->previous == y->previous && x->commit == y->commit &&
+         x->round == y->round && x->entries == y->entries;
+}
+
+absl::Status UndecidedError() {
+  return MakeError(
+      ErrorCode::kTimeout,
+      "the write was not decided in time; it may take effect later");
+}
+
+absl::string_view RoleName(raft::Role role) {
+  switch (role) {
+    case raft::Role::kFollower:
+      return "follower";
+    case raft::Role::kPreCandidate:
+      return "pre-candidate";
+    case raft::Role::kCandidate:
+      return "candidate";
+    case raft::Role::kLeader:
+      return "leader";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+Replica::Replica(const env::Environment& environment, Parts parts)
+    : env_(environment),
+      raft_(parts.options, std::move(parts.restored), Prng(parts.seed),
+            environment.clock->Now()),
+      machine_(parts.machine),
+      log_(std::move(parts.log)),
+      store_(std::move(parts.store)),
+      failed_(std::move(parts.failed)),
+      role_changed_(std::move(parts.role_changed)),
+      applied_(std::move(parts.applied)),
+      stored_(raft_.applied()),
+      flushed_(raft_.applied()) {}
+
+Replica::~Replica() {
+  if (!stopped_) env_.network->Bind(nullptr);
+  CancelTimers();
+}
+
+void Replica::CancelTimers() {
+  for (env::TimerId timer : {timer_, expiry_timer_, retry_timer_}) {
+    env_.loop->Cancel(timer);
+  }
+}
+
+void Replica::Start() {
+  env_.network->Bind(this);
+  Pump();
+}
+
+void Replica::Pump() {
+  if (pumping_) return;  // the loop below comes round to it
+  pumping_ = true;
+  while (!stopped_ && raft_.HasReady()) {
+    raft::Ready ready = raft_.TakeReady();
+    SendMessages(ready.messages);
+    if (ready.persist.has_value()) {
+      writes_.push_back(*std::move(ready.persist));
+      SubmitWrites();
+    }
+    ArmTimer(ready.deadline);
+    ApplyCommitted(ready.committed);
+    if (stopped_) break;
+    AnswerReads(std::move(ready.reads));
+    if (ready.role_change.has_value()) {
+      if (env_.logger->Enabled(LogLevel::kInfo)) {
+        env_.logger->Write(
+            LogLevel::kInfo, kSubsystem,
+            absl::StrCat("term ", ready.role_change->term.value(), ": ",
+                         RoleName(ready.role_change->role), ", leader ",
+                         ready.role_change->leader.value()));
+      }
+      role_changed_(*ready.role_change);
+    }
+  }
+  pumping_ = false;
+}
+
+// ---- The network.
+
+void Replica::SendMessages(const std::vector<raft::OutgoingMessage>& messages) {
+  const raft::Message* encoded = nullptr;
+  env::FramePtr frame;
+  for (const raft::OutgoingMessage& outgoing : messages) {
+    const env::PeerAddress* address = AddressOf(outgoing.to);
+    if (address == nullptr) continue;
+    if (encoded == nullptr || !SameContent(*encoded, outgoing.message)) {
+      frame = std::make_shared<const std::string>(
+          raft::EncodeMessage(outgoing.message));
+      encoded = &outgoing.message;
+    }
+    env_.network->Send(*address, frame);
+  }
+}
+
+const env::PeerAddress* Replica::AddressOf(raft::NodeId node) {
+  if (addresses_index_ != raft_.configuration_index() || addresses_.empty()) {
+    addresses_.clear();
+    for (const auto& [id, address] : raft_.configuration().addresses) {
+      addresses_[id] = {id.value(), address};
+    }
+    addresses_index_ = raft_.configuration_index();
+  }
+  const auto it = addresses_.find(node);
+  return it == addresses_.end() ? nullptr : &it->second;
+}
+
+void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
+  absl::StatusOr<raft::Message> message = raft::DecodeMessage(frame);
+  if (!message.ok()) {
+    env_.logger->Write(LogLevel::kWarning, kSubsystem,
+                       absl::StrCat("a bad frame from server ", from, ": ",
+                                    message.status().message()));
+    return;
+  }
+  raft_.Step(env_.clock->Now(), raft::NodeId(from), *std::move(message));
+  Pump();
+}
+
+void Replica::OnPeerDown(env::PeerId /*peer*/) {}
+
+// ---- The log lane: everything queued goes in one write and one sync.
+
+void Replica::SubmitWrites() {
+  if (writing_ || writes_.empty()) return;
+  writing_ = true;
+  auto batch = std::make_shared<Batch>(std::exchange(writes_, {}));
+  env_.disk->Submit(
+      env::Lane::kLog,
+      [log = log_, batch](env::FileSystem&) { return log->Write(*batch); },
+      [this, batch](absl::Status status) { OnWritten(*batch, status); });
+}
+
+void Replica::OnWritten(Batch& batch, const absl::Status& status) {
+  if (stopped_) return;
+  writing_ = false;
+  disk_full_ = absl::IsResourceExhausted(status);
+  if (disk_full_) {
+    // Nothing of it was written: the same writes go first when there is room.
+    env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
+    writes_.insert(writes_.begin(), std::make_move_iterator(batch.begin()),
+                   std::make_move_iterator(batch.end()));
+    writing_ = true;  // nothing else goes out before the next try
+    retry_timer_ = env_.loop->After(kDiskFullRetry, [this] {
+      retry_timer_ = 0;
+      writing_ = false;
+      SubmitWrites();
+    });
+    return;
+  }
+  if (!status.ok()) {
+    Fail(status);
+    return;
+  }
+  raft_.OnPersisted(env_.clock->Now(), batch.back().id);
+  SubmitWrites();
+  Pump();
+}
+
+// ---- The state machine and its store.
+
+void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
+  if (entries.empty()) return;
+  for (const raft::EntryPtr& entry : entries) {
+    if (!ApplyEntry(*entry)) return;
+  }
+  raft_.OnApplied(env_.clock->Now(), entries.back()->id.index);
+  for (auto& [key, value] : machine_->TakeRowEdits()) {
+    if (store_ != nullptr) edits_.push_back({std::move(key), std::move(value)});
+  }
+  SubmitEdits();
+  applied_();
+  FinishReads();
+}
+
+bool Replica::ApplyEntry(const raft::Entry& entry) {
+  fsm::ApplyResult result;
+  if (entry.kind == raft::EntryKind::kCommand) {
+    absl::StatusOr<fsm::ApplyResult> applied =
+        machine_->Apply(entry.id.index, entry.data);
+    if (!applied.ok()) {
+      // To go on without knowing what it does would be to diverge.
+      Fail(applied.status());
+      return false;
+    }
+    result = *std::move(applied);
+  } else {
+    machine_->AdvanceTo(entry.id.index);
+  }
+  const auto it = proposals_.find(entry.id.index);
+  if (it == proposals_.end()) return true;
+  Waiting waiting = std::move(it->second);
+  proposals_.erase(it);
+  if (waiting.term == entry.id.term) {
+    waiting.done(Applied{entry.id.index, std::move(result)});
+  } else {
+    waiting.done(MakeError(ErrorCode::kNoLeader,
+                           "the write was lost in a change of leaders"));
+  }
+  return true;
+}
+
+void Replica::SubmitEdits() {
+  if (store_ == nullptr || storing_) return;
+  const raft::LogIndex applied = machine_->applied();
+  if (stored_ == applied) return;
+  const bool flush = applied - flushed_ >= kFlushEntries;
+  if (flush) flushed_ = applied;
+  storing_ = true;
+  stored_ = applied;
+  env_.disk->Submit(
+      env::Lane::kApply,
+      [store = store_, edits = std::exchange(edits_, {}), applied,
+       flush](env::FileSystem&) {
+        absl::Status status = store->Write(edits, applied);
+        return status.ok() && flush ? store->Flush() : status;
+      },
+      [this](absl::Status status) { OnEditsStored(status); });
+}
+
+void Replica::OnEditsStored(const absl::Status& status) {
+  if (stopped_) return;
+  storing_ = false;
+  if (status.ok()) {
+    SubmitEdits();
+    return;
+  }
+  if (!absl::IsResourceExhausted(status)) {
+    Fail(status);
+    return;
+  }
+  // What the store holds stays right, only old; the log has the rest.
+  env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
+  store_ = nullptr;
+  edits_.clear();
+}
+
+// ---- Proposals.
+
+void Replica::Propose(std::string command, ProposeDone done) {
+  absl::StatusOr<raft::EntryId> id =
+      disk_full_ ? MakeError(ErrorCode::kDiskFull,
+                             "the disk under the Raft log is full")
+                 : raft_.Propose(env_.clock->Now(), std::move(command));
+  if (!id.ok()) {
+    env_.loop->Post([done = std::move(done), status = id.status()]() mutable {
+      done(std::move(status));
+    });
+    return;
+  }
+  // An entry of an earlier leadership of ours waits at the same index: it is
+  // gone from this log, but another server may still hold and commit it.
+  if (const auto it = proposals_.find(id->index); it != proposals_.end()) {
+    env_.loop->Post([done = std::move(it->second.done)]() mutable {
+      done(UndecidedError());
+    });
+    proposals_.erase(it);
+  }
+  proposals_[id->index] = {id->term, env_.clock->Now() + kProposeTimeout,
+                           std::move(done)};
+  ArmExpiry();
+  SchedulePump();
+}
+
+// Proposals and reads that arrive together share one Ready: one write, one
+// frame to each follower, one round.
+void Replica::SchedulePump() {
+  if (pump_posted_) return;
+  pump_posted_ = true;
+  env_.loop->Post([this] {
+    pump_posted_ = false;
+    Pump();
+  });
+}
+
+void Replica::ArmExpiry() {
+  if (expiry_timer_ != 0 || proposals_.empty()) return;
+  const Duration wait = proposals_.begin()->second.deadline - env_.clock->Now();
+  expiry_timer_ = env_.loop->After(wait, [this] { ExpireProposals(); });
+}
+
+void Replica::ExpireProposals() {
+  expiry_timer_ = 0;
+  const Instant now = env_.clock->Now();
+  std::vector<ProposeDone> expired;
+  for (auto it = proposals_.begin(); it != proposals_.end();) {
+    if (it->second.deadline > now) {
+      ++it;
+      continue;
+    }
+    expired.push_back(std::move(it->second.done));
+    it = proposals_.erase(it);
+  }
+  ArmExpiry();
+  for (ProposeDone& done : expired) done(UndecidedError());
+}
+
+// ---- Reads.
+
+void Replica::Read(ReadDone done) {
+  const raft::ReadId id = ++next_read_;
+  reads_[id] = std::move(done);
+  raft_.RequestRead(env_.clock->Now(), id);
+  SchedulePump();
+}
+
+void Replica::AnswerReads(std::vector<raft::ReadResult> results) {
+  for (raft::ReadResult& result : results) {
+    auto node = reads_.extract(result.id);
+    JACO_CHECK(!node.empty());
+    if (result.status.ok()) {
+      confirmed_reads_.emplace(result.index, std::move(node.mapped()));
+    } else {
+      node.mapped()(std::move(result.status));
+    }
+  }
+  FinishReads();
+}
+
+void Replica::FinishReads() {
+  while (!confirmed_reads_.empty() &&
+         confirmed_reads_.begin()->first <= machine_->applied()) {
+    auto node = confirmed_reads_.extract(confirmed_reads_.begin());
+    node.mapped()(absl::OkStatus());
+  }
+}
+
+// ---- Time.
+
+// A deadline mostly moves away (every heartbeat does that), so the timer stays
+// where it is and looks again when it fires.
+void Replica::ArmTimer(Instant deadline) {
+  deadline_ = deadline;
+  if (deadline >= timer_at_) return;
+  env_.loop->Cancel(timer_);
+  timer_at_ = deadline;
+  timer_ =
+      env_.loop->After(deadline - env_.clock->Now(), [this] { OnTimer(); });
+}
+
+void Replica::OnTimer() {
+  timer_at_ = Instant::Never();
+  timer_ = 0;
+  const Instant now = env_.clock->Now();
+  if (now >= deadline_) raft_.OnDeadline(now);
+  Pump();
+  ArmTimer(deadline_);  // for the early look, which Pump does not arm again
+}
+
+void Replica::Fail(const absl::Status& status) {
+  if (stopped_) return;
+  stopped_ = true;
+  env_.network->Bind(nullptr);
+  CancelTimers();
+  env_.loop->Post([failed = std::move(failed_), status]() mutable {
+    failed(std::move(status));
+  });
+}
+
+}  // namespace jaco::server

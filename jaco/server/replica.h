@@ -1,0 +1,143 @@
+// The driver: feeds the consensus core, and does what its Ready asks for.
+//
+// Every input makes one call on Raft and then Pump(). Order does not matter in
+// Pump: the core releases a message only when what it promises is durable.
+
+#ifndef JACO_SERVER_REPLICA_H_
+#define JACO_SERVER_REPLICA_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jaco/env/environment.h"
+#include "jaco/fsm/state_machine.h"
+#include "jaco/raft/raft.h"
+#include "jaco/storage/raft_log.h"
+#include "jaco/storage/state_store.h"
+
+namespace jaco::server {
+
+// A command that was committed and applied.
+struct Applied {
+  raft::LogIndex index;
+  fsm::ApplyResult result;
+};
+
+class Replica final : public env::FrameReceiver {
+ public:
+  using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Applied>)>;
+  using ReadDone = absl::AnyInvocable<void(absl::Status)>;
+
+  struct Parts {
+    raft::Options options;
+    raft::RestoredState restored;
+    uint64_t seed = 0;
+    fsm::StateMachine* machine = nullptr;  // at restored.applied
+    std::shared_ptr<storage::RaftLog> log;
+    std::shared_ptr<storage::StateStore> store;  // may be null: memory only
+    // Runs once when the replica has to stop; no callback runs after it.
+    absl::AnyInvocable<void(absl::Status)> failed;
+    // Runs after every change of role, term or leader.
+    absl::AnyInvocable<void(const raft::RoleChange&)> role_changed;
+    // Runs whenever the state machine has moved on.
+    absl::AnyInvocable<void()> applied;
+  };
+
+  // A proposal that is not decided after this long fails with `timeout`; it may
+  // still take effect.
+  static constexpr Duration kProposeTimeout = Seconds(10);
+
+  Replica(const env::Environment& environment, Parts parts);
+  ~Replica() override;
+
+  // Binds to the network and takes up the protocol.
+  void Start();
+
+  // `done` gets the verdict of the state machine, or an error: no_leader,
+  // rate_limited, too_large, disk_full: nothing was proposed; timeout: the
+  // outcome is not known. Never runs `done` before it returns.
+  void Propose(std::string command, ProposeDone done);
+
+  // `done` runs when the state machine contains everything that was committed
+  // before this call (§6.4); no_leader when that cannot be told here.
+  void Read(ReadDone done);
+
+  void OnFrame(env::PeerId from, absl::string_view frame) override;
+  void OnPeerDown(env::PeerId peer) override;
+
+  const raft::Raft& raft() const { return raft_; }
+
+ private:
+  using Batch = std::vector<raft::Persist>;
+  struct Waiting {
+    raft::Term term;
+    Instant deadline;
+    ProposeDone done;
+  };
+
+  void Pump();
+  void SchedulePump();
+  void CancelTimers();
+  void SendMessages(const std::vector<raft::OutgoingMessage>& messages);
+  const env::PeerAddress* AddressOf(raft::NodeId node);
+  void SubmitWrites();
+  void OnWritten(Batch& batch, const absl::Status& status);
+  void ApplyCommitted(const std::vector<raft::EntryPtr>& entries);
+  bool ApplyEntry(const raft::Entry& entry);
+  void SubmitEdits();
+  void OnEditsStored(const absl::Status& status);
+  void AnswerReads(std::vector<raft::ReadResult> results);
+  void FinishReads();
+  void ArmTimer(Instant deadline);
+  void OnTimer();
+  void ArmExpiry();
+  void ExpireProposals();
+  void Fail(const absl::Status& status);
+
+  const env::Environment env_;
+  raft::Raft raft_;
+  fsm::StateMachine* const machine_;
+  const std::shared_ptr<storage::RaftLog> log_;
+  std::shared_ptr<storage::StateStore> store_;
+  absl::AnyInvocable<void(absl::Status)> failed_;
+  absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
+  absl::AnyInvocable<void()> applied_;
+
+  bool pumping_ = false;
+  bool pump_posted_ = false;
+  bool stopped_ = false;
+
+  Batch writes_;  // not yet submitted
+  bool writing_ = false;
+  bool disk_full_ = false;
+  env::TimerId retry_timer_ = 0;
+
+  std::vector<storage::RowChange> edits_;  // not yet submitted
+  bool storing_ = false;
+  raft::LogIndex stored_;   // submitted up to here
+  raft::LogIndex flushed_;  // submitted to be durable up to here
+
+  std::map<raft::LogIndex, Waiting> proposals_;
+  env::TimerId expiry_timer_ = 0;
+
+  raft::ReadId next_read_;
+  std::map<raft::ReadId, ReadDone> reads_;
+  std::multimap<raft::LogIndex, ReadDone> confirmed_reads_;
+
+  Instant deadline_ = Instant::Never();
+  Instant timer_at_ = Instant::Never();
+  env::TimerId timer_ = 0;
+
+  raft::LogIndex addresses_index_;
+  std::map<raft::NodeId, env::PeerAddress> addresses_;
+};
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_REPLICA_H_

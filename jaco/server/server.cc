@@ -1,0 +1,78 @@
+#include "jaco/server/server.h"
+
+#include <utility>
+
+#include "jaco/server/cluster_service.h"
+#include "jaco/server/node.h"
+#include "jaco/server/token_service.h"
+
+namespace jaco::server {
+
+absl::string_view LifecycleName(Lifecycle lifecycle) {
+  switch (lifecycle) {
+    case Lifecycle::kStarting:
+      return "starting";
+    case Lifecycle::kUninitialized:
+      return "uninitialized";
+    case Lifecycle::kCreating:
+      return "creating";
+    case Lifecycle::kMember:
+      return "member";
+    case Lifecycle::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+struct Server::Impl {
+  Impl(ServerOptions options, const env::Environment& environment)
+      : node(std::move(options), environment), cluster(&node), tokens(&node) {}
+
+  Node node;
+  ClusterService cluster;
+  TokenService tokens;
+};
+
+Server::Server(ServerOptions options, env::Environment environment)
+    : impl_(std::make_unique<Impl>(std::move(options), environment)) {}
+
+Server::~Server() = default;
+
+void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
+                   absl::AnyInvocable<void(absl::Status)> failed) {
+  impl_->node.Start(std::move(started), std::move(failed));
+}
+
+void Server::Found(raft::NodeId self, Founding founding,
+                   absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->node.Found(self, std::move(founding), std::move(done));
+}
+
+void Server::Init(const Caller& caller, InitRequest request,
+                  Reply<InitResponse> reply) {
+  impl_->cluster.Init(caller, std::move(request), std::move(reply));
+}
+
+StatusResponse Server::Status() { return impl_->cluster.Status(); }
+
+void Server::IssueToken(const Caller& caller, IssueTokenRequest request,
+                        Reply<IssueTokenResponse> reply) {
+  impl_->tokens.Issue(caller, std::move(request), std::move(reply));
+}
+
+void Server::RevokeToken(const Caller& caller, RevokeTokenRequest request,
+                         Reply<RevokeTokenResponse> reply) {
+  impl_->tokens.Revoke(caller, std::move(request), std::move(reply));
+}
+
+void Server::ListTokens(const Caller& caller, Reply<ListTokensResponse> reply) {
+  impl_->tokens.List(caller, std::move(reply));
+}
+
+Lifecycle Server::lifecycle() const { return impl_->node.lifecycle(); }
+
+const raft::Raft* Server::raft() const { return impl_->node.raft(); }
+
+const fsm::ClusterState& Server::state() const { return impl_->node.state(); }
+
+}  // namespace jaco::server

@@ -1,0 +1,83 @@
+#include "jaco/server/token_service.h"
+
+#include <string>
+#include <utility>
+
+#include "jaco/base/error.h"
+#include "jaco/server/token.h"
+
+namespace jaco::server {
+
+void TokenService::Issue(const Caller& caller, IssueTokenRequest request,
+                         Reply<IssueTokenResponse> reply) {
+  std::string secret = NewToken(*node_->env().entropy);
+  fsm::Command command;
+  fsm::TokenIssue& issue = *command.mutable_token_issue();
+  issue.set_identity(std::move(request.identity));
+  issue.set_token_hash(HashToken(secret));
+  issue.set_allow_privileged(request.allow_privileged);
+  node_->Propose(
+      caller, std::move(command),
+      [secret = std::move(secret), reply = std::move(reply)](
+          absl::StatusOr<std::string> result, raft::LogIndex index) mutable {
+        if (!result.ok()) {
+          reply(result.status());
+          return;
+        }
+        fsm::Token token;
+        if (!token.ParseFromString(*result)) {
+          reply(absl::InternalError("the state machine's reply is no token"));
+          return;
+        }
+        reply(IssueTokenResponse{
+            .identity = token.identity(),
+            .token = std::move(secret),
+            .issued_at = absl::FromUnixMillis(token.issued_at_unix_ms()),
+            .index = index.value()});
+      });
+}
+
+void TokenService::Revoke(const Caller& caller, RevokeTokenRequest request,
+                          Reply<RevokeTokenResponse> reply) {
+  fsm::Command command;
+  command.mutable_token_revoke()->set_identity(std::move(request.identity));
+  node_->Propose(caller, std::move(command),
+                 [reply = std::move(reply)](absl::StatusOr<std::string> result,
+                                            raft::LogIndex index) mutable {
+                   if (!result.ok()) {
+                     reply(result.status());
+                     return;
+                   }
+                   reply(RevokeTokenResponse{.index = index.value()});
+                 });
+}
+
+void TokenService::List(const Caller& /*caller*/,
+                        Reply<ListTokensResponse> reply) {
+  node_->Read([this, reply = std::move(reply)](absl::Status status) mutable {
+    if (!status.ok()) {
+      reply(std::move(status));
+      return;
+    }
+    reply(Tokens());
+  });
+}
+
+ListTokensResponse TokenService::Tokens() const {
+  ListTokensResponse response;
+  response.index = node_->state().applied().value();
+  for (const auto& [identity, token] : node_->state().tokens()) {
+    response.tokens.push_back(
+        {.identity = identity,
+         .issued_at = absl::FromUnixMillis(token.issued_at_unix_ms()),
+         .revoked_at = token.revoked_at_unix_ms() == 0
+                           ? absl::InfiniteFuture()
+                           : absl::FromUnixMillis(token.revoked_at_unix_ms()),
+         .allow_privileged = token.allow_privileged(),
+         .create_index = token.create_index(),
+         .modify_index = token.modify_index()});
+  }
+  return response;
+}
+
+}  // namespace jaco::server

@@ -1,0 +1,1 @@
+#include "jaco/env/posix/clock.h"

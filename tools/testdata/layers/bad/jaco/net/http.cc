@@ -1,0 +1,2 @@
+#include "jaco/raft/raft.h"
+#include "jaco/sim/world.h"

@@ -1,0 +1,3 @@
+#include <chrono>
+
+#include "jaco/sim/world.h"

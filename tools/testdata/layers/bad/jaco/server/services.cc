@@ -1,0 +1,3 @@
+#include <boost/asio.hpp>
+
+#include "jaco/net/http.h"

@@ -1,0 +1,5 @@
+#include "jaco/env/clock.h"
+
+#include <unistd.h>
+
+#include <chrono>

@@ -1,0 +1,1 @@
+#include "jaco/raft/raft.pb.h"

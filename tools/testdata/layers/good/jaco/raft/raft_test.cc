@@ -1,0 +1,5 @@
+#include "jaco/raft/raft.h"
+
+#include <chrono>
+
+#include "gtest/gtest.h"

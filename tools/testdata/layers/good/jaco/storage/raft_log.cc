@@ -1,0 +1,5 @@
+#include "absl/status/status.h"
+#include "jaco/env/disk.h"
+#include "jaco/raft/codec.h"
+#include "jaco/raft/types.h"
+#include "rocksdb/db.h"
