@@ -20,10 +20,16 @@ absl::string_view EventKindName(EventKind kind) {
       return "disk-done";
     case EventKind::kFault:
       return "fault";
+    case EventKind::kUndo:
+      return "undo";
+    case EventKind::kStrike:
+      return "strike";
     case EventKind::kClient:
       return "client";
     case EventKind::kProbe:
       return "probe";
+    case EventKind::kRestart:
+      return "restart";
     case EventKind::kState:
       return "state";
     case EventKind::kDrop:
@@ -46,24 +52,14 @@ absl::string_view EventKindName(EventKind kind) {
       return "pause";
     case EventKind::kResume:
       return "resume";
-    case EventKind::kCut:
-      return "cut";
-    case EventKind::kHeal:
-      return "heal";
-    case EventKind::kClog:
-      return "clog";
-    case EventKind::kRelease:
-      return "release";
-    case EventKind::kStall:
-      return "stall";
-    case EventKind::kWallJump:
-      return "wall-jump";
     case EventKind::kCall:
       return "call";
     case EventKind::kReply:
       return "reply";
     case EventKind::kPhase:
       return "phase";
+    case EventKind::kLog:
+      return "log";
   }
   JACO_CHECK_MSG(false, "event kind ", static_cast<int>(kind));
 }

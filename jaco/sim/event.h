@@ -26,8 +26,10 @@ enum class EventKind : uint8_t {
   kDiskDone,
   // Events of the world.
   kFault,
+  kUndo,
   kClient,
   kProbe,
+  kRestart,
   // Not events of their own: what one of the above did.
   kState,
   kDrop,
@@ -40,15 +42,11 @@ enum class EventKind : uint8_t {
   kCrash,
   kPause,
   kResume,
-  kCut,
-  kHeal,
-  kClog,
-  kRelease,
-  kStall,
-  kWallJump,
+  kStrike,
   kCall,
   kReply,
   kPhase,
+  kLog,
 };
 
 // As "disk-done".

@@ -31,16 +31,23 @@ Fabric::Fabric(EventQueue& queue, Trace& trace, uint64_t seed,
 }
 
 void Fabric::Cut(NodeNumber from, NodeNumber to) {
-  LinkBetween(from, to).cut = true;
+  ++LinkBetween(from, to).cuts;
+}
+
+void Fabric::Mend(NodeNumber from, NodeNumber to) {
+  int& cuts = LinkBetween(from, to).cuts;
+  JACO_CHECK(cuts > 0);
+  --cuts;
 }
 
 void Fabric::Clog(NodeNumber from, NodeNumber to) {
-  LinkBetween(from, to).clogged = true;
+  ++LinkBetween(from, to).clogs;
 }
 
 void Fabric::Release(NodeNumber from, NodeNumber to) {
   Link& link = LinkBetween(from, to);
-  link.clogged = false;
+  JACO_CHECK(link.clogs > 0);
+  if (--link.clogs > 0) return;
   link.last_arrival = std::max(link.last_arrival, queue_.now());
   for (env::FramePtr& frame : std::exchange(link.held, {})) {
     Launch(link, from, to, std::move(frame));
@@ -56,9 +63,9 @@ void Fabric::HealAll() {
   for (NodeNumber from = 1; from <= kNodesMax; ++from) {
     for (NodeNumber to = 1; to <= kNodesMax; ++to) {
       Link& link = LinkBetween(from, to);
-      link.cut = false;
+      link.cuts = 0;
       link.slowness = 1;
-      if (link.clogged) Release(from, to);
+      while (link.clogs > 0) Release(from, to);
     }
   }
 }
@@ -75,7 +82,7 @@ void Fabric::ResetConnections(NodeNumber node, bool drop_in_flight) {
   for (NodeNumber peer = 1; peer <= kNodesMax; ++peer) {
     if (peer == node || ports_[peer] == nullptr) continue;
     Link& link = LinkBetween(node, peer);
-    if (link.cut || link.clogged) continue;
+    if (link.cuts > 0 || link.clogs > 0) continue;
     const auto tell = [this, node, peer] {
       SimNetwork* port = ports_[peer];
       if (port == nullptr || port->receiver_ == nullptr) return;
@@ -92,8 +99,8 @@ void Fabric::Send(NodeNumber from, NodeNumber to, env::FramePtr frame) {
       options_.loss > 0 && link.prng.Chance(options_.loss, kMillion);
   const bool twice =
       options_.duplicate > 0 && link.prng.Chance(options_.duplicate, kMillion);
-  if (link.cut || lost) return Drop(from, to, frame);
-  if (link.clogged) {
+  if (link.cuts > 0 || lost) return Drop(from, to, frame);
+  if (link.clogs > 0) {
     if (link.held.size() >= kCloggedMax) return Drop(from, to, frame);
     link.held.push_back(std::move(frame));
     return;
@@ -134,7 +141,7 @@ void Fabric::Arrive(uint32_t index) {
   const NodeNumber to = flights_[index].to;
   const env::FramePtr frame = EndFlight(index);
   SimNetwork* port = ports_[to];
-  if (LinkBetween(from, to).cut || port == nullptr ||
+  if (LinkBetween(from, to).cuts > 0 || port == nullptr ||
       port->receiver_ == nullptr) {
     return Drop(from, to, frame);
   }

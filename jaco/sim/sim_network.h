@@ -40,9 +40,12 @@ class Fabric {
 
   void SetOptions(const LinkOptions& options) { options_ = options; }
 
-  // Frames from `from` to `to`, those in flight included, are lost.
+  // Frames from `from` to `to`, those in flight included, are lost until every
+  // Cut has its Mend.
   void Cut(NodeNumber from, NodeNumber to);
-  // Frames wait at the link until Release, which lets them go one by one.
+  void Mend(NodeNumber from, NodeNumber to);
+  // Frames wait at the link until every Clog has its Release; the last lets
+  // them go one by one.
   void Clog(NodeNumber from, NodeNumber to);
   void Release(NodeNumber from, NodeNumber to);
   // Delays are multiplied; 1 is normal.
@@ -61,8 +64,8 @@ class Fabric {
   struct Link {
     explicit Link(uint64_t seed) : prng(seed) {}
     Prng prng;
-    bool cut = false;
-    bool clogged = false;
+    int cuts = 0;
+    int clogs = 0;
     int64_t slowness = 1;
     uint32_t in_flight = 0;
     Instant last_arrival;

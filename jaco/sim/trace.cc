@@ -21,6 +21,16 @@ absl::string_view RoleName(raft::Role role) {
 
 }  // namespace
 
+void Trace::File(NodeNumber node, absl::string_view operation,
+                 absl::string_view path, uint64_t size) {
+  const EventLabel label{EventKind::kFile, node, kWorld,
+                         static_cast<uint32_t>(size)};
+  FoldText(operation);
+  FoldText(path);
+  Fold(static_cast<uint64_t>(node) << 32 | label.amount);
+  if (out_ != nullptr) Print(label, absl::StrCat(operation, " ", path));
+}
+
 void Trace::State(NodeNumber node, raft::Role role, uint64_t term,
                   uint64_t last, uint64_t commit, uint64_t applied) {
   Fold(static_cast<uint64_t>(role) | uint64_t{node} << 8 | term << 16);

@@ -39,6 +39,16 @@ class Trace {
     if (out_ != nullptr) Print(label, text);
   }
 
+  // A node's file operation.
+  void File(NodeNumber node, absl::string_view operation,
+            absl::string_view path, uint64_t size);
+
+  // Printed and not hashed: what a server logs.
+  void Log(NodeNumber node, absl::string_view text) {
+    if (out_ != nullptr) Print({EventKind::kLog, node}, text);
+  }
+  bool prints() const { return out_ != nullptr; }
+
   // Where a node's replica stands after the present event.
   void State(NodeNumber node, raft::Role role, uint64_t term, uint64_t last,
              uint64_t commit, uint64_t applied);
