@@ -47,7 +47,8 @@ struct Progress {
   // The next entry to send; always beyond `match`.
   LogIndex next;
   Inflights inflights;  // empty in kProbe
-  // kProbe: a message is out; the next waits for its answer or a heartbeat.
+  // kProbe: entries are out; more wait for an answer. Should they be lost, the
+  // answer to the next heartbeat, which has the same `previous`, is as good.
   bool probe_sent = false;
   // Something must go out even without entries: heartbeat, read round, commit.
   bool message_due = false;

@@ -21,6 +21,7 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
       durability_(restored.hard_state, restored.entries.empty()
                                            ? restored.log_start.index
                                            : restored.entries.back()->id.index),
+      state_(Follower{}),
       commit_(std::max(restored.log_start.index, restored.applied)),
       handed_out_(commit_),
       applied_(commit_) {
@@ -54,7 +55,7 @@ void Raft::Step(Instant now, NodeId from, Message message) {
   std::visit([&](auto& m) { Handle(now, from, m); }, message);
 }
 
-absl::StatusOr<EntryId> Raft::Propose(Instant now, std::string command) {
+absl::StatusOr<EntryId> Raft::Propose(Instant /*now*/, std::string command) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr) return NotLeaderError();
   if (command.size() > options_.command_bytes_max) {
@@ -69,7 +70,6 @@ absl::StatusOr<EntryId> Raft::Propose(Instant now, std::string command) {
                      "too many writes wait to be committed; try again");
   }
   dirty_ = true;
-  static_cast<void>(now);
   AppendOwn(EntryKind::kCommand, std::move(command));
   return log_.last();
 }
@@ -80,10 +80,7 @@ void Raft::OnDeadline(Instant now) {
     if (now < leader->heartbeat_deadline) return;
     dirty_ = true;
     leader->heartbeat_deadline = now + options_.heartbeat_interval;
-    for (Progress& peer : leader->peers) {
-      peer.message_due = true;
-      peer.probe_sent = false;
-    }
+    for (Progress& peer : leader->peers) peer.message_due = true;
     return;
   }
   if (now < election_deadline_) return;

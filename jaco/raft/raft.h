@@ -73,7 +73,6 @@ class Raft {
  public:
   // `prng` jitters election timeouts: give every server a different seed.
   Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
-  ~Raft();
   Raft(const Raft&) = delete;
   Raft& operator=(const Raft&) = delete;
 
@@ -126,14 +125,14 @@ class Raft {
   const std::vector<Progress>* progress() const;
 
  private:
-  // An answer to the leader that waits until what it promises is durable.
-  struct PendingAcknowledgement {
-    LogIndex match;
-    uint64_t round = 0;
-  };
+  // `match`, `acknowledged`, `round` and `answer_due` are about the present
+  // leader.
   struct Follower {
-    std::optional<PendingAcknowledgement> acknowledgement;
-    LogIndex acknowledged;  // to the present leader
+    LogIndex match;         // our log equals the leader's up to here
+    LogIndex acknowledged;  // the durable part of it that it need not be told
+    uint64_t round = 0;     // the highest that the leader has sent
+    // The leader is owed an answer, however far the disk has come.
+    bool answer_due = false;
     // A granted vote that waits until it is durable.
     std::optional<NodeId> vote_for;
   };
@@ -186,6 +185,7 @@ class Raft {
   void AppendOwn(EntryKind kind, std::string data);
   void AdvanceCommit();
   void SetCommit(LogIndex index);
+  void TellCommit(Progress& peer);
   void SendAppends();
   void SendAppendsTo(Progress& peer);
   void SendAppend(Progress& peer);

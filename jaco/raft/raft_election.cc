@@ -21,13 +21,15 @@ void Raft::BecomeFollower(Instant now, Term term, NodeId leader) {
                            std::holds_alternative<Follower>(state_);
   if (term > hard_state_.term) hard_state_ = {term, kNoNode};
   if (same_leader) return;
+  // A higher term alone is no reason to wait longer: only a leader's message
+  // and a granted vote are (§3.4). But a leader had no deadline of this kind.
+  if (std::holds_alternative<Leader>(state_)) ResetElectionDeadline(now);
   const std::vector<ReadId> reads = TakeReads();
   // What was promised to an earlier leader or candidate is void.
   state_ = Follower{};
   leader_ = leader;
   if (leader == kNoNode) leader_contact_.reset();
   RefuseReads(reads);
-  ResetElectionDeadline(now);
 }
 
 void Raft::StartCampaign(Instant now, bool pre_vote) {
@@ -121,7 +123,10 @@ bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
 void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
   // A server that is in touch with a leader neither grants nor takes over the
   // term: one that was cut off, or removed, cannot disturb the rest (§4.2.3).
-  const bool ignore = HeardFromLeaderLately(now);
+  // But a leader that asks for votes in a later term has stepped down itself.
+  const bool leader_gave_up =
+      from == leader_ && request.term > hard_state_.term;
+  const bool ignore = HeardFromLeaderLately(now) && !leader_gave_up;
   if (!ignore && !request.pre_vote && request.term > hard_state_.term) {
     BecomeFollower(now, request.term, kNoNode);
   }
@@ -137,10 +142,11 @@ void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
                    .term = request.term, .pre_vote = true, .granted = true});
     return;
   }
-  auto* follower = std::get_if<Follower>(&state_);
-  if (follower == nullptr) return;  // our vote is our own
+  // Candidates and leaders of this term have given their vote to themselves, so
+  // only a follower or a pre-candidate, which has promised nothing, comes here.
+  if (!std::holds_alternative<Follower>(state_)) state_ = Follower{};
   hard_state_.voted_for = from;
-  follower->vote_for = from;
+  std::get<Follower>(state_).vote_for = from;
   ResetElectionDeadline(now);
   ReleaseVote();
 }

@@ -42,8 +42,11 @@ void Raft::AppendOwn(EntryKind kind, std::string data) {
 void Raft::Handle(Instant now, NodeId from, AppendEntriesRequest& request) {
   if (request.term < hard_state_.term) {
     // Ours is higher: a leader that was cut off steps down, and one whose term
-    // we overtook starts a new election instead of losing us for good.
-    RejectAppend(from, request);
+    // we overtook starts a new election instead of losing us for good. Nothing
+    // but the term: by now `from` may lead this very term, and must not take
+    // the answer to a question of an earlier one, least of all its round, for
+    // an answer to a question of this one.
+    Send(from, AppendEntriesResponse{.term = hard_state_.term});
     return;
   }
   if (request.term == hard_state_.term &&
@@ -83,10 +86,21 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
   }
   const LogIndex match = request.previous.index + request.entries.size();
   SetCommit(std::min(request.commit, match));
-  auto& acknowledgement = std::get<Follower>(state_).acknowledgement;
-  if (!acknowledgement.has_value()) acknowledgement.emplace();
-  acknowledgement->match = std::max(acknowledgement->match, match);
-  acknowledgement->round = std::max(acknowledgement->round, request.round);
+  auto& follower = std::get<Follower>(state_);
+  // A heartbeat or a read round asks whether we are there; the disk may take
+  // longer than the leader's patience, and need not be waited for. And what is
+  // durable already was perhaps acknowledged before, in an answer that was
+  // lost.
+  if (request.entries.empty() || request.round > follower.round ||
+      match <= durability_.index()) {
+    follower.answer_due = true;
+  }
+  follower.match = std::max(follower.match, match);
+  follower.round = std::max(follower.round, request.round);
+  // The leader sends after what it takes us to have: that is no news to it.
+  follower.acknowledged =
+      std::max(follower.acknowledged,
+               std::min(request.previous.index, durability_.index()));
   ReleaseAcknowledgement();
 }
 
@@ -94,17 +108,15 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
 // behind the last sync, and waiting for all of it would mean waiting for ever.
 void Raft::ReleaseAcknowledgement() {
   auto* follower = std::get_if<Follower>(&state_);
-  if (follower == nullptr || !follower->acknowledgement.has_value()) return;
-  if (durability_.hard_state() != hard_state_) return;
-  const PendingAcknowledgement pending = *follower->acknowledgement;
-  const LogIndex match = std::min(pending.match, durability_.index());
-  if (match < pending.match && match <= follower->acknowledged) return;
+  if (follower == nullptr || durability_.hard_state() != hard_state_) return;
+  const LogIndex match = std::min(follower->match, durability_.index());
+  if (match <= follower->acknowledged && !follower->answer_due) return;
   Send(leader_, AppendEntriesResponse{.term = hard_state_.term,
                                       .success = true,
-                                      .round = pending.round,
+                                      .round = follower->round,
                                       .match = match});
   follower->acknowledged = std::max(follower->acknowledged, match);
-  if (match == pending.match) follower->acknowledgement.reset();
+  follower->answer_due = false;
 }
 
 // ---- The leader's side.
@@ -126,6 +138,7 @@ void Raft::Handle(Instant now, NodeId from,
   if (response.success) {
     peer->OnAcknowledged(response.match);
     AdvanceCommit();
+    TellCommit(*peer);
   } else {
     OnRejected(*peer, response);
   }
@@ -168,12 +181,20 @@ void Raft::SetCommit(LogIndex index) {
     for (LogIndex i = commit_.Next(); i <= index; ++i) {
       leader->uncommitted_bytes -= log_.At(i)->data.size();
     }
-    for (Progress& peer : leader->peers) {
-      // Under load the next entries carry the news; an idle follower is told.
-      if (peer.inflights.empty()) peer.message_due = true;
-    }
   }
   commit_ = index;
+  if (auto* leader = std::get_if<Leader>(&state_)) {
+    for (Progress& peer : leader->peers) TellCommit(peer);
+  }
+}
+
+// Under load the next entries carry the news; an idle follower is told. One
+// that does not answer has heartbeats to learn it from.
+void Raft::TellCommit(Progress& peer) {
+  if (peer.state != Progress::State::kReplicate) return;
+  if (peer.inflights.empty() && peer.commit_sent < commit_) {
+    peer.message_due = true;
+  }
 }
 
 void Raft::SendAppends() {
@@ -197,6 +218,7 @@ void Raft::SendAppend(Progress& peer) {
   const LogIndex previous = peer.next.Previous();
   request.previous = {*log_.TermAt(previous), previous};
   request.commit = commit_;
+  peer.commit_sent = commit_;
   request.round = std::get<Leader>(state_).round;
   if (MayStreamTo(peer)) {
     log_.CopyTo(&request.entries, peer.next, options_.append_entries_max,
