@@ -20,7 +20,6 @@
 namespace jaco::storage {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -34,6 +33,15 @@ std::unique_ptr<StateStore> OpenOrDie(env::FileSystem& fs) {
   auto store = OpenRocksDbStateStore(fs, kDirectory);
   EXPECT_TRUE(store.ok()) << store.status();
   return *std::move(store);
+}
+
+RowChange Put(const std::string& key, const std::string& value) {
+  return {.key = key, .value = value};
+}
+
+absl::Status WriteRow(StateStore& store, const std::string& key,
+                      const std::string& value, uint64_t applied) {
+  return store.Write({Put(key, value)}, LogIndex(applied));
 }
 
 // What was written, step by step.
@@ -167,11 +175,11 @@ TEST(MemoryStateStoreTest, IsNeverDurable) {
 TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
   CrashFileSystem fs;
   auto store = OpenOrDie(fs);
-  ASSERT_TRUE(store->Write({{{"a", "1"}, {"b", "2"}}}, LogIndex(4)).ok());
+  ASSERT_TRUE(store->Write({Put("a", "1"), Put("b", "2")}, LogIndex(4)).ok());
   EXPECT_EQ(store->durable(), LogIndex(0));
   ASSERT_TRUE(store->Flush().ok());
   EXPECT_EQ(store->durable(), LogIndex(4));
-  ASSERT_TRUE(store->Write({{{"a", std::nullopt}}}, LogIndex(5)).ok());
+  ASSERT_TRUE(store->Write({RowChange{.key = "a"}}, LogIndex(5)).ok());
   EXPECT_EQ(store->durable(), LogIndex(4));
 
   store.reset();
@@ -181,7 +189,8 @@ TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(store->durable(), LogIndex(4));
   EXPECT_EQ(state->applied, LogIndex(4));
-  EXPECT_THAT(state->rows, ElementsAre(Row{"a", "1"}, Row{"b", "2"}));
+  EXPECT_THAT(state->rows, ElementsAre(Row{.key = "a", .value = "1"},
+                                       Row{.key = "b", .value = "2"}));
 }
 
 TEST(RocksDbStateStoreTest, TwoCannotHaveOneDirectory) {
@@ -195,12 +204,11 @@ TEST(RocksDbStateStoreTest, AStateLargerThanTheBufferFlushesItself) {
   CrashFileSystem fs;
   auto store = OpenOrDie(fs);
   const std::string large(9 << 20, 'x');
-  ASSERT_TRUE(store->Write({{{"large", large}}}, LogIndex(1)).ok());
+  ASSERT_TRUE(WriteRow(*store, "large", large, 1).ok());
   EXPECT_EQ(store->durable(), LogIndex(1));
   for (uint64_t i = 2; i < 40; ++i) {
     const std::string key = absl::StrCat("row", i);
-    ASSERT_TRUE(
-        store->Write({{{key, std::string(1 << 20, 'y')}}}, LogIndex(i)).ok());
+    ASSERT_TRUE(WriteRow(*store, key, std::string(1 << 20, 'y'), i).ok());
     EXPECT_LT(i - store->durable().value(), 5);
   }
   store.reset();
@@ -271,7 +279,7 @@ TEST(RocksDbStateStoreTest, AnErrorOfAnyOperationIsReportedOrHarmless) {
 TEST(RocksDbStateStoreTest, AfterAnErrorTheStoreIsOfNoMoreUse) {
   CrashFileSystem fs;
   auto store = OpenOrDie(fs);
-  ASSERT_TRUE(store->Write({{{"a", "1"}}}, LogIndex(1)).ok());
+  ASSERT_TRUE(WriteRow(*store, "a", "1", 1).ok());
   fs.FailFrom(0, absl::ResourceExhaustedError("ENOSPC"), /*count=*/1);
   const absl::Status error = store->Flush();
   EXPECT_EQ(error.code(), absl::StatusCode::kResourceExhausted);
@@ -317,6 +325,11 @@ std::vector<std::string> TablesOf(CrashFileSystem& fs) {
   return paths;
 }
 
+// What opening or loading says.
+absl::Status ErrorOf(absl::StatusOr<std::unique_ptr<StateStore>> store) {
+  return store.ok() ? (*store)->Load().status() : store.status();
+}
+
 TEST(RocksDbStateStoreTest, ACorruptTableIsDataLossAndIsNamed) {
   CrashFileSystem fs;
   ASSERT_TRUE(RunSteps(fs, SmallWorkload()).status.ok());
@@ -326,9 +339,9 @@ TEST(RocksDbStateStoreTest, ACorruptTableIsDataLossAndIsNamed) {
     std::string& content = fs.Content(path);
     const std::string good = content;
     content[content.size() / 3] ^= 0x20;
-    const auto store = OpenRocksDbStateStore(fs, kDirectory);
-    EXPECT_EQ(store.status().code(), absl::StatusCode::kDataLoss);
-    EXPECT_THAT(store.status().message(), HasSubstr(path));
+    const absl::Status error = ErrorOf(OpenRocksDbStateStore(fs, kDirectory));
+    EXPECT_EQ(error.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(error.message(), HasSubstr(path));
     content = good;
   }
   OpenOrDie(fs);
