@@ -149,34 +149,34 @@ void Workload::CallList(CallNumber number) {
 
 // An answer counts for the history even when its client has given up.
 template <typename Response>
-auto Workload::ReplyTo(CallNumber number) {
-  return [this, number](absl::StatusOr<Response> response) {
-    Call& call = calls_[number];
-    const int code =
-        response.ok() ? -1 : static_cast<int>(CodeOf(response.status()));
-    world_.trace().Note({EventKind::kReply, call.server, kWorld, number},
-                        absl::StrCat(code));
-    if (!call.open) {
-      world_.findings().Report(
-          "replied_once",
-          absl::StrCat("call ", number, " was answered a second time"));
-      return;
-    }
-    call.open = false;
-    --open_calls_;
-    bool definite = response.ok();
-    if (response.ok()) {
-      OnResponse(call, *response);
-    } else {
-      definite = OnError(call, response.status());
-    }
-    if (clients_[call.client].call != number) return;
-    if (definite) {
-      EndOperation(call.client);
-    } else {
-      Retry(call.client);
-    }
-  };
+void Workload::OnReply(CallNumber number,
+                       const absl::StatusOr<Response>& response) {
+  Call& call = calls_[number];
+  const std::string outcome =
+      response.ok() ? "ok"
+                    : std::string(ErrorCodeName(CodeOf(response.status())));
+  world_.trace().Note({EventKind::kReply, call.server, kWorld, number},
+                      outcome);
+  if (!call.open) {
+    world_.findings().Report(
+        "replied_once",
+        absl::StrCat("call ", number, " was answered a second time"));
+    return;
+  }
+  call.open = false;
+  --open_calls_;
+  bool definite = true;
+  if (response.ok()) {
+    OnResponse(call, *response);
+  } else {
+    definite = OnError(call, response.status());
+  }
+  if (clients_[call.client].call != number) return;
+  if (definite) {
+    EndOperation(call.client);
+  } else {
+    Retry(call.client);
+  }
 }
 
 void Workload::OnResponse(const Call& call,

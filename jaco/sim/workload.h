@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
+#include "jaco/server/api.h"
 #include "jaco/sim/checkers/token_history.h"
 #include "jaco/sim/event_queue.h"
 #include "jaco/sim/world.h"
@@ -79,7 +80,13 @@ class Workload {
   void CallRevoke(CallNumber number);
   void CallList(CallNumber number);
   template <typename Response>
-  auto ReplyTo(CallNumber number);
+  server::Reply<Response> ReplyTo(CallNumber number) {
+    return [this, number](absl::StatusOr<Response> response) {
+      OnReply(number, response);
+    };
+  }
+  template <typename Response>
+  void OnReply(CallNumber number, const absl::StatusOr<Response>& response);
   void OnResponse(const Call& call, const server::IssueTokenResponse& response);
   void OnResponse(const Call& call,
                   const server::RevokeTokenResponse& response);
