@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
-#include "jaco/server/token.h"
+#include "jaco/server/security/token.h"
 
 namespace jaco::server {
 namespace {

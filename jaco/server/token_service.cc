@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "jaco/base/error.h"
-#include "jaco/server/token.h"
+#include "jaco/server/security/token.h"
 
 namespace jaco::server {
 

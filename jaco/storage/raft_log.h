@@ -30,7 +30,7 @@
 namespace jaco::storage {
 
 struct RaftLogOptions {
-  std::string directory; // created when missing; its parent exists
+  std::string directory;  // created when missing; its parent exists
   // A segment is preallocated to this size; a new one begins when the next
   // record does not fit. One record may be longer: it gets a segment to itself.
   uint64_t segment_bytes = uint64_t{16} << 20;
@@ -43,21 +43,21 @@ struct RecoveredLog {
   raft::EntryId log_start;
   // Contiguous, ascending, the first follows log_start.
   std::vector<raft::EntryPtr> entries;
-  uint64_t torn_bytes = 0; // cut from the tail
+  uint64_t torn_bytes = 0;  // cut from the tail
 };
 
 // Not thread-safe: lives on the log lane.
 class RaftLog {
-public:
+ public:
   // Opens the log in `options.directory`, or creates an empty one. `fs`
   // outlives the log. Errors: kDataLoss for corruption, kFailedPrecondition for
   // a format version that this build does not know, and those of `fs`.
-  static absl::StatusOr<std::unique_ptr<RaftLog>>
-  Open(env::FileSystem &fs, const RaftLogOptions &options,
-       RecoveredLog *recovered);
+  static absl::StatusOr<std::unique_ptr<RaftLog>> Open(
+      env::FileSystem& fs, const RaftLogOptions& options,
+      RecoveredLog* recovered);
 
   // True when a log was ever created in `directory`.
-  static absl::StatusOr<bool> Exists(env::FileSystem &fs,
+  static absl::StatusOr<bool> Exists(env::FileSystem& fs,
                                      absl::string_view directory);
 
   virtual ~RaftLog() = default;
@@ -69,6 +69,6 @@ public:
   virtual absl::Status Write(absl::Span<const raft::Persist> writes) = 0;
 };
 
-} // namespace jaco::storage
+}  // namespace jaco::storage
 
-#endif // JACO_STORAGE_RAFT_LOG_H_
+#endif  // JACO_STORAGE_RAFT_LOG_H_

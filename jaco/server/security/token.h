@@ -1,8 +1,8 @@
 // Secrets that operators carry, and ids. A token is 64 hex characters (32
 // random bytes); what is stored is the SHA-256 of its text.
 
-#ifndef JACO_SERVER_TOKEN_H_
-#define JACO_SERVER_TOKEN_H_
+#ifndef JACO_SERVER_SECURITY_TOKEN_H_
+#define JACO_SERVER_SECURITY_TOKEN_H_
 
 #include <string>
 
@@ -24,4 +24,4 @@ uint64_t NewNodeId(env::Entropy& entropy);
 
 }  // namespace jaco::server
 
-#endif  // JACO_SERVER_TOKEN_H_
+#endif  // JACO_SERVER_SECURITY_TOKEN_H_

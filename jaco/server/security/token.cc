@@ -1,4 +1,4 @@
-#include "jaco/server/token.h"
+#include "jaco/server/security/token.h"
 
 #include <sodium.h>
 
