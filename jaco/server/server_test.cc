@@ -201,7 +201,7 @@ TEST_P(ServerTest, TwoInitsAtOnceMakeOneCluster) {
 
 TEST_P(ServerTest, BadClusterNamesAreRefused) {
   StartProcess();
-  EXPECT_EQ(CodeNameOf(Init(std::string(65, 'a')).status()),
+  EXPECT_EQ(CodeNameOf(Init(std::string(129, 'a')).status()),
             "validation_failed");
   EXPECT_EQ(CodeNameOf(Init("a b").status()), "validation_failed");
   EXPECT_EQ(CodeNameOf(Init("a\n").status()), "validation_failed");
