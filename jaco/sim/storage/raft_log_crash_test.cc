@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "jaco/sim/storage/raft_log_model.h"
 #include "jaco/storage/raft_log.h"
-#include "jaco/storage/testing/raft_log_testing.h"
 
 namespace jaco::storage {
 namespace {
