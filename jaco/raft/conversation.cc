@@ -147,8 +147,8 @@ void Conversation::Timeout(const Words& words) {
 }
 
 void Conversation::Advance(const Words& words) {
-  absl::string_view text = words.size() > 1 ? words[1] : "";
-  absl::ConsumeSuffix(&text, "ms");
+  if (words.size() < 2) return Fail("by how much?");
+  const absl::string_view text = absl::StripSuffix(words[1], "ms");
   const Duration time = Milliseconds(static_cast<int64_t>(Number(text)));
   const std::set<std::string> named(words.begin() + 1, words.end());
   for (auto& [id, server] : servers_) {

@@ -244,7 +244,8 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, RaftRandomTest,
-                         ::testing::Values(size_t{1}, size_t{3}, size_t{5}));
+                         ::testing::Values(size_t{1}, size_t{3}, size_t{4},
+                                           size_t{5}));
 
 }  // namespace
 }  // namespace jaco::raft

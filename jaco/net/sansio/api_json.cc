@@ -281,16 +281,17 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
   for (const server::NodeStatus& node : response.nodes) {
     nodes.push_back(NodeValue(node));
   }
+  // The documented fields first.
   return json::serialize(json::object{
       {"initialized", response.initialized},
+      {"leader", Text(response.leader)},
+      {"raft_index", response.raft_index},
+      {"nodes", std::move(nodes)},
       {"lifecycle", Text(server::LifecycleName(response.lifecycle))},
       {"node_name", Text(response.node_name)},
       {"cluster_id", Text(response.cluster_id)},
       {"cluster_name", Text(response.cluster_name)},
-      {"leader", Text(response.leader)},
-      {"raft_index", response.raft_index},
-      {"raft_term", response.raft_term},
-      {"nodes", std::move(nodes)}});
+      {"raft_term", response.raft_term}});
 }
 
 std::string EncodeIssueTokenResponse(

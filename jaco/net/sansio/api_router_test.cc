@@ -75,12 +75,13 @@ TEST_F(ApiRouterTest, Status) {
   SetLifecycle(server::Lifecycle::kMember);
   EXPECT_EQ(
       Call("GET", "/v1/cluster/status?x=y").body,
-      R"({"initialized":true,"lifecycle":"member","node_name":"",)"
-      R"("cluster_id":"c","cluster_name":"","leader":"node-1",)"
-      R"("raft_index":18446744073709551615,"raft_term":0,"nodes":[)"
+      R"({"initialized":true,"leader":"node-1",)"
+      R"("raft_index":18446744073709551615,"nodes":[)"
       R"({"hostname":"node-1","address":"10.0.0.5:7001","status":"ready",)"
       R"("suffrage":"voter"},{"hostname":"node-2","address":"10.0.0.6:7001",)"
-      R"("status":"isolation_unavailable","suffrage":"unknown"}]})");
+      R"("status":"isolation_unavailable","suffrage":"unknown"}],)"
+      R"("lifecycle":"member","node_name":"","cluster_id":"c",)"
+      R"("cluster_name":"","raft_term":0})");
 }
 
 TEST_F(ApiRouterTest, StatusSurvivesTheRoundTrip) {
