@@ -8,9 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jaco/sim/storage/raft_log_model.h"
 #include "jaco/storage/log_format.h"
 #include "jaco/storage/raft_log.h"
-#include "jaco/storage/testing/raft_log_testing.h"
 
 namespace jaco::storage {
 namespace {

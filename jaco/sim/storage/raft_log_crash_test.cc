@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "jaco/sim/storage/raft_log_model.h"
 #include "jaco/storage/raft_log.h"
-#include "jaco/storage/testing/raft_log_testing.h"
 
 namespace jaco::storage {
 namespace {
@@ -98,7 +98,7 @@ TEST_P(RaftLogCrashTest, AtEveryOperation) {
   ASSERT_TRUE(whole.OpenAndWrite(kBatches));
   const uint64_t operations = whole.fs().operations();
   for (uint64_t n = 3; n <= operations; ++n) {
-    for (uint64_t seed = 0; seed < 3; ++seed) {
+    for (uint64_t seed = 0; seed < 2; ++seed) {
       SCOPED_TRACE(testing::Message() << "operation " << n << " seed " << seed);
       TestServer run(seed * 1000 + n, 7);
       run.fs().FailAt(n, GetParam());
@@ -110,7 +110,7 @@ TEST_P(RaftLogCrashTest, AtEveryOperation) {
 }
 
 TEST_P(RaftLogCrashTest, AtDrawnOperationsOfManyWorkloads) {
-  for (uint64_t seed = 0; seed < 300; ++seed) {
+  for (uint64_t seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     TestServer run(seed, seed);
     run.fs().FailAt(3 + Mix64(seed) % 200, GetParam());
