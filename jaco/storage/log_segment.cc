@@ -105,22 +105,31 @@ absl::Status MakeDurable(const SegmentScan& scan, env::File& file) {
 absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
     env::FileSystem& fs, const std::string& directory, uint64_t sequence,
     uint64_t capacity, const LogStart& start, const raft::HardState& state) {
-  auto file = fs.Open(absl::StrCat(directory, "/", SegmentName(sequence)),
-                      env::OpenMode::kCreate);
+  const std::string path = absl::StrCat(directory, "/", SegmentName(sequence));
+  auto file = fs.Open(path, env::OpenMode::kCreate);
   if (!file.ok()) return file.status();
-  absl::Status status = (*file)->Preallocate(capacity);
-  if (!status.ok()) return status;
   auto writer =
       std::make_unique<SegmentWriter>(*std::move(file), sequence, 0, capacity);
-  RecordBuffer& head = writer->NewBatch(kSegmentHeadBytes);
+  absl::Status status = writer->WriteHead(start, state);
+  if (status.ok()) status = fs.SyncDirectory(directory);
+  if (status.ok()) return writer;
+  // It may be tried again under the same name. Should the file stay, recovery
+  // knows a segment that holds nothing.
+  writer.reset();
+  fs.Remove(path).IgnoreError();
+  return status;
+}
+
+absl::Status SegmentWriter::WriteHead(const LogStart& start,
+                                      const raft::HardState& state) {
+  absl::Status status = file_->Preallocate(capacity_);
+  if (!status.ok()) return status;
+  RecordBuffer& head = NewBatch(kSegmentHeadBytes);
   head.AddSegmentHeader();
   head.AddLogStart(start);
   head.AddHardState(state);
-  status = writer->WriteBuffer();
-  if (status.ok()) status = writer->file_->Sync();
-  if (status.ok()) status = fs.SyncDirectory(directory);
-  if (!status.ok()) return status;
-  return writer;
+  status = WriteBuffer();
+  return status.ok() ? file_->Sync() : status;
 }
 
 SegmentWriter::SegmentWriter(std::unique_ptr<env::File> file, uint64_t sequence,

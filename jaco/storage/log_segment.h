@@ -89,6 +89,7 @@ class SegmentWriter {
   uint64_t sequence() const { return sequence_; }
 
  private:
+  absl::Status WriteHead(const LogStart& start, const raft::HardState& state);
   absl::Status WriteBuffer();
 
   std::unique_ptr<env::File> file_;

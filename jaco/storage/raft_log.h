@@ -63,9 +63,11 @@ class RaftLog {
   virtual ~RaftLog() = default;
 
   // Makes `writes`, in order, durable with one append and one sync (more only
-  // where a segment ends). On OK all are durable; after an error none may be
-  // relied upon, and every later call returns that error: the caller stops and
-  // lets Open find out what is there.
+  // where a segment ends). On OK all are durable. kResourceExhausted: there is
+  // no room for the next segment; nothing has changed, and the same call may be
+  // made again. After any other error none of `writes` may be relied upon, and
+  // every later call returns that error: the caller stops and lets Open find
+  // out what is there.
   virtual absl::Status Write(absl::Span<const raft::Persist> writes) = 0;
 };
 
