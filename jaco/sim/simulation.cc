@@ -108,11 +108,11 @@ bool Simulation::Settled() {
     const auto& seen = world_.node(i).last_seen();
     if (!seen.has_value() || seen->leader != raft::NodeId(leader)) return false;
     if (seen->hard_state.term != head.hard_state.term) return false;
-    if (seen->last != head.last || seen->commit != head.last.index) {
+    if (seen->last != head.last || seen->commit != head.last) {
       return false;
     }
     // What is applied equals what it should be: StateDigest looked.
-    if (seen->applied != seen->commit) return false;
+    if (seen->applied != seen->commit.index) return false;
   }
   return true;
 }
@@ -130,7 +130,7 @@ std::string Simulation::WhereNodesStand() {
       const raft::Observation& seen = *node.last_seen();
       absl::StrAppend(&text, " term ", seen.hard_state.term.value(), " leader ",
                       seen.leader.value(), " last ", seen.last.index.value(),
-                      " commit ", seen.commit.value(), " applied ",
+                      " commit ", seen.commit.index.value(), " applied ",
                       seen.applied.value());
     }
   }

@@ -11,10 +11,10 @@ void CommittedLog::Check(const NodeView& view, Findings& findings) {
   raft::LogIndex& checked = checked_[view.node];
   // After a restart the node commits again, perhaps something else.
   if (view.fresh) checked = view.log->start().index;
-  for (raft::LogIndex i = checked.Next(); i <= view.at.commit; ++i) {
+  for (raft::LogIndex i = checked.Next(); i <= view.at.commit.index; ++i) {
     CheckIndex(view, i, findings);
   }
-  checked = std::max(checked, view.at.commit);
+  checked = std::max(checked, view.at.commit.index);
 }
 
 void CommittedLog::CheckIndex(const NodeView& view, raft::LogIndex index,

@@ -37,7 +37,7 @@ void DurableLog::CheckSurvived(const NodeView& view, Findings& findings) const {
 
 void DurableLog::CheckQuorum(const NodeView& view, raft::LogIndex from,
                              Findings& findings) {
-  for (raft::LogIndex i = from; i <= view.at.commit; ++i) {
+  for (raft::LogIndex i = from; i <= view.at.commit.index; ++i) {
     const raft::EntryId id{*view.log->TermAt(i), i};
     for (const auto* voters :
          {&view.configuration->voters, &view.configuration->outgoing}) {

@@ -22,7 +22,7 @@ void Monotonicity::Check(const NodeView& view, Findings& findings) {
   Seen& seen = seen_[view.node];
   if (view.fresh) seen = {};
   Advance(view, "term", view.at.hard_state.term, &seen.term, findings);
-  Advance(view, "commit", view.at.commit, &seen.commit, findings);
+  Advance(view, "commit", view.at.commit.index, &seen.commit, findings);
   Advance(view, "applied", view.at.applied, &seen.applied, findings);
   Advance(view, "the state machine's index", view.machine_applied,
           &seen.machine_applied, findings);
