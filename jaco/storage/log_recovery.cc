@@ -158,7 +158,7 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
   if (!status.ok()) return status;
   auto writer = std::make_unique<SegmentWriter>(
       *std::move(file), last_.sequence, last_.end, capacity);
-  if (last_.marked != last_.end) status = writer->WriteMark();
+  if (!last_.EndsInMark()) status = writer->WriteMark();
   if (!status.ok()) return status;
   return LogTail{std::move(writer), start_.first_segment};
 }
@@ -166,7 +166,7 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
 // While the last segment holds no mark, the process before may have died as it
 // was ending the one before.
 absl::Status Recovery::MakeBeforeLastDurable() {
-  if (last_.marked != 0 || sequences_.size() < 2) return absl::OkStatus();
+  if (last_.durable != 0 || sequences_.size() < 2) return absl::OkStatus();
   const absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
   if (!before.ok()) return before.status();
   auto file = fs_.Open(before->path, env::OpenMode::kReadWrite);

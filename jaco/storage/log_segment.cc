@@ -42,7 +42,7 @@ void ScanRecords(SegmentScan* scan) {
     scan->records.push_back(*record);
     scan->finished = record->type == RecordType::kSegmentEnd;
     offset = record->end;
-    if (record->type == RecordType::kSyncMark) scan->marked = offset;
+    if (record->type == RecordType::kSyncMark) scan->durable = record->offset;
   }
   const std::vector<Record>& records = scan->records;
   if (records.size() >= 2 && records[0].type == RecordType::kLogStart &&
@@ -68,8 +68,7 @@ bool SegmentScan::MarkedBeyondEnd() const {
   for (uint64_t at = end; at < tail_end; at += kRecordAlignment) {
     const std::optional<Record> record =
         ParseRecord(bytes, sequence, at, kMarkPayloadMax);
-    if (record.has_value() && (record->type == RecordType::kSyncMark ||
-                               record->type == RecordType::kSegmentEnd)) {
+    if (record.has_value() && record->type == RecordType::kSyncMark) {
       return true;
     }
   }
@@ -97,33 +96,40 @@ absl::StatusOr<SegmentScan> ScanSegment(env::FileSystem& fs,
 }
 
 absl::Status MakeDurable(const SegmentScan& scan, env::File& file) {
-  const uint64_t tail_end = scan.end + scan.TailBytes();
-  if (tail_end == scan.marked) return absl::OkStatus();
-  std::string bytes = scan.bytes.substr(scan.marked, scan.end - scan.marked);
-  bytes.append(tail_end - scan.end, '\0');
-  const absl::Status written = file.WriteAt(scan.marked, bytes);
+  std::string bytes = scan.bytes.substr(scan.durable, scan.end - scan.durable);
+  bytes.append(scan.TailBytes(), '\0');
+  const absl::Status written = file.WriteAt(scan.durable, bytes);
   return written.ok() ? file.Sync() : written;
 }
 
 absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
     env::FileSystem& fs, const std::string& directory, uint64_t sequence,
     uint64_t capacity, const LogStart& start, const raft::HardState& state) {
-  auto file = fs.Open(absl::StrCat(directory, "/", SegmentName(sequence)),
-                      env::OpenMode::kCreate);
+  const std::string path = absl::StrCat(directory, "/", SegmentName(sequence));
+  auto file = fs.Open(path, env::OpenMode::kCreate);
   if (!file.ok()) return file.status();
-  absl::Status status = (*file)->Preallocate(capacity);
-  if (!status.ok()) return status;
   auto writer =
       std::make_unique<SegmentWriter>(*std::move(file), sequence, 0, capacity);
-  RecordBuffer& head = writer->NewBatch(kSegmentHeadBytes);
+  absl::Status status = writer->WriteHead(start, state);
+  if (status.ok()) status = fs.SyncDirectory(directory);
+  if (status.ok()) return writer;
+  // It may be tried again under the same name. Should the file stay, recovery
+  // knows a segment that holds nothing.
+  writer.reset();
+  fs.Remove(path).IgnoreError();
+  return status;
+}
+
+absl::Status SegmentWriter::WriteHead(const LogStart& start,
+                                      const raft::HardState& state) {
+  absl::Status status = file_->Preallocate(capacity_);
+  if (!status.ok()) return status;
+  RecordBuffer& head = NewBatch(kSegmentHeadBytes);
   head.AddSegmentHeader();
   head.AddLogStart(start);
   head.AddHardState(state);
-  status = writer->WriteBuffer();
-  if (status.ok()) status = writer->file_->Sync();
-  if (status.ok()) status = fs.SyncDirectory(directory);
-  if (!status.ok()) return status;
-  return writer;
+  status = WriteBuffer();
+  return status.ok() ? file_->Sync() : status;
 }
 
 SegmentWriter::SegmentWriter(std::unique_ptr<env::File> file, uint64_t sequence,

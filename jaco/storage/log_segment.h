@@ -29,9 +29,12 @@ struct SegmentScan {
   std::vector<Record> records;
   uint64_t end = 0;       // of the last record; 0 when the head is damaged
   bool finished = false;  // the last record is the segment's end
-  uint64_t marked = 0;    // end of the last sync mark; 0 when there is none
+  uint64_t durable = 0;   // begin of the last sync mark; 0 when there is none
 
   bool has_head() const { return end != 0; }
+  bool EndsInMark() const {
+    return !records.empty() && records.back().type == RecordType::kSyncMark;
+  }
   // Nothing was ever written behind the head: no append was begun here.
   bool HoldsOnlyHead() const;
   // Something behind `end` proves that what stands at `end` was synced once.
@@ -51,7 +54,9 @@ absl::StatusOr<SegmentScan> ScanSegment(env::FileSystem& fs,
 // What was read may be in the page cache only: the process before may have died
 // between its write and its sync, or its sync may have failed, after which
 // Linux calls pages clean that are not on the disk. Writing them again is what
-// makes the sync count.
+// makes the sync count. That goes for the last mark too: it vouches for what
+// stands before it, not for itself, and would leave a hole in front of later
+// ones.
 absl::Status MakeDurable(const SegmentScan& scan, env::File& file);
 
 // The end of the log. After an error of any call it is of no more use.
@@ -84,6 +89,7 @@ class SegmentWriter {
   uint64_t sequence() const { return sequence_; }
 
  private:
+  absl::Status WriteHead(const LogStart& start, const raft::HardState& state);
   absl::Status WriteBuffer();
 
   std::unique_ptr<env::File> file_;

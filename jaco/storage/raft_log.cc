@@ -40,12 +40,7 @@ class SegmentedLog final : public RaftLog {
                                         : recovered.entries.back()->id) {}
 
   absl::Status Write(absl::Span<const raft::Persist> writes) override {
-    if (failed_.ok()) failed_ = DoWrite(writes);
-    return failed_;
-  }
-
- private:
-  absl::Status DoWrite(absl::Span<const raft::Persist> writes) {
+    if (!failed_.ok()) return failed_;
     uint64_t bytes = 0;
     for (const raft::Persist& write : writes) bytes += EncodedBytes(write);
     if (bytes == 0) return absl::OkStatus();
@@ -53,9 +48,18 @@ class SegmentedLog final : public RaftLog {
       const absl::Status status = BeginSegment(bytes);
       if (!status.ok()) return status;
     }
+    failed_ = Append(writes, bytes);
+    return failed_;
+  }
+
+ private:
+  absl::Status Append(absl::Span<const raft::Persist> writes, uint64_t bytes) {
     RecordBuffer& batch = writer_->NewBatch(bytes);
     for (const raft::Persist& write : writes) Add(write, batch);
-    return writer_->WriteBatch();
+    const absl::Status status = writer_->WriteBatch();
+    if (!absl::IsResourceExhausted(status)) return status;
+    // The room was reserved: this is no lack of it that will pass.
+    return absl::DataLossError(status.message());
   }
 
   // The hard state comes first: no prefix of a torn write has an entry of a
@@ -89,17 +93,21 @@ class SegmentedLog final : public RaftLog {
   }
 
   // The next segment is made before this one is ended: a lack of room is
-  // noticed first, and an end says that there must be a successor.
+  // noticed while nothing has changed yet, and an end says that there must be a
+  // successor.
   absl::Status BeginSegment(uint64_t record_bytes) {
     auto next = SegmentWriter::Create(
         fs_, options_.directory, writer_->sequence() + 1,
         std::max(options_.segment_bytes,
                  SegmentWriter::CapacityFor(record_bytes)),
         start_, hard_state_);
-    if (!next.ok()) return next.status();
-    const absl::Status finished = writer_->Finish();
+    if (!next.ok()) {
+      if (!absl::IsResourceExhausted(next.status())) failed_ = next.status();
+      return next.status();
+    }
+    failed_ = writer_->Finish();
     writer_ = *std::move(next);
-    return finished;
+    return failed_;
   }
 
   env::FileSystem& fs_;

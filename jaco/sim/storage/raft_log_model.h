@@ -1,7 +1,7 @@
 // A naive log in memory, and writes drawn for it: for the tests of RaftLog.
 
-#ifndef JACO_STORAGE_RAFT_LOG_TESTING_H_
-#define JACO_STORAGE_RAFT_LOG_TESTING_H_
+#ifndef JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_
+#define JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_
 
 #include <algorithm>
 #include <memory>
@@ -127,4 +127,4 @@ inline std::unique_ptr<sim::SimFileSystem> NewFileSystem(uint64_t seed = 1) {
 
 }  // namespace jaco::storage
 
-#endif  // JACO_STORAGE_RAFT_LOG_TESTING_H_
+#endif  // JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_

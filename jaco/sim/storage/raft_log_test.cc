@@ -8,8 +8,8 @@
 #include "gmock/gmock.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
+#include "jaco/sim/storage/raft_log_model.h"
 #include "jaco/storage/log_format.h"
-#include "jaco/storage/raft_log_testing.h"
 
 namespace jaco::storage {
 namespace {
