@@ -18,6 +18,7 @@ constexpr char kSegmentMagic[] = "jacolog\n";
 constexpr size_t kMagicBytes = sizeof(kSegmentMagic) - 1;
 constexpr uint16_t kRecordMagic = 0x4a52;
 constexpr size_t kRecordHeaderBytes = 12;
+constexpr uint64_t kCapacityUnit = 8;
 constexpr absl::string_view kSuffix = ".log";
 constexpr size_t kDigits = 20;
 
@@ -57,13 +58,13 @@ void RecordBuffer::Reset(uint64_t sequence, uint64_t offset, size_t size_hint) {
   bytes_.reserve(size_hint);
 }
 
-void RecordBuffer::AddSegmentHeader() {
+void RecordBuffer::AddSegmentHeader(uint64_t capacity) {
   const size_t begin = bytes_.size();
   bytes_.append(kSegmentMagic, kMagicBytes);
   AppendLittleEndian(kLogFormatVersion, &bytes_);
   AppendLittleEndian(uint32_t{0}, &bytes_);
   AppendLittleEndian(sequence_, &bytes_);
-  AppendLittleEndian(uint32_t{0}, &bytes_);
+  AppendLittleEndian(static_cast<uint32_t>(capacity / kCapacityUnit), &bytes_);
   AppendLittleEndian(Crc32c(absl::string_view(bytes_).substr(begin)), &bytes_);
 }
 
@@ -152,6 +153,10 @@ absl::StatusOr<bool> CheckSegmentHeader(absl::string_view segment,
                      kLogFormatVersion));
   }
   return valid;
+}
+
+uint64_t SegmentCapacity(absl::string_view segment) {
+  return kCapacityUnit * LoadLittleEndian<uint32_t>(segment.data() + 24);
 }
 
 absl::StatusOr<LogStart> DecodeLogStart(absl::string_view payload) {

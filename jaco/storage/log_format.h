@@ -66,7 +66,9 @@ class RecordBuffer {
   // Empties it; what is added is for `offset` of segment `sequence`.
   void Reset(uint64_t sequence, uint64_t offset, size_t size_hint);
 
-  void AddSegmentHeader();
+  // `capacity`: the size that the file is made with; 0 when nobody may rely on
+  // one.
+  void AddSegmentHeader(uint64_t capacity = 0);
   void AddLogStart(const LogStart& start);
   void AddHardState(const raft::HardState& state);
   void AddEntry(const raft::Entry& entry);
@@ -105,6 +107,10 @@ std::optional<Record> ParseRecord(
 // another format version.
 absl::StatusOr<bool> CheckSegmentHeader(absl::string_view segment,
                                         uint64_t sequence);
+
+// The size, rounded down to 8, that a segment with a valid header was made
+// with.
+uint64_t SegmentCapacity(absl::string_view segment);
 
 // kInvalidArgument when it is not the payload of a kLogStart record.
 absl::StatusOr<LogStart> DecodeLogStart(absl::string_view payload);

@@ -130,6 +130,10 @@ absl::Status Recovery::CheckTail() {
   if (last_.finished) {
     return Corrupt(PathOf(last_.sequence + 1), 0, "segment is missing");
   }
+  if (last_.IsCutShort()) {
+    return Corrupt(last_.path, last_.bytes.size(),
+                   "segment is shorter than it was made");
+  }
   if (last_.MarkedBeyondEnd()) {
     return Corrupt(last_.path, last_.end,
                    "invalid record in front of a sync mark");

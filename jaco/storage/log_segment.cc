@@ -60,6 +60,11 @@ bool SegmentScan::HoldsOnlyHead() const {
   return NonZeroEnd(bytes, 0) <= kSegmentHeadBytes;
 }
 
+bool SegmentScan::IsCutShort() const {
+  const bool in_use = sequence > 1 || !HoldsOnlyHead();
+  return in_use && bytes.size() < SegmentCapacity(bytes);
+}
+
 bool SegmentScan::MarkedBeyondEnd() const {
   // Longer records are passed by unread: checksumming whatever looks like one,
   // at every place, would take quadratic time on bytes made for it.
@@ -125,7 +130,7 @@ absl::Status SegmentWriter::WriteHead(const LogStart& start,
   absl::Status status = file_->Preallocate(capacity_);
   if (!status.ok()) return status;
   RecordBuffer& head = NewBatch(kSegmentHeadBytes);
-  head.AddSegmentHeader();
+  head.AddSegmentHeader(capacity_);
   head.AddLogStart(start);
   head.AddHardState(state);
   status = WriteBuffer();

@@ -37,6 +37,9 @@ struct SegmentScan {
   }
   // Nothing was ever written behind the head: no append was begun here.
   bool HoldsOnlyHead() const;
+  // The file is shorter than it was made. That was synced before the segment
+  // came into use, so what stood behind its end is lost. Needs the head.
+  bool IsCutShort() const;
   // Something behind `end` proves that what stands at `end` was synced once.
   bool MarkedBeyondEnd() const;
   // How many bytes from `end` to the last that is not 0.

@@ -123,7 +123,7 @@ TEST_F(RaftLogCorruptionTest, StaleSegmentContent) {
 }
 
 TEST_F(RaftLogCorruptionTest, TruncatedFiles) {
-  for (size_t i = 0; i < 2; ++i) {
+  for (size_t i = 0; i < paths_.size(); ++i) {
     const uint64_t size = fs_->FileSize(paths_[i]).value();
     const size_t used = fs_->Contents(paths_[i]).find_last_not_of('\0') + 1;
     for (uint64_t left = 0; left < size; ++left) {
