@@ -17,6 +17,10 @@ bool HoldsRaftState(const storage::RecoveredLog& recovered) {
   return !recovered.entries.empty() || recovered.hard_state.term.value() > 0;
 }
 
+std::string StatePath(const std::string& path) {
+  return absl::StrCat(path, "/state");
+}
+
 absl::Status CheckFit(const std::string& path, const DataDir& dir) {
   const auto& entries = dir.recovered.entries;
   const raft::LogIndex last = entries.empty() ? dir.recovered.log_start.index
@@ -31,6 +35,38 @@ absl::Status CheckFit(const std::string& path, const DataDir& dir) {
   return absl::OkStatus();
 }
 
+absl::Status OpenStore(env::FileSystem& fs, const std::string& path,
+                       DataDir& dir) {
+  auto store = storage::OpenRocksDbStateStore(fs, StatePath(path));
+  if (!store.ok()) return store.status();
+  dir.store = *std::move(store);
+  auto stored = dir.store->Load();
+  if (!stored.ok()) return stored.status();
+  dir.stored = *std::move(stored);
+  return absl::OkStatus();
+}
+
+// A log that has gone must not look like one that never was. Where there is no
+// room to look, CreateDataDir will.
+absl::Status CheckNoState(env::FileSystem& fs, const std::string& path,
+                          bool use_rocksdb) {
+  if (!use_rocksdb) return absl::OkStatus();
+  const absl::StatusOr<bool> exists = fs.Exists(StatePath(path));
+  if (!exists.ok() || !*exists) return exists.status();
+  DataDir dir;
+  const absl::Status status = OpenStore(fs, path, dir);
+  if (absl::IsResourceExhausted(status)) return absl::OkStatus();
+  return status.ok() ? CheckFit(path, dir) : status;
+}
+
+absl::StatusOr<std::optional<DataDir>> NoDataDir(env::FileSystem& fs,
+                                                 const std::string& path,
+                                                 bool use_rocksdb) {
+  const absl::Status status = CheckNoState(fs, path, use_rocksdb);
+  if (!status.ok()) return status;
+  return std::nullopt;
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
@@ -40,13 +76,13 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
   absl::StatusOr<bool> exists =
       storage::RaftLog::Exists(fs, log_options.directory);
   if (!exists.ok()) return exists.status();
-  if (!*exists) return std::nullopt;
+  if (!*exists) return NoDataDir(fs, path, use_rocksdb);
 
   DataDir dir;
   auto log = storage::RaftLog::Open(fs, log_options, &dir.recovered);
   if (!log.ok()) return log.status();
   dir.log = *std::move(log);
-  if (!HoldsRaftState(dir.recovered)) return std::nullopt;
+  if (!HoldsRaftState(dir.recovered)) return NoDataDir(fs, path, use_rocksdb);
 
   auto identity = storage::LoadIdentity(fs, path);
   if (!identity.ok()) return identity.status();
@@ -55,32 +91,35 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
         absl::StrCat(path, "/identity is missing, but there is a Raft log"));
   }
   dir.identity = **std::move(identity);
-  if (use_rocksdb) {
-    auto store =
-        storage::OpenRocksDbStateStore(fs, absl::StrCat(path, "/state"));
-    if (!store.ok()) return store.status();
-    dir.store = *std::move(store);
-    auto stored = dir.store->Load();
-    if (!stored.ok()) return stored.status();
-    dir.stored = *std::move(stored);
-  }
-  if (absl::Status status = CheckFit(path, dir); !status.ok()) return status;
+  absl::Status status;
+  if (use_rocksdb) status = OpenStore(fs, path, dir);
+  if (status.ok()) status = CheckFit(path, dir);
+  if (!status.ok()) return status;
   return dir;
 }
 
-absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
-                           const storage::Identity& identity,
-                           const raft::Persist& founding) {
-  storage::RecoveredLog recovered;
-  auto log = storage::RaftLog::Open(fs, LogOptions(path), &recovered);
+absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
+                                      const std::string& path, bool use_rocksdb,
+                                      const storage::Identity& identity,
+                                      const raft::Persist& founding) {
+  DataDir dir;
+  auto log = storage::RaftLog::Open(fs, LogOptions(path), &dir.recovered);
   if (!log.ok()) return log.status();
-  if (HoldsRaftState(recovered)) {
+  dir.log = *std::move(log);
+  if (HoldsRaftState(dir.recovered)) {
     return MakeError(ErrorCode::kClusterAlreadyInitialized,
                      absl::StrCat(path, " holds Raft state already"));
   }
-  absl::Status status = storage::StoreIdentity(fs, path, identity);
+  absl::Status status;
+  if (use_rocksdb) status = OpenStore(fs, path, dir);
+  if (status.ok()) status = CheckFit(path, dir);
+  if (status.ok()) status = storage::StoreIdentity(fs, path, identity);
+  if (status.ok()) status = dir.log->Write({&founding, 1});
   if (!status.ok()) return status;
-  return (*log)->Write({&founding, 1});
+  dir.identity = identity;
+  dir.recovered.hard_state = *founding.hard_state;
+  dir.recovered.entries = founding.entries;
+  return dir;
 }
 
 }  // namespace jaco::server

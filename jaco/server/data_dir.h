@@ -35,16 +35,21 @@ struct DataDir {
 
 // Opens `path`. nullopt when it holds no Raft state: the server is
 // uninitialized (also after a creation that was cut off before it took effect).
-// kDataLoss when the parts do not fit together, and the errors of the parts.
+// kDataLoss when the parts do not fit together, also when there is applied
+// state but no log; and the errors of the parts.
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
                                                    bool use_rocksdb);
 
-// Gives `path` an identity and a log that begins with `founding`: one durable
-// write, so there is either all of it or no Raft state. Nothing is opened.
-absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
-                           const storage::Identity& identity,
-                           const raft::Persist& founding);
+// Gives `path` an identity, a store and a log that begins with `founding`. That
+// write is durable and the last step, so there is either all of it or no Raft
+// state; what can fail for want of room comes before it. Returns what was made,
+// open: to open it again could fail when the founding has taken effect already.
+// After an error OpenDataDir tells whether it has.
+absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
+                                      const std::string& path, bool use_rocksdb,
+                                      const storage::Identity& identity,
+                                      const raft::Persist& founding);
 
 }  // namespace jaco::server
 

@@ -155,19 +155,34 @@ void Node::Found(raft::NodeId self, Founding founding,
   storage::Identity identity;
   identity.node_id = self;
   identity.node_name = options_.node_name;
+  auto opened = std::make_shared<Opened>();
   env_.disk->Submit(
       env::Lane::kLog,
-      [path = options_.data_dir, identity,
-       write = FoundingWrite(founding)](env::FileSystem& fs) {
-        return CreateDataDir(fs, path, identity, write);
+      [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
+       identity, write = FoundingWrite(founding)](env::FileSystem& fs) {
+        auto dir = CreateDataDir(fs, path, use_rocksdb, identity, write);
+        if (!dir.ok()) return dir.status();
+        opened->dir = *std::move(dir);
+        return absl::OkStatus();
       },
-      [this, done = std::move(done)](absl::Status created) mutable {
-        // Whatever happened, what the disk holds now decides.
-        Open([this, created = std::move(created),
-              done = std::move(done)](absl::Status opened) mutable {
-          done(created.ok() ? std::move(opened) : std::move(created));
-        });
+      [this, opened, done = std::move(done)](absl::Status created) mutable {
+        if (!created.ok()) {
+          return OnNotFounded(std::move(created), std::move(done));
+        }
+        absl::Status resumed = Resume(*opened);
+        if (!resumed.ok()) Fail(resumed);
+        done(std::move(resumed));
       });
+}
+
+// What the disk holds now decides: the founding may have taken effect.
+void Node::OnNotFounded(absl::Status why,
+                        absl::AnyInvocable<void(absl::Status)> done) {
+  Open([this, why = std::move(why),
+        done = std::move(done)](const absl::Status& opened) mutable {
+    if (!opened.ok()) Fail(opened);
+    done(std::move(why));
+  });
 }
 
 void Node::WhenFounded(absl::AnyInvocable<void()> ready) {

@@ -74,6 +74,8 @@ class Node {
 
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
+  void OnNotFounded(absl::Status why,
+                    absl::AnyInvocable<void(absl::Status)> done);
   void OnRoleChange(const raft::RoleChange& change);
   void Fail(const absl::Status& status);
   absl::Status Explain(absl::Status status) const;
