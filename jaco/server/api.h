@@ -103,7 +103,7 @@ class Api {
   // token_exists, validation_failed.
   virtual void IssueToken(const Caller& caller, IssueTokenRequest request,
                           Reply<IssueTokenResponse> reply) = 0;
-  // token_not_found; revoking twice is fine.
+  // token_not_found, validation_failed; revoking twice is fine.
   virtual void RevokeToken(const Caller& caller, RevokeTokenRequest request,
                            Reply<RevokeTokenResponse> reply) = 0;
   // Linearizable.

@@ -36,6 +36,11 @@ absl::Status UndecidedError() {
       "the write was not decided in time; it may take effect later");
 }
 
+absl::Status DiskFullError(absl::string_view what) {
+  return MakeError(ErrorCode::kDiskFull,
+                   absl::StrCat("the disk under the Raft log is full; ", what));
+}
+
 absl::string_view RoleName(raft::Role role) {
   switch (role) {
     case raft::Role::kFollower:
@@ -166,28 +171,41 @@ void Replica::SubmitWrites() {
 
 void Replica::OnWritten(Batch& batch, const absl::Status& status) {
   if (stopped_) return;
-  writing_ = false;
-  disk_full_ = absl::IsResourceExhausted(status);
-  if (disk_full_) {
-    // Nothing of it was written: the same writes go first when there is room.
-    env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
-    writes_.insert(writes_.begin(), std::make_move_iterator(batch.begin()),
-                   std::make_move_iterator(batch.end()));
-    writing_ = true;  // nothing else goes out before the next try
-    retry_timer_ = env_.loop->After(kDiskFullRetry, [this] {
-      retry_timer_ = 0;
-      writing_ = false;
-      SubmitWrites();
-    });
-    return;
-  }
+  if (absl::IsResourceExhausted(status)) return OnDiskFull(batch, status);
   if (!status.ok()) {
     Fail(status);
     return;
   }
+  writing_ = false;
+  if (std::exchange(disk_full_, false)) {
+    env_.logger->Write(LogLevel::kInfo, kSubsystem,
+                       "there is room for the Raft log again");
+  }
   raft_.OnPersisted(env_.clock->Now(), batch.back().id);
   SubmitWrites();
   Pump();
+}
+
+// Nothing of it was written: the same writes go first when there is room.
+void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
+  if (!std::exchange(disk_full_, true)) {
+    env_.logger->Write(
+        LogLevel::kError, kSubsystem,
+        absl::StrCat(status.message(), "; writes wait until there is room"));
+  }
+  writes_.insert(writes_.begin(), std::make_move_iterator(batch.begin()),
+                 std::make_move_iterator(batch.end()));
+  // `writing_` stays: nothing else goes out before the next try.
+  retry_timer_ = env_.loop->After(kDiskFullRetry, [this] {
+    retry_timer_ = 0;
+    writing_ = false;
+    SubmitWrites();
+  });
+  // Nobody else can decide what waits.
+  const raft::Configuration& configuration = raft_.configuration();
+  if (configuration.voters.size() == 1 && configuration.IsVoter(raft_.id())) {
+    EndProposals(std::exchange(proposals_, {}));
+  }
 }
 
 // ---- The state machine and its store.
@@ -272,8 +290,7 @@ void Replica::OnEditsStored(const absl::Status& status) {
 
 void Replica::Propose(std::string command, ProposeDone done) {
   absl::StatusOr<raft::EntryId> id =
-      disk_full_ ? MakeError(ErrorCode::kDiskFull,
-                             "the disk under the Raft log is full")
+      disk_full_ ? DiskFullError("nothing is written until there is room")
                  : raft_.Propose(env_.clock->Now(), std::move(command));
   if (!id.ok()) {
     env_.loop->Post([done = std::move(done), status = id.status()]() mutable {
@@ -315,17 +332,23 @@ void Replica::ArmExpiry() {
 void Replica::ExpireProposals() {
   expiry_timer_ = 0;
   const Instant now = env_.clock->Now();
-  std::vector<ProposeDone> expired;
+  std::map<raft::LogIndex, Waiting> expired;
   for (auto it = proposals_.begin(); it != proposals_.end();) {
-    if (it->second.deadline > now) {
-      ++it;
-      continue;
-    }
-    expired.push_back(std::move(it->second.done));
-    it = proposals_.erase(it);
+    const auto next = std::next(it);
+    if (it->second.deadline <= now) expired.insert(proposals_.extract(it));
+    it = next;
   }
   ArmExpiry();
-  for (ProposeDone& done : expired) done(UndecidedError());
+  EndProposals(std::move(expired));
+}
+
+// They stay in the log, and may be committed yet.
+void Replica::EndProposals(std::map<raft::LogIndex, Waiting> proposals) {
+  for (auto& [index, waiting] : proposals) {
+    waiting.done(disk_full_ ? DiskFullError("this write waits for room and may "
+                                            "take effect later")
+                            : UndecidedError());
+  }
 }
 
 // ---- Reads.

@@ -60,8 +60,9 @@ class Replica final : public env::FrameReceiver {
   void Start();
 
   // `done` gets the verdict of the state machine, or an error: no_leader,
-  // rate_limited, too_large, disk_full: nothing was proposed; timeout: the
-  // outcome is not known. Never runs `done` before it returns.
+  // rate_limited, too_large: nothing was proposed; timeout: the outcome is not
+  // known; disk_full: one or the other, as its message says. Never runs `done`
+  // before it returns.
   void Propose(std::string command, ProposeDone done);
 
   // `done` runs when the state machine contains everything that was committed
@@ -88,6 +89,7 @@ class Replica final : public env::FrameReceiver {
   const env::PeerAddress* AddressOf(raft::NodeId node);
   void SubmitWrites();
   void OnWritten(Batch& batch, const absl::Status& status);
+  void OnDiskFull(Batch& batch, const absl::Status& status);
   void ApplyCommitted(const std::vector<raft::EntryPtr>& entries);
   bool ApplyEntry(const raft::Entry& entry);
   void SubmitEdits();
@@ -98,6 +100,7 @@ class Replica final : public env::FrameReceiver {
   void OnTimer();
   void ArmExpiry();
   void ExpireProposals();
+  void EndProposals(std::map<raft::LogIndex, Waiting> proposals);
   void Fail(const absl::Status& status);
 
   const env::Environment env_;

@@ -43,6 +43,10 @@ void TokenService::Issue(const Caller& caller, IssueTokenRequest request,
 
 void TokenService::Revoke(const Caller& caller, RevokeTokenRequest request,
                           Reply<RevokeTokenResponse> reply) {
+  if (absl::Status status = fsm::ValidateName("identity", request.identity);
+      !status.ok()) {
+    return node_->Refuse(std::move(status), std::move(reply));
+  }
   fsm::Command command;
   command.mutable_token_revoke()->set_identity(std::move(request.identity));
   node_->Propose(caller, std::move(command),

@@ -217,6 +217,10 @@ TEST_P(ServerTest, TokensAreIssuedListedAndRevoked) {
   EXPECT_THAT(issued->token, SizeIs(64));
   EXPECT_EQ(CodeNameOf(Issue("alice").status()), "token_exists");
   EXPECT_EQ(CodeNameOf(Revoke("bob").status()), "token_not_found");
+  const uint64_t index = server().Status().raft_index;
+  EXPECT_EQ(CodeNameOf(Revoke(std::string(15 << 10, 'a')).status()),
+            "validation_failed");
+  EXPECT_EQ(server().Status().raft_index, index);
   EXPECT_TRUE(Revoke("alice").ok());
   EXPECT_TRUE(Revoke("alice").ok());
   const auto list = List();
@@ -267,6 +271,35 @@ TEST_P(ServerTest, InitMayBeCutOffAnywhere) {
   }
 }
 
+// And whatever there was no room for: the same process makes it good once there
+// is, and no operator's token is lost with a founding that took effect.
+TEST_P(ServerTest, InitMayLackRoomAnywhere) {
+  StartProcess();
+  const uint64_t before = files_->operations();
+  ASSERT_TRUE(Init().ok());
+  const uint64_t operations = files_->operations() - before;
+  for (uint64_t n = 1; n <= operations; ++n) {
+    SCOPED_TRACE(absl::StrCat("no room for operation ", n));
+    NewDisk(n);
+    StartProcess();
+    FailAfter(n, sim::SimFileSystem::Fault::kNoSpace);
+    const auto first = Init();
+    if (!first.ok()) {
+      // The room that the log has reserved is its own: to be refused it is no
+      // lack of room but damage.
+      if (process_->failed.has_value() ||
+          CodeNameOf(first.status()) == "data_loss") {
+        continue;
+      }
+      EXPECT_EQ(CodeNameOf(first.status()), "disk_full");
+      EXPECT_FALSE(server().Status().initialized);
+      const auto second = Init();
+      ASSERT_TRUE(second.ok()) << second.status();
+    }
+    EXPECT_THAT(List()->tokens, SizeIs(1));
+  }
+}
+
 TEST_P(ServerTest, AFailedSyncStopsTheServer) {
   StartProcess();
   ASSERT_TRUE(Init().ok());
@@ -292,6 +325,27 @@ TEST_P(ServerTest, ADamagedLogStopsTheStart) {
   EXPECT_EQ(CodeNameOf(*process_->started), "data_loss");
   EXPECT_THAT(std::string(process_->started->message()), HasSubstr(segment));
   EXPECT_EQ(CodeNameOf(Issue("bob").status()), "data_loss");
+}
+
+TEST_P(ServerTest, ALogThatHasGoneIsNoFreshStart) {
+  if (!GetParam()) GTEST_SKIP() << "nothing but the log tells";
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  // Enough for the store to be made durable.
+  constexpr int kTokens = 8200;
+  for (int i = 0; i < kTokens; ++i) {
+    server().IssueToken({}, {.identity = absl::StrCat("token-", i)},
+                        [](auto) {});
+  }
+  Settle();
+  process_.reset();
+  const auto names = files_->List("/data/raft");
+  for (const std::string& name : *names) {
+    ASSERT_TRUE(files_->Remove(absl::StrCat("/data/raft/", name)).ok());
+  }
+  StartProcess();
+  EXPECT_EQ(CodeNameOf(*process_->started), "data_loss");
+  EXPECT_EQ(CodeNameOf(Init().status()), "data_loss");
 }
 
 }  // namespace
