@@ -110,11 +110,15 @@ class HttpServer::Impl final : public HttpSessionOwner,
                               error_code error, auto socket) {
       if (self->closed_) return;
       if (!error) {
+        self->accept_failing_ = false;
         self->OnAccepted(HttpSocket(std::move(socket)), authenticate);
         return self->Accept(acceptor, authenticate);
       }
-      self->logger_->Write(LogLevel::kWarning, "http",
-                           absl::StrCat("accept: ", error.message()));
+      if (!std::exchange(self->accept_failing_, true)) {
+        self->logger_->Write(LogLevel::kWarning, "http",
+                             absl::StrCat("cannot accept connections: ",
+                                          error.message(), "; trying on"));
+      }
       self->accept_timer_.expires_after(kAcceptPause);
       self->accept_timer_.async_wait(
           [self, &acceptor, authenticate](error_code) {
@@ -148,6 +152,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   std::optional<UnixListener> unix_listener_;
   Authenticate authenticate_;
   bool closed_ = false;
+  bool accept_failing_ = false;  // said once an outage
   std::map<HttpSession*, std::shared_ptr<HttpSession>> sessions_;
 };
 

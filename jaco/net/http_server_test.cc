@@ -175,6 +175,16 @@ TEST_F(HttpServerTest, KeepsAliveAndPipelines) {
   EXPECT_THAT(text, HasSubstr("Content-Type: application/json"));
 }
 
+TEST_F(HttpServerTest, HeadGetsNoBody) {
+  RawClient client(path_);
+  client.Send(
+      "HEAD /1 HTTP/1.1\r\n\r\n"
+      "GET /2 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string answers = client.ReadAll();
+  EXPECT_THAT(answers, HasSubstr("Content-Length: 15\r\n\r\nHTTP/1.1 200"));
+  EXPECT_THAT(answers, HasSubstr("GET /2 local 0"));
+}
+
 TEST_F(HttpServerTest, Http10Closes) {
   RawClient client(path_);
   client.Send("GET /1 HTTP/1.0\r\n\r\n");

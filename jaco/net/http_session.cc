@@ -114,6 +114,13 @@ class Session final : public HttpSession,
   // An idle connection may be long silent; one that has begun a request may
   // not. Pipelined bytes are in the buffer already.
   void AwaitRequest() {
+    // What a large exchange took is given back: most connections are idle.
+    constexpr size_t kKeptBytes = 16 << 10;
+    response_ = {};
+    if (buffer_.size() == 0 && buffer_.capacity() > kKeptBytes) {
+      buffer_.shrink_to_fit();
+    }
+    head_only_ = false;
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(options_.header_bytes_max));
     parser_->body_limit(options_.body_bytes_max);
@@ -171,6 +178,7 @@ class Session final : public HttpSession,
   void Dispatch() {
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive();
+    head_only_ = message.method() == http::verb::head;
     const auto caller = CallerOf(message);
     if (!caller.ok()) return Write(ErrorResponse(caller.status()));
     // The handler has its own limit: the stream's must not end the wait.
@@ -229,6 +237,8 @@ class Session final : public HttpSession,
     response_.keep_alive(keep_alive_);
     response_.body() = std::move(response.body);
     response_.prepare_payload();
+    // The length is that of the body which is not sent (RFC 9110 §9.3.2).
+    if (head_only_) response_.body().clear();
     stream_.expires_after(Chrono(options_.write_timeout));
     http::async_write(stream_, response_,
                       [self = shared_from_this()](error_code error, size_t) {
@@ -278,6 +288,7 @@ class Session final : public HttpSession,
   uint64_t requests_ = 0;
   bool awaiting_reply_ = false;
   bool keep_alive_ = true;
+  bool head_only_ = false;
 };
 
 }  // namespace

@@ -77,6 +77,7 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   asio::steady_timer accept_timer_;
   uint16_t port_ = 0;
   bool closed_ = false;
+  bool accept_failing_ = false;  // said once an outage
   env::FrameReceiver* receiver_ = nullptr;
   std::map<env::PeerId, std::shared_ptr<PeerOutgoing>> outgoing_;
   std::map<PeerIncoming*, std::shared_ptr<PeerIncoming>> incoming_;
@@ -105,8 +106,14 @@ void PeerTransport::Impl::Accept() {
       [self = shared_from_this()](error_code error, PeerStream stream) {
         if (self->closed_) return;
         if (!error) {
+          self->accept_failing_ = false;
           self->OnAccepted(std::move(stream));
           return self->Accept();
+        }
+        if (!std::exchange(self->accept_failing_, true)) {
+          self->logger_->Write(LogLevel::kWarning, "net",
+                               absl::StrCat("cannot accept connections: ",
+                                            error.message(), "; trying on"));
         }
         self->accept_timer_.expires_after(kAcceptPause);
         self->accept_timer_.async_wait([self](error_code) {

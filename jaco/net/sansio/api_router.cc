@@ -154,7 +154,8 @@ absl::Status ApiRouter::CheckInitialized() const {
       // Perhaps a member: worth a retry, which no_leader invites.
       return MakeError(ErrorCode::kNoLeader, "the server is starting");
     case server::Lifecycle::kFailed:
-      return MakeError(ErrorCode::kInternal, "the server has failed");
+      return MakeError(ErrorCode::kInternal,
+                       "the server has failed and stops; its log says why");
     case server::Lifecycle::kUninitialized:
     case server::Lifecycle::kCreating:
       break;
