@@ -22,7 +22,8 @@ namespace jaco::cmd {
 namespace {
 
 constexpr absl::Duration kInitTimeout = absl::Seconds(60);
-constexpr absl::Duration kTimeout = absl::Seconds(10);
+// Longer than the server waits for a write: its answer says more than silence.
+constexpr absl::Duration kTimeout = absl::Seconds(15);
 constexpr absl::string_view kNoLeader = "no_leader";
 
 struct Request {

@@ -37,6 +37,8 @@ namespace {
 
 constexpr int kExitAtOnce = 130;
 constexpr absl::string_view kDevClusterName = "dev";
+// From a failure to the end: for answers that say why.
+constexpr Duration kLastWords = Milliseconds(100);
 
 void ExitAtOnce(int) { _exit(kExitAtOnce); }
 
@@ -196,12 +198,12 @@ class Daemon {
     });
   }
 
+  // main prints the result.
   void Fail(const absl::Status& status) {
-    if (result_.ok()) result_ = status;
-    logger_.Write(LogLevel::kError, "jacod",
-                  absl::StrCat("Error: ", ErrorCodeName(CodeOf(status)), ": ",
-                               status.message()));
-    loop_.Stop();
+    if (!result_.ok()) return;
+    result_ = status;
+    Log("stopping: the server has failed");
+    loop_.After(kLastWords, [this] { loop_.Stop(); });
   }
 
   void Log(absl::string_view message) {

@@ -10,20 +10,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
+#include "jaco/env/posix/errno_status.h"
 
 namespace jaco::cmd {
 namespace {
 
 absl::Status CreateParents(const std::string& path) {
-  const auto parent = std::filesystem::path(path).parent_path();
+  // Without the slash that may end it: `path` itself is not created here, where
+  // it would not get its mode.
+  const size_t end = path.find_last_not_of('/');
+  const auto parent =
+      std::filesystem::path(path.substr(0, end + 1)).parent_path();
   std::error_code error;
   if (!parent.empty()) std::filesystem::create_directories(parent, error);
   if (!error) return absl::OkStatus();
-  return MakeError(error == std::errc::permission_denied
-                       ? ErrorCode::kPermissionDenied
-                       : ErrorCode::kInternal,
-                   absl::StrCat("cannot create data directory ", path, ": ",
-                                error.message()));
+  return env::ErrnoStatus("create the parents of data directory", path,
+                          error.value());
 }
 
 }  // namespace

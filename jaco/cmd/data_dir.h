@@ -11,8 +11,8 @@ namespace jaco::cmd {
 
 // Makes `path` ours: creates it (0700, parents too), checks that it can be
 // written and takes <path>/LOCK, which the result holds. Errors name the
-// directory: conflict (another jacod has it), permission_denied, and as of
-// files.
+// directory: conflict (another jacod has it), permission_denied (also a
+// read-only file system), and as of files.
 absl::StatusOr<std::unique_ptr<env::FileLock>> AcquireDataDir(
     const std::string& path, env::FileSystem& files);
 

@@ -31,6 +31,16 @@ TEST(AcquireDataDirTest, CreatesAndLocks) {
   EXPECT_TRUE(AcquireDataDir(path, files).ok());
 }
 
+TEST(AcquireDataDirTest, ASlashAtTheEndChangesNothing) {
+  const auto root = TemporaryDir::Create();
+  env::PosixFileSystem files;
+  const std::string path = absl::StrCat(root->path(), "/a/b");
+  ASSERT_TRUE(AcquireDataDir(absl::StrCat(path, "//"), files).ok());
+  struct stat info = {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0700u);
+}
+
 TEST(AcquireDataDirTest, AFileIsInTheWay) {
   const auto root = TemporaryDir::Create();
   const std::string path = absl::StrCat(root->path(), "/file");
