@@ -103,7 +103,8 @@ void World::Observe(SimNode& node) {
                   findings_);
   seen = now;
   trace_.State(node.number(), now.role, now.hard_state.term.value(),
-               now.last.index.value(), now.commit.index.value(), now.applied.value());
+               now.last.index.value(), now.commit.index.value(),
+               now.applied.value());
 }
 
 NodeNumber World::Leader() {
