@@ -131,6 +131,11 @@ void PeerTransport::Impl::OnAccepted(PeerStream stream) {
 absl::Status PeerTransport::Impl::OnHello(PeerIncoming* connection,
                                           const PeerHello& hello) {
   const PeerHello self = self_();
+  if (hello.sender == self.sender) {
+    return MakeError(ErrorCode::kPeerUntrusted,
+                     absl::StrCat("peer claims our own id ", self.sender,
+                                  ": is its data directory a copy of ours?"));
+  }
   if (hello.cluster != 0 && self.cluster != 0 &&
       hello.cluster != self.cluster) {
     return MakeError(

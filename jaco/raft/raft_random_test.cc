@@ -13,7 +13,6 @@
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
 #include "jaco/raft/cluster_checker.h"
-#include "jaco/raft/describe.h"
 #include "jaco/raft/raft.h"
 #include "jaco/raft/test_server.h"
 

@@ -10,7 +10,8 @@
 //   the file and the offset.
 // The line between them is the sync mark: a small record that is appended right
 // after each successful sync (not itself synced), so damage in front of any
-// mark is corruption.
+// mark is corruption. What destroys the last mark of all and records of the
+// write before it as well looks like a torn tail: nothing here can tell.
 
 #ifndef JACO_STORAGE_RAFT_LOG_H_
 #define JACO_STORAGE_RAFT_LOG_H_
@@ -32,7 +33,7 @@ namespace jaco::storage {
 struct RaftLogOptions {
   std::string directory;  // created when missing; its parent exists
   // A segment is preallocated to this size; a new one begins when the next
-  // record does not fit. One record may be longer: it gets a segment to itself.
+  // Write does not fit. One that is longer gets a segment to itself.
   uint64_t segment_bytes = uint64_t{16} << 20;
 };
 
