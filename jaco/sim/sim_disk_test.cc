@@ -1,11 +1,11 @@
 #include "jaco/sim/sim_disk.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "jaco/sim/lying_file_system.h"
 #include "jaco/sim/sim_clock.h"
@@ -24,8 +24,8 @@ class SimDiskTest : public testing::Test {
 
   void Boot() {
     disk_.reset();
-    loop_ = std::make_unique<SimEventLoop>(queue_, clock_, 1, Duration(),
-                                           Prng(1));
+    loop_ =
+        std::make_unique<SimEventLoop>(queue_, clock_, 1, Duration(), Prng(1));
     disk_ = std::make_unique<SimDisk>(queue_, *loop_, files_, DiskOptions{},
                                       Prng(2));
   }

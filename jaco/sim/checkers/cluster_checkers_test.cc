@@ -2,11 +2,11 @@
 
 #include "jaco/sim/checkers/cluster_checkers.h"
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 namespace jaco::sim {
 namespace {
@@ -57,7 +57,7 @@ struct FakeNode {
     SetTerm(term, view.node);
     view.at.role = raft::Role::kLeader;
   }
-  void Commit(uint64_t index) { view.at.commit = LogIndex(index); }
+  void Commit(uint64_t index) { view.at.commit.index = LogIndex(index); }
 
   std::unique_ptr<raft::Log> log;
   raft::Configuration configuration;

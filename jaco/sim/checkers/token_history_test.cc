@@ -1,9 +1,9 @@
 #include "jaco/sim/checkers/token_history.h"
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 namespace jaco::sim {
 namespace {
