@@ -14,15 +14,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "jaco/sim/hunt.h"
+#include "jaco/base/version.h"
+#include "jaco/cmd/hunt.h"
 #include "jaco/sim/simulation.h"
 #include "jaco/sim/swarm_options.h"
 
 namespace jaco::sim {
 namespace {
-
-// TODO
-constexpr char kCommit[] = "unknown";
 
 enum ExitCode { kOk = 0, kUsage = 1, kCrash = 2, kSafety = 3, kLiveness = 4 };
 
@@ -207,9 +205,9 @@ int RunCommand::Run() const {
   const SwarmOptions options = OptionsOf(seed, overrides);
   const bool json = format == "json";
   std::FILE* out = json ? stderr : stdout;
-  std::fprintf(out, "seed %llu commit %s\noptions %s\n",
-               static_cast<unsigned long long>(seed), kCommit,
-               Describe(options).c_str());
+  std::fprintf(out, "seed %llu version %s\noptions %s\n",
+               static_cast<unsigned long long>(seed),
+               std::string(kVersion).c_str(), Describe(options).c_str());
   std::fflush(out);
   InstallLastWords(Reproduction(seed, overrides));
   const RunResult result = jaco::sim::Run(seed, options, trace ? out : nullptr);
@@ -278,8 +276,8 @@ int HuntCommand::Run() const {
   }
   const bool json = format == "json";
   std::fprintf(
-      json ? stderr : stdout, "seeds %s commit %s options%s\n", seeds.c_str(),
-      kCommit,
+      json ? stderr : stdout, "seeds %s version %s options%s\n", seeds.c_str(),
+      std::string(kVersion).c_str(),
       TextOf(overrides).empty() ? " by seed" : TextOf(overrides).c_str());
   HuntOptions options;
   options.first = range->first;
