@@ -149,6 +149,7 @@ void PrintFailure(const SeedReport& report, const Overrides& overrides) {
               static_cast<unsigned long long>(report.events),
               SecondsText(report.simulated_ns).c_str(), report.detail.c_str(),
               Reproduction(report.seed, overrides).c_str());
+  std::fflush(stdout);
 }
 
 long long PerSecond(uint64_t count, int64_t ns) {
@@ -302,7 +303,12 @@ int HuntCommand::Run() const {
   };
   const bool shows_progress = isatty(STDERR_FILENO) != 0;
   int64_t shown_ns = 0;
+  size_t printed = 0;
   const HuntResult result = Hunt(options, [&](const HuntResult& so_far) {
+    // At once: a long hunt may be cut short.
+    for (; !json && printed < so_far.failures.size(); ++printed) {
+      PrintFailure(so_far.failures[printed], overrides);
+    }
     if (!shows_progress || so_far.wall_ns - shown_ns < 1'000'000'000) return;
     shown_ns = so_far.wall_ns;
     PrintRates(so_far, stderr);
@@ -310,9 +316,6 @@ int HuntCommand::Run() const {
   if (json) {
     std::printf("%s\n", ResultJson(result, overrides).c_str());
   } else {
-    for (const SeedReport& report : result.failures) {
-      PrintFailure(report, overrides);
-    }
     PrintRates(result, stdout);
   }
   return result.failures.empty() ? kOk

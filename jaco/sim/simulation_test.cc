@@ -13,7 +13,7 @@
 namespace jaco::sim {
 namespace {
 
-constexpr uint64_t kGoldenSeeds = 24;
+constexpr uint64_t kGoldenSeeds = 16;
 
 RunResult RunSeed(uint64_t seed) {
   return Run(seed, DrawSwarmOptions(seed), /*trace=*/nullptr);
@@ -39,7 +39,7 @@ TEST(SimulationTest, SeedsRunAsTheyDidEverywhere) {
 }
 
 TEST(SimulationTest, ASeedRepeats) {
-  for (uint64_t seed = 100; seed < 110; ++seed) {
+  for (uint64_t seed = 100; seed < 105; ++seed) {
     const RunResult once = RunSeed(seed);
     const RunResult again = RunSeed(seed);
     EXPECT_EQ(once.hash, again.hash) << seed;
@@ -48,7 +48,7 @@ TEST(SimulationTest, ASeedRepeats) {
 }
 
 TEST(SimulationTest, ASeedRepeatsWithRocksDb) {
-  for (uint64_t seed = 200; seed < 203; ++seed) {
+  for (uint64_t seed = 200; seed < 202; ++seed) {
     SwarmOptions options = DrawSwarmOptions(seed);
     options.rocksdb = true;
     options.fault_time = Seconds(10);
@@ -67,24 +67,26 @@ TEST(SimulationTest, ARunSeesEnoughToProveSomething) {
   uint64_t operations = 0;
   uint64_t leaders = 0;
   uint64_t crashes = 0;
-  for (uint64_t seed = 1; seed <= 10; ++seed) {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
     const RunResult result = RunSeed(seed);
     EXPECT_GE(result.simulated, Seconds(30));
     operations += result.operations;
     leaders += result.leaders;
     crashes += result.crashes;
   }
-  EXPECT_GT(operations, 1000u);
-  EXPECT_GT(leaders, 50u);
-  EXPECT_GT(crashes, 50u);
+  EXPECT_GT(operations, 500u);
+  EXPECT_GT(leaders, 25u);
+  EXPECT_GT(crashes, 25u);
 }
 
 TEST(SimulationTest, SmokeHunt) {
   for (uint64_t seed = 1000; seed < 1100; ++seed) {
-    const RunResult result = RunSeed(seed);
+    SwarmOptions options = DrawSwarmOptions(seed);
+    options.fault_time = Seconds(10);
+    const RunResult result = sim::Run(seed, options, nullptr);
     if (!result.violation.has_value()) continue;
-    ADD_FAILURE() << "jaco-sim run --seed " << seed << ": "
-                  << result.violation->invariant << ": "
+    ADD_FAILURE() << "jaco-sim run --seed " << seed
+                  << " --seconds 10: " << result.violation->invariant << ": "
                   << result.violation->detail;
   }
 }
