@@ -94,7 +94,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   options.client_pause = DrawScaled(prng, Milliseconds(20), 4);
   options.client_timeout = DrawScaled(prng, Milliseconds(500), 3);
   for (FaultOptions& faults : options.faults) faults = DrawFaults(prng);
-  options.segment_bytes = uint64_t{1024} << prng.Below(9);
+  options.segment_bytes = uint64_t{1024} << prng.Below(7);
   return options;
 }
 
