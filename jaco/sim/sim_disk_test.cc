@@ -99,6 +99,15 @@ TEST_F(SimDiskTest, AStallHoldsJobsBack) {
   EXPECT_GE(queue_.now(), Instant() + Seconds(3));
 }
 
+TEST_F(SimDiskTest, AStallEnds) {
+  disk_->StallUntil(Instant() + Seconds(3));
+  Submit(Lane::kLog, "1");
+  disk_->EndStall();
+  RunAll();
+  EXPECT_EQ(order_.size(), 2u);
+  EXPECT_LT(queue_.now(), Instant() + Seconds(1));
+}
+
 TEST_F(SimDiskTest, ALyingFileSystemKeepsNothing) {
   for (const uint64_t one_in : {1, 1'000'000'000}) {
     SimFileSystem files(Prng(1));

@@ -213,6 +213,11 @@ void SimNode::StallDisk(Duration length) {
   incarnation_->disk.StallUntil(context_.queue.now() + length);
 }
 
+void SimNode::HealDisk() {
+  files_.FailAt(0, SimFileSystem::Fault::kIoError);
+  incarnation_->disk.EndStall();
+}
+
 void SimNode::JumpWall(Duration by) { incarnation_->clock.JumpWall(by); }
 
 }  // namespace jaco::sim

@@ -168,7 +168,7 @@ void World::HealAll() {
     Resume(number);
     queue_.Cancel(restarts_[number]);
     if (!node(number).up()) node(number).Start();
-    node(number).ClearFaults();
+    node(number).HealDisk();
   }
 }
 
