@@ -9,8 +9,10 @@
 namespace jaco::server {
 namespace {
 
-storage::RaftLogOptions LogOptions(const std::string& path) {
-  return {.directory = absl::StrCat(path, "/raft")};
+storage::RaftLogOptions LogOptions(const std::string& path,
+                                   uint64_t segment_bytes) {
+  return {.directory = absl::StrCat(path, "/raft"),
+          .segment_bytes = segment_bytes};
 }
 
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
@@ -71,8 +73,9 @@ absl::StatusOr<std::optional<DataDir>> NoDataDir(env::FileSystem& fs,
 
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
-                                                   bool use_rocksdb) {
-  const storage::RaftLogOptions log_options = LogOptions(path);
+                                                   bool use_rocksdb,
+                                                   uint64_t segment_bytes) {
+  const storage::RaftLogOptions log_options = LogOptions(path, segment_bytes);
   absl::StatusOr<bool> exists =
       storage::RaftLog::Exists(fs, log_options.directory);
   if (!exists.ok()) return exists.status();
@@ -101,9 +104,11 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
 absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
                                       const std::string& path, bool use_rocksdb,
                                       const storage::Identity& identity,
-                                      const raft::Persist& founding) {
+                                      const raft::Persist& founding,
+                                      uint64_t segment_bytes) {
   DataDir dir;
-  auto log = storage::RaftLog::Open(fs, LogOptions(path), &dir.recovered);
+  auto log = storage::RaftLog::Open(fs, LogOptions(path, segment_bytes),
+                                    &dir.recovered);
   if (!log.ok()) return log.status();
   dir.log = *std::move(log);
   if (HoldsRaftState(dir.recovered)) {

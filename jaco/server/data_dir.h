@@ -39,17 +39,14 @@ struct DataDir {
 // state but no log; and the errors of the parts.
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
-                                                   bool use_rocksdb);
+                                                   bool use_rocksdb,
+                                                   uint64_t segment_bytes);
 
-// Gives `path` an identity, a store and a log that begins with `founding`. That
-// write is durable and the last step, so there is either all of it or no Raft
-// state; what can fail for want of room comes before it. Returns what was made,
-// open: to open it again could fail when the founding has taken effect already.
-// After an error OpenDataDir tells whether it has.
 absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
                                       const std::string& path, bool use_rocksdb,
                                       const storage::Identity& identity,
-                                      const raft::Persist& founding);
+                                      const raft::Persist& founding,
+                                      uint64_t segment_bytes);
 
 }  // namespace jaco::server
 

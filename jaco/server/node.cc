@@ -80,9 +80,9 @@ void Node::Open(absl::AnyInvocable<void(absl::Status)> done) {
   auto opened = std::make_shared<Opened>();
   env_.disk->Submit(
       env::Lane::kLog,
-      [opened, path = options_.data_dir,
-       use_rocksdb = options_.use_rocksdb](env::FileSystem& fs) {
-        auto dir = OpenDataDir(fs, path, use_rocksdb);
+      [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
+       segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
+        auto dir = OpenDataDir(fs, path, use_rocksdb, segment_bytes);
         if (!dir.ok()) return dir.status();
         opened->dir = *std::move(dir);
         return absl::OkStatus();
@@ -159,8 +159,10 @@ void Node::Found(raft::NodeId self, Founding founding,
   env_.disk->Submit(
       env::Lane::kLog,
       [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
-       identity, write = FoundingWrite(founding)](env::FileSystem& fs) {
-        auto dir = CreateDataDir(fs, path, use_rocksdb, identity, write);
+       identity, write = FoundingWrite(founding),
+       segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
+        auto dir = CreateDataDir(fs, path, use_rocksdb, identity, write,
+                                 segment_bytes);
         if (!dir.ok()) return dir.status();
         opened->dir = *std::move(dir);
         return absl::OkStatus();

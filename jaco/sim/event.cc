@@ -26,8 +26,6 @@ absl::string_view EventKindName(EventKind kind) {
       return "strike";
     case EventKind::kClient:
       return "client";
-    case EventKind::kProbe:
-      return "probe";
     case EventKind::kRestart:
       return "restart";
     case EventKind::kState:

@@ -28,7 +28,6 @@ enum class EventKind : uint8_t {
   kFault,
   kUndo,
   kClient,
-  kProbe,
   kRestart,
   // Not events of their own: what one of the above did.
   kState,

@@ -26,13 +26,25 @@ void SimDisk::StallUntil(Instant until) {
   stalled_until_ = std::max(stalled_until_, until);
 }
 
+void SimDisk::EndStall() {
+  if (stalled_until_ <= queue_.now()) return;
+  stalled_until_ = queue_.now();
+  for (int i = 0; i < env::kLaneCount; ++i) {
+    const auto lane = static_cast<env::Lane>(i);
+    if (StateOf(lane).waiting.empty()) continue;
+    queue_.Cancel(StateOf(lane).next_job);
+    StartNext(lane);
+  }
+}
+
 void SimDisk::StartNext(env::Lane lane) {
   LaneState& state = StateOf(lane);
   const Duration latency =
       options_.job_base + state.prng.Tail(options_.job_tail);
   const Instant when = std::max(queue_.now(), stalled_until_) + latency;
-  queue_.Schedule(when, owner_, LabelOf(EventKind::kDiskJob, lane),
-                  [this, lane] { RunJob(lane); });
+  state.next_job =
+      queue_.Schedule(when, owner_, LabelOf(EventKind::kDiskJob, lane),
+                      [this, lane] { RunJob(lane); });
 }
 
 void SimDisk::RunJob(env::Lane lane) {

@@ -35,6 +35,8 @@ class SimDisk final : public env::Disk {
 
   // No job takes effect before `until`.
   void StallUntil(Instant until);
+  // Jobs that a stall holds back go on.
+  void EndStall();
 
  private:
   struct Work {
@@ -47,6 +49,7 @@ class SimDisk final : public env::Disk {
     std::deque<Work> waiting;  // the first is under way
     std::deque<std::pair<Done, absl::Status>> finished;
     Instant last_done;
+    EventId next_job = 0;
   };
 
   LaneState& StateOf(env::Lane lane) { return lanes_[static_cast<int>(lane)]; }

@@ -68,8 +68,8 @@ class SimNode {
   bool doomed() const;
   bool power_failed() const { return files_.crashed(); }
 
-  // Faults that are still to strike will not.
-  void ClearFaults() { files_.FailAt(0, SimFileSystem::Fault::kIoError); }
+  // It is up. The disk is sound: no stall, no failure still to come.
+  void HealDisk();
 
   void StallDisk(Duration length);
   void JumpWall(Duration by);

@@ -14,17 +14,16 @@ namespace jaco::sim {
 // Appended to only: the numbers are in every seed's history.
 enum class Stream : uint64_t {
   kSwarm = 1,
-  kLink,         // from, to
-  kReset,        // node, incarnation
-  kDisk,         // node, incarnation
-  kTimer,        // node, incarnation
-  kClock,        // node, incarnation
-  kEntropy,      // node, incarnation
-  kCrash,        // node, incarnation: what the disk keeps
-  kFault,        // fault kind
-  kClientOp,     // client
-  kLie,          // node, incarnation
-  kFaultTarget,  // fault number
+  kLink,      // from, to
+  kReset,     // node, incarnation
+  kDisk,      // node, incarnation
+  kTimer,     // node, incarnation
+  kClock,     // node, incarnation
+  kEntropy,   // node, incarnation
+  kCrash,     // node, incarnation: what the disk keeps
+  kFault,     // fault kind
+  kClientOp,  // client
+  kLie,       // node, incarnation
 };
 
 constexpr uint64_t StreamSeed(uint64_t seed, Stream stream, uint64_t a = 0,

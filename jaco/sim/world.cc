@@ -87,7 +87,7 @@ void World::Observe(SimNode& node) {
   std::optional<raft::Observation>& seen = node.last_seen();
   const raft::Observation now = raft::Observe(*raft);
   const absl::Status invariants =
-      raft::CheckInvariants(seen.has_value() ? *seen : now, *raft);
+      raft::CheckInvariants(seen.has_value() ? *seen : now, now);
   if (!invariants.ok()) {
     findings_.Report("core_invariants", std::string(invariants.message()));
   }
@@ -168,7 +168,7 @@ void World::HealAll() {
     Resume(number);
     queue_.Cancel(restarts_[number]);
     if (!node(number).up()) node(number).Start();
-    node(number).ClearFaults();
+    node(number).HealDisk();
   }
 }
 

@@ -35,6 +35,9 @@ class DeadNetwork final : public env::Network {
   void Bind(env::FrameReceiver*) override {}
 };
 
+// Short ones: the simulated disk is slow at long files.
+constexpr uint64_t kSegmentBytes = uint64_t{64} << 10;
+
 // A process that runs one server.
 struct Process {
   Process(sim::EventQueue& queue, env::FileSystem& files, uint64_t number,
@@ -46,7 +49,8 @@ struct Process {
         server({.node_name = "node-1",
                 .data_dir = "/data",
                 .peer_address = "10.0.0.5:7001",
-                .use_rocksdb = use_rocksdb},
+                .use_rocksdb = use_rocksdb,
+                .log_segment_bytes = kSegmentBytes},
                {&clock, &loop, &network, &disk, &entropy, &logger}) {
     server.Start([this](absl::Status status) { started = std::move(status); },
                  [this](absl::Status status) { failed = std::move(status); });
@@ -96,10 +100,12 @@ class ServerTest : public ::testing::TestWithParam<bool> {
   }
   Server& server() { return process_->server; }
 
-  // Everything that is under way comes to its end.
+  // Everything that is under way comes to its end; what repeats itself goes on
+  // for longer than a server waits for anything.
   void Settle() {
+    const Instant end = queue_.now() + Seconds(20);
     sim::Event event;
-    while (queue_.Pop(&event)) event.task();
+    while (queue_.now() < end && queue_.Pop(&event)) event.task();
   }
 
   template <typename Response, typename Call>
@@ -298,6 +304,49 @@ TEST_P(ServerTest, InitMayLackRoomAnywhere) {
     }
     EXPECT_THAT(List()->tokens, SizeIs(1));
   }
+}
+
+// The same with a disk that stays full until somebody makes room.
+TEST_P(ServerTest, InitOnADiskThatIsNearlyFull) {
+  for (uint64_t room = 0; room < 2 * kSegmentBytes; room += 500) {
+    SCOPED_TRACE(absl::StrCat("room for ", room, " bytes"));
+    NewDisk(room);
+    files_->SetCapacity(room);
+    StartProcess();
+    const auto first = Init();
+    EXPECT_EQ(server().Status().initialized, first.ok());
+    files_->SetCapacity(1 << 30);
+    if (!first.ok()) {
+      EXPECT_EQ(CodeNameOf(first.status()), "disk_full");
+      const auto second = Init();
+      ASSERT_TRUE(second.ok()) << second.status();
+    }
+    EXPECT_THAT(List()->tokens, SizeIs(1));
+  }
+}
+
+TEST_P(ServerTest, ADiskThatIsFullStopsWritesOnly) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  files_->SetCapacity(kSegmentBytes * 3 / 2);
+  std::vector<std::string> acknowledged;
+  absl::Status refused;
+  for (int i = 0; refused.ok() && i < 1000; ++i) {
+    const auto issued = Issue(absl::StrCat("token-", i));
+    refused = issued.status();
+    if (issued.ok()) acknowledged.push_back(issued->identity);
+  }
+  EXPECT_EQ(CodeNameOf(refused), "disk_full");
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("may take effect"));
+  EXPECT_EQ(CodeNameOf(Issue("alice").status()), "disk_full");
+  EXPECT_EQ(server().Status().leader, "node-1");
+  EXPECT_THAT(List()->tokens, SizeIs(1 + acknowledged.size()));
+  files_->SetCapacity(1 << 30);
+  Settle();
+  EXPECT_TRUE(Issue("alice").ok());
+  CrashAndRestart();
+  // The write that waited has taken effect, and alice's.
+  EXPECT_THAT(List()->tokens, SizeIs(1 + acknowledged.size() + 2));
 }
 
 TEST_P(ServerTest, AFailedSyncStopsTheServer) {
