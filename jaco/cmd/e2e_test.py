@@ -5,113 +5,18 @@
 """
 
 import http.client
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 import unittest
 
+from e2e_host import Host, UnixConnection
+
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
-
-
-class UnixConnection(http.client.HTTPConnection):
-
-  def __init__(self, path):
-    super().__init__('localhost', timeout=20)
-    self._path = path
-
-  def connect(self):
-    self.sock = socket.socket(socket.AF_UNIX)
-    self.sock.settimeout(self.timeout)
-    self.sock.connect(self._path)
-
-
-def free_port():
-  with socket.socket() as s:
-    s.bind(('127.0.0.1', 0))
-    return s.getsockname()[1]
-
-
-class Host:
-  """A directory with a configuration, and the jacod that uses it."""
-
-  def __init__(self, **settings):
-    self.root = tempfile.mkdtemp(prefix='jaco-e2e-', dir='/tmp')
-    self.config = os.path.join(self.root, 'jacod.yaml')
-    self.socket = os.path.join(self.root, 'jaco.sock')
-    self.data = os.path.join(self.root, 'data')
-    self.log = open(os.path.join(self.root, 'log'), 'w+b')
-    self.process = None
-    self.write({
-        'node_name': 'node-1',
-        'data_dir': self.data,
-        'unix_socket': self.socket,
-        'listen_addr': '127.0.0.1:%d' % free_port(),
-        'cluster_addr': '127.0.0.1:%d' % free_port(),
-        **settings
-    })
-
-  def write(self, settings):
-    with open(self.config, 'w') as f:
-      for key, value in settings.items():
-        f.write('%s: "%s"\n' % (key, value))
-
-  def start(self, *flags):
-    self.process = subprocess.Popen([JACOD, '--config', self.config, *flags],
-                                    stderr=self.log)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and self.process.poll() is None:
-      try:
-        if self.call('GET', '/v1/health')[1]['lifecycle'] != 'starting':
-          return
-      except OSError:
-        pass
-      time.sleep(0.02)
-    raise AssertionError('jacod does not answer:\n' + self.read_log())
-
-  def stop(self, signum=signal.SIGTERM):
-    self.process.send_signal(signum)
-    return self.process.wait(20)
-
-  def close(self):
-    if self.process and self.process.poll() is None:
-      self.process.kill()
-      self.process.wait()
-    self.log.close()
-    shutil.rmtree(self.root)
-
-  def read_log(self):
-    self.log.seek(0)
-    return self.log.read().decode()
-
-  def call(self, method, target, body=None):
-    connection = UnixConnection(self.socket)
-    try:
-      connection.request(method, target, body)
-      response = connection.getresponse()
-      return response.status, json.loads(response.read())
-    finally:
-      connection.close()
-
-  def raw(self, data, seconds=20):
-    """What the daemon answers to these bytes, up to its closing."""
-    with socket.socket(socket.AF_UNIX) as s:
-      s.settimeout(seconds)
-      s.connect(self.socket)
-      s.sendall(data)
-      answer = b''
-      while chunk := s.recv(65536):
-        answer += chunk
-      return answer
-
-  def jaco(self, *arguments):
-    return subprocess.run([JACO, *arguments, '--socket', self.socket],
-                          capture_output=True, text=True, timeout=60)
 
 
 def run_jacod(*arguments, **environment):
@@ -122,17 +27,13 @@ def run_jacod(*arguments, **environment):
 class EndToEndTest(unittest.TestCase):
 
   def host(self, **settings):
-    host = Host(**settings)
+    host = Host(JACOD, JACO, **settings)
     self.addCleanup(host.close)
     return host
 
   def test_life_of_a_cluster_of_one(self):
     host = self.host()
     host.start()
-    self.assertIn('uninitialized', host.jaco('cluster', 'status').stdout)
-    self.assertTrue(
-        host.jaco('token', 'list').stderr.startswith(
-            'Error: cluster_uninitialized: '))
     init = host.jaco('cluster', 'init', '--name', 'demo')
     self.assertEqual(init.returncode, 0, init.stderr)
     lines = init.stdout.splitlines()
@@ -142,10 +43,12 @@ class EndToEndTest(unittest.TestCase):
     self.assertEqual(
         lines[3:],
         ['', 'Save the operator token now — it cannot be recovered.'])
-    again = host.jaco('cluster', 'init')
-    self.assertEqual(again.returncode, 1)
+    before = host.call('GET', '/v1/cluster/status')
+    again = host.jaco('cluster', 'init', '--name', 'other')
+    self.assertEqual((again.returncode, again.stdout), (1, ''))
     self.assertTrue(
         again.stderr.startswith('Error: cluster_already_initialized: '))
+    self.assertEqual(host.call('GET', '/v1/cluster/status'), before)
     self.assertRegex(
         host.jaco('cluster', 'status').stdout,
         r'\AStatus:     initialized\nLeader:     node-1\nRaft index: \d+\n'
@@ -165,9 +68,35 @@ class EndToEndTest(unittest.TestCase):
     self.assertEqual(host.stop(), 0)
     self.assertFalse(os.path.exists(host.socket))
 
+  def test_before_init(self):
+    host = self.host()
+    host.start()
+    self.assertEqual(
+        host.jaco('cluster', 'status').stdout,
+        'Status:    uninitialized\n\n'
+        'Run `jaco cluster init` to start a new cluster,\n'
+        'or `jaco node join` to join an existing one.\n')
+    for output in ('json', 'yaml'):
+      status = host.jaco('cluster', 'status', '-o', output)
+      self.assertEqual(status.returncode, 0, status.stderr)
+      self.assertIn('uninitialized', status.stdout)
+    for command in ('token list', 'token list -o json', 'token issue --name x',
+                    'token revoke x'):
+      refused = host.jaco(*command.split())
+      self.assertEqual((refused.returncode, refused.stdout), (1, ''))
+      self.assertTrue(
+          refused.stderr.startswith('Error: cluster_uninitialized: '),
+          refused.stderr)
+    for method, target in (('GET', '/v1/tokens'), ('PUT', '/v1/no/such'),
+                           ('GET', '/v1/operator/raft/configuration')):
+      status, answer = host.call(method, target)
+      self.assertEqual((status, answer['code']), (503, 'cluster_uninitialized'))
+    self.assertEqual(os.listdir(host.data), ['LOCK'])
+
   def test_garbage_and_excess_on_the_socket(self):
     host = self.host()
     host.start()
+    self.busy(host)
     self.assertTrue(host.raw(b'\x00\xff' * 500).startswith(b'HTTP/1.1 400'))
     self.assertTrue(host.raw(b'nonsense\r\n\r\n').startswith(b'HTTP/1.1 400'))
     status, answer = host.call('POST', '/v1/cluster/init', b'x' * (100 << 20))
@@ -176,9 +105,74 @@ class EndToEndTest(unittest.TestCase):
     self.assertEqual((status, answer['details']), (400, {'field': 'nam'}))
     self.assertEqual(host.call('GET', '/v1/health')[0], 200)
 
+  def busy(self, host):
+    """Another client, which nothing may disturb till the end of the test."""
+    connection = UnixConnection(host.socket)
+    connection.call('POST', '/v1/cluster/init')
+    done = threading.Event()
+    failures = []
+    slowest = [0]
+
+    def work():
+      number = 0
+      while not done.wait(0.005):
+        number += 1
+        begun = time.monotonic()
+        status, answer = connection.call('POST', '/v1/token',
+                                         '{"identity": "busy-%d"}' % number)
+        slowest[0] = max(slowest[0], time.monotonic() - begun)
+        if status != 200:
+          failures.append(answer)
+
+    def finish():
+      done.set()
+      thread.join()
+      connection.close()
+      self.assertEqual(failures, [])
+      self.assertLess(slowest[0], 5)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    self.addCleanup(finish)
+
+  def test_many_quick_connections(self):
+    host = self.host()
+    host.start()
+    self.busy(host)
+
+    def count():
+      return len(os.listdir('/proc/%d/fd' % host.process.pid))
+
+    def connect(number):
+      for i in range(number):
+        with socket.socket(socket.AF_UNIX) as s:
+          s.connect(host.socket)
+          # Gone before, within, and after a request.
+          s.sendall((b'', b'POST /v1/token HTT',
+                     b'GET /v1/tokens HTTP/1.1\r\n\r\n')[i % 3])
+
+    connect(500)
+    self.wait_until(lambda: count() < 40)
+    before = self.resident_kib(host)
+    connect(10000)
+    self.wait_until(lambda: count() < 40)
+    self.assertLess(self.resident_kib(host), before + (16 << 10))
+
+  def wait_until(self, condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+      self.assertLess(time.monotonic(), deadline)
+      time.sleep(0.05)
+
+  @staticmethod
+  def resident_kib(host):
+    with open('/proc/%d/status' % host.process.pid) as f:
+      return next(int(line.split()[1]) for line in f if line.startswith('VmRSS'))
+
   def test_half_a_request(self):
     host = self.host()
     host.start()
+    self.busy(host)
     begun = time.monotonic()
     self.assertEqual(host.raw(b'POST /v1/token HTTP/1.1\r\nHost: x\r\n'), b'')
     self.assertLess(time.monotonic() - begun, 15)

@@ -268,7 +268,10 @@ void Replica::OnEditsStored(const absl::Status& status) {
     return;
   }
   // What the store holds stays right, only old; the log has the rest.
-  env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
+  env_.logger->Write(
+      LogLevel::kError, kSubsystem,
+      absl::StrCat(status.message(),
+                   "; until a restart, state is kept in memory and log only"));
   store_ = nullptr;
   edits_.clear();
 }

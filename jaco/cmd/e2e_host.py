@@ -1,0 +1,136 @@
+"""A jacod on a host of its own, for the tests of the programs from outside."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+
+class UnixConnection(http.client.HTTPConnection):
+
+  def __init__(self, path, timeout=60):
+    super().__init__('localhost', timeout=timeout)
+    self._path = path
+
+  def connect(self):
+    self.sock = socket.socket(socket.AF_UNIX)
+    self.sock.settimeout(self.timeout)
+    self.sock.connect(self._path)
+
+  def call(self, method, target, body=None):
+    self.request(method, target, body)
+    response = self.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def free_port():
+  with socket.socket() as s:
+    s.bind(('127.0.0.1', 0))
+    return s.getsockname()[1]
+
+
+class Host:
+  """A directory with a configuration, and the jacod that uses it."""
+
+  def __init__(self, jacod, jaco, **settings):
+    self._jacod, self._jaco = jacod, jaco
+    self.root = tempfile.mkdtemp(prefix='jaco-e2e-', dir='/tmp')
+    self.config = os.path.join(self.root, 'jacod.yaml')
+    self.socket = os.path.join(self.root, 'jaco.sock')
+    self.data = settings.get('data_dir', os.path.join(self.root, 'data'))
+    self.log = open(os.path.join(self.root, 'log'), 'w+b')
+    self.process = None
+    self._write({
+        'node_name': 'node-1',
+        'data_dir': self.data,
+        'unix_socket': self.socket,
+        'listen_addr': '127.0.0.1:%d' % free_port(),
+        'cluster_addr': '127.0.0.1:%d' % free_port(),
+        **settings
+    })
+
+  def _write(self, settings):
+    with open(self.config, 'w') as f:
+      for key, value in settings.items():
+        f.write('%s: "%s"\n' % (key, value))
+
+  def launch(self, *flags):
+    self.process = subprocess.Popen([self._jacod, '--config', self.config] +
+                                    list(flags),
+                                    stderr=self.log)
+
+  def start(self, *flags):
+    self.launch(*flags)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and self.process.poll() is None:
+      try:
+        if self.call('GET', '/v1/health')[1]['lifecycle'] != 'starting':
+          return
+      except OSError:
+        pass
+      time.sleep(0.02)
+    raise AssertionError('jacod does not answer:\n' + self.read_log())
+
+  def refuse_to_start(self):
+    """Starts jacod, which has to end by itself; its last line."""
+    self.launch()
+    if self.process.wait(60) != 1:
+      raise AssertionError('exit code %d:\n%s' %
+                           (self.process.returncode, self.read_log()))
+    return self.read_log().splitlines()[-1]
+
+  def stop(self, signum=signal.SIGTERM):
+    self.process.send_signal(signum)
+    return self.process.wait(20)
+
+  def close(self):
+    if self.process and self.process.poll() is None:
+      self.process.kill()
+      self.process.wait()
+    self.log.close()
+    shutil.rmtree(self.root)
+
+  def read_log(self):
+    self.log.seek(0)
+    return self.log.read().decode()
+
+  def call(self, method, target, body=None):
+    connection = UnixConnection(self.socket)
+    try:
+      return connection.call(method, target, body)
+    finally:
+      connection.close()
+
+  def issue(self, identity):
+    return self.call('POST', '/v1/token', json.dumps({'identity': identity}))
+
+  def identities(self):
+    """Whose tokens are listed; waits for a leader."""
+    deadline = time.monotonic() + 20
+    while True:
+      status, answer = self.call('GET', '/v1/tokens')
+      if status == 200:
+        return {token['identity'] for token in answer['tokens']}
+      if time.monotonic() > deadline:
+        raise AssertionError('no list of tokens: %d %s' % (status, answer))
+      time.sleep(0.02)
+
+  def raw(self, data, seconds=60):
+    """What the daemon answers to these bytes, up to its closing."""
+    with socket.socket(socket.AF_UNIX) as s:
+      s.settimeout(seconds)
+      s.connect(self.socket)
+      s.sendall(data)
+      answer = b''
+      while chunk := s.recv(65536):
+        answer += chunk
+      return answer
+
+  def jaco(self, *arguments):
+    return subprocess.run([self._jaco, *arguments, '--socket', self.socket],
+                          capture_output=True, text=True, timeout=60)
