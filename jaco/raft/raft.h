@@ -150,7 +150,7 @@ class Raft {
   // leader.
   struct Follower {
     LogIndex match;         // our log equals the leader's up to here
-    LogIndex acknowledged;  // the durable part of it that the leader was told
+    LogIndex acknowledged;  // the durable part of it that it need not be told
     uint64_t round = 0;     // the highest that the leader has sent
     LogIndex session;       // the same
     // The leader is owed an answer, however far the disk has come.

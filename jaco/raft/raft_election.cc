@@ -122,7 +122,11 @@ bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
 void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
   // A server that is in touch with a leader neither grants nor takes over the
   // term: one that was cut off, or removed, cannot disturb the rest (§4.2.3).
-  const bool ignore = HeardFromLeaderLately(now) && !request.transfer;
+  // But a leader that asks for votes in a later term has stepped down itself,
+  // and one that hands over says so.
+  const bool leader_gave_up =
+      request.transfer || (from == leader_ && request.term > hard_state_.term);
+  const bool ignore = HeardFromLeaderLately(now) && !leader_gave_up;
   if (!ignore && !request.pre_vote && request.term > hard_state_.term) {
     BecomeFollower(now, request.term, kNoNode);
   }

@@ -99,6 +99,10 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
   follower.match = std::max(follower.match, match);
   follower.round = std::max(follower.round, request.round);
   follower.session = std::max(follower.session, request.session);
+  // The leader sends after what it takes us to have: that is no news to it.
+  follower.acknowledged =
+      std::max(follower.acknowledged,
+               std::min(request.previous.index, durability_.index()));
   ReleaseAcknowledgement();
 }
 
