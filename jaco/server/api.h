@@ -10,6 +10,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 namespace jaco::server {
@@ -97,6 +98,8 @@ class Api {
                     Reply<InitResponse> reply) = 0;
   // Answers in every state, from what this server knows.
   virtual StatusResponse Status() = 0;
+  // As in Status, without the cost of the rest: asked for every request.
+  virtual Lifecycle lifecycle() const = 0;
   // token_exists, validation_failed.
   virtual void IssueToken(const Caller& caller, IssueTokenRequest request,
                           Reply<IssueTokenResponse> reply) = 0;

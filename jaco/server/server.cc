@@ -8,22 +8,6 @@
 
 namespace jaco::server {
 
-absl::string_view LifecycleName(Lifecycle lifecycle) {
-  switch (lifecycle) {
-    case Lifecycle::kStarting:
-      return "starting";
-    case Lifecycle::kUninitialized:
-      return "uninitialized";
-    case Lifecycle::kCreating:
-      return "creating";
-    case Lifecycle::kMember:
-      return "member";
-    case Lifecycle::kFailed:
-      return "failed";
-  }
-  return "unknown";
-}
-
 struct Server::Impl {
   Impl(ServerOptions options, const env::Environment& environment)
       : node(std::move(options), environment), cluster(&node), tokens(&node) {}

@@ -68,7 +68,7 @@ class Server final : public Api {
   void ListTokens(const Caller& caller,
                   Reply<ListTokensResponse> reply) override;
 
-  Lifecycle lifecycle() const;
+  Lifecycle lifecycle() const override;
   // nullptr unless the server is a member.
   const raft::Raft* raft() const;
   const fsm::ClusterState& state() const;

@@ -22,22 +22,22 @@ struct Row {
   std::string key;
   std::string value;
 
-  friend bool operator==(const Row &, const Row &) = default;
+  friend bool operator==(const Row&, const Row&) = default;
 };
 
 struct RowChange {
   std::string key;
-  std::optional<std::string> value; // nullopt removes the row
+  std::optional<std::string> value;  // nullopt removes the row
 };
 
 struct StoredState {
   raft::LogIndex applied;
-  std::vector<Row> rows; // by key
+  std::vector<Row> rows;  // by key
 };
 
 // Not thread-safe: lives on the apply lane.
 class StateStore {
-public:
+ public:
   virtual ~StateStore() = default;
 
   virtual absl::StatusOr<StoredState> Load() = 0;
@@ -56,12 +56,12 @@ public:
 
 // RocksDB without a write-ahead log, over `fs`, on the calling thread only.
 // `directory` is created when missing. `fs` outlives the store.
-absl::StatusOr<std::unique_ptr<StateStore>>
-OpenRocksDbStateStore(env::FileSystem &fs, const std::string &directory);
+absl::StatusOr<std::unique_ptr<StateStore>> OpenRocksDbStateStore(
+    env::FileSystem& fs, const std::string& directory);
 
 // Keeps nothing over a restart: the log is replayed from its start.
 std::unique_ptr<StateStore> NewMemoryStateStore();
 
-} // namespace jaco::storage
+}  // namespace jaco::storage
 
-#endif // JACO_STORAGE_STATE_STORE_H_
+#endif  // JACO_STORAGE_STATE_STORE_H_

@@ -1,0 +1,13 @@
+#ifndef JACO_BASE_VERSION_H_
+#define JACO_BASE_VERSION_H_
+
+#include "absl/strings/string_view.h"
+
+namespace jaco {
+
+// What `jaco version`, `jacod --version` and GET /v1/version say.
+inline constexpr absl::string_view kVersion = "0.1.0-dev";
+
+}  // namespace jaco
+
+#endif  // JACO_BASE_VERSION_H_

@@ -1,0 +1,70 @@
+// The fuzz targets over random bytes and over valid input with random damage:
+// what every build can afford. The real thing is `bazel build --config=clang
+// --copt=-fsanitize=fuzzer ...:*_fuzz`.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "jaco/base/prng.h"
+
+// One binary a target: each links exactly one of these.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
+
+namespace jaco {
+namespace {
+
+const std::vector<std::string>& Seeds() {
+  static const auto& seeds = *new std::vector<std::string>{
+      "POST\n/v1/token\n{\"identity\":\"a\",\"allow_privileged\":true}",
+      "POST\n/v1/cluster/init\n{\"name\":\"x\"}",
+      "DELETE\n/v1/token/a%20b\n",
+      "GET\n/v1/cluster/status?x\n",
+      "{\"code\":\"no_leader\",\"message\":\"m\",\"details\":{}}",
+      std::string("JACOPEER\1\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\0\0\0abc", 32),
+      "node_name: a\nlisten_addr: 0.0.0.0:7000\ncluster_addr: '[::1]:7001'\n",
+      "data_dir: &a [x, *a]\n? !!binary {a: b}\n",
+  };
+  return seeds;
+}
+
+void Damage(Prng& prng, std::string& text) {
+  for (uint64_t edits = prng.Below(6); edits > 0 && !text.empty(); --edits) {
+    const size_t at = prng.Below(text.size());
+    switch (prng.Below(4)) {
+      case 0:
+        text[at] = static_cast<char>(prng.Next());
+        break;
+      case 1:
+        text.erase(at, prng.Below(8));
+        break;
+      case 2:
+        text.insert(at, text.substr(prng.Below(text.size()), prng.Below(16)));
+        break;
+      default:
+        text.insert(at, prng.Below(50), "[{\"'&*-:\n"[prng.Below(9)]);
+    }
+  }
+}
+
+TEST(FuzzTest, DamagedAndRandomBytes) {
+  constexpr int kRounds = 20'000;
+  Prng prng(20'26);
+  for (int i = 0; i < kRounds; ++i) {
+    std::string text;
+    if (prng.Chance(1, 4)) {
+      for (uint64_t n = prng.Below(200); n > 0; --n) {
+        text.push_back(static_cast<char>(prng.Next()));
+      }
+    } else {
+      text = Seeds()[prng.Below(Seeds().size())];
+      Damage(prng, text);
+    }
+    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(text.data()),
+                           text.size());
+  }
+}
+
+}  // namespace
+}  // namespace jaco

@@ -1,0 +1,30 @@
+#ifndef JACO_NET_HTTP_CLIENT_H_
+#define JACO_NET_HTTP_CLIENT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace jaco::net {
+
+struct HttpAnswer {
+  int status = 0;
+  std::string body;
+};
+
+// One request to the daemon behind the unix socket `path`, blocking, done with
+// `timeout` from now at the latest. Any HTTP status is an answer; an error
+// means that there was none: kUnavailable (no socket, nobody listens, closed
+// midway), kPermissionDenied, kDeadlineExceeded, kInternal (not an HTTP
+// answer). Its message is for people.
+absl::StatusOr<HttpAnswer> CallUnixSocket(absl::string_view path,
+                                          absl::string_view method,
+                                          absl::string_view target,
+                                          absl::string_view body,
+                                          absl::Duration timeout);
+
+}  // namespace jaco::net
+
+#endif  // JACO_NET_HTTP_CLIENT_H_

@@ -1,0 +1,75 @@
+#ifndef JACO_NET_HTTP_SERVER_H_
+#define JACO_NET_HTTP_SERVER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "jaco/base/logger.h"
+#include "jaco/base/time.h"
+#include "jaco/net/http_types.h"
+#include "jaco/server/api.h"
+
+namespace boost::asio {
+class io_context;
+}  // namespace boost::asio
+
+namespace jaco::net {
+
+struct HttpServerOptions {
+  size_t header_bytes_max = 16 << 10;
+  size_t body_bytes_max = 1 << 20;
+  size_t connections_max = 256;
+  Duration idle_timeout = Seconds(75);     // between requests
+  Duration request_timeout = Seconds(10);  // first byte to last
+  Duration reply_timeout = Seconds(30);    // the handler's; then 504
+  Duration write_timeout = Seconds(10);
+  // How long the rest of a refused request is read and thrown away, so that the
+  // client gets to see the answer.
+  Duration linger_timeout = Seconds(2);
+};
+
+// HTTP/1.1 with keep-alive and pipelining on the loop's io_context. Requests of
+// one connection are answered one after the other. What a connection does wrong
+// is its own loss: bytes that are not HTTP get a 400, too large ones a 413 or
+// 431, slow ones are closed, and one more than `connections_max` gets a 503.
+// Loop thread.
+class HttpServer {
+ public:
+  // Resolves a bearer token: token_invalid, token_revoked.
+  using Authenticate =
+      absl::AnyInvocable<absl::StatusOr<server::Caller>(absl::string_view)>;
+
+  // `context` and `logger` are borrowed; they outlive the server.
+  HttpServer(boost::asio::io_context& context, Logger* logger,
+             HttpHandler handler, HttpServerOptions options = {});
+  // Closes every connection; the handler is not called any more, and replies
+  // that come later go nowhere. Removes the unix socket.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Serves the unix socket `path`: its directory is created, a socket that
+  // nobody listens on any more is replaced; mode 0660, group `jaco` if there is
+  // one and we may. Callers are `local`. Errors: kFailedPrecondition (somebody
+  // answers there, or `path` is no socket), as of files.
+  absl::Status ListenUnix(absl::string_view path);
+
+  // Serves plain HTTP on 127.0.0.1:`port` (0: any) to bearers of a token.
+  // Returns the port.
+  absl::StatusOr<uint16_t> ListenLoopback(uint16_t port,
+                                          Authenticate authenticate);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace jaco::net
+
+#endif  // JACO_NET_HTTP_SERVER_H_

@@ -1,0 +1,364 @@
+#include "jaco/net/http_server.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/net/http_client.h"
+#include "jaco/net/unix_socket.h"
+
+namespace jaco::net {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// Echoes; some targets are special.
+void Handle(std::vector<HttpReply>& kept, const HttpRequest& request,
+            const server::Caller& caller, HttpReply reply) {
+  if (request.target == "/never") return kept.push_back(std::move(reply));
+  if (request.target == "/dropped") return;
+  reply({.status = 200,
+         .body = absl::StrCat(request.method, " ", request.target, " ",
+                              caller.identity, " ", request.body.size())});
+}
+
+constexpr HttpServerOptions kQuick = {.connections_max = 4,
+                                      .idle_timeout = Seconds(5),
+                                      .request_timeout = Milliseconds(300),
+                                      .reply_timeout = Milliseconds(200),
+                                      .linger_timeout = Seconds(2)};
+
+// A blocking client that sends what it likes.
+class RawClient {
+ public:
+  explicit RawClient(const std::string& path)
+      : fd_(socket(AF_UNIX, SOCK_STREAM, 0)) {
+    const auto address = UnixAddress(path);
+    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&*address),
+                      sizeof(*address)),
+              0);
+  }
+  explicit RawClient(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&address),
+                      sizeof(address)),
+              0);
+  }
+  RawClient(RawClient&& other) : fd_(std::exchange(other.fd_, -1)) {}
+  ~RawClient() { close(fd_); }
+
+  // False when the other side has closed.
+  bool Send(absl::string_view data) {
+    while (!data.empty()) {
+      const ssize_t n = send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
+      if (n <= 0) return false;
+      data.remove_prefix(static_cast<size_t>(n));
+    }
+    return true;
+  }
+  // Reads until `marker` has come, or to the end.
+  std::string ReadTo(absl::string_view marker) {
+    std::string text;
+    char bytes[4096];
+    while (text.find(std::string(marker)) == std::string::npos) {
+      const ssize_t n = recv(fd_, bytes, sizeof(bytes), 0);
+      if (n <= 0) break;
+      text.append(bytes, static_cast<size_t>(n));
+    }
+    return text;
+  }
+  std::string ReadAll() { return ReadTo("no such text"); }
+
+ private:
+  int fd_;
+};
+
+class HttpServerTest : public testing::Test {
+ protected:
+  HttpServerTest() {
+    std::string name = "/tmp/jaco-http-XXXXXX";
+    root_ = mkdtemp(name.data());
+    path_ = absl::StrCat(root_, "/a/b/jaco.sock");
+    OnLoop([&] {
+      server_ = std::make_unique<HttpServer>(
+          context_, &logger_,
+          [this](const HttpRequest& request, const server::Caller& caller,
+                 HttpReply reply) {
+            Handle(kept_, request, caller, std::move(reply));
+          },
+          kQuick);
+      const absl::Status status = server_->ListenUnix(path_);
+      EXPECT_TRUE(status.ok()) << status;
+    });
+  }
+  ~HttpServerTest() override {
+    OnLoop([&] { server_.reset(); });
+    context_.stop();
+    loop_.join();
+    std::filesystem::remove_all(root_);
+  }
+
+  void OnLoop(absl::AnyInvocable<void()> task) {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  absl::StatusOr<HttpAnswer> Call(absl::string_view target,
+                                  absl::string_view body = "") {
+    return CallUnixSocket(path_, "POST", target, body, absl::Seconds(5));
+  }
+  void ExpectHealthy() {
+    const auto answer = Call("/x", "abc");
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(answer->body, "POST /x local 3");
+  }
+
+  NullLogger logger_;
+  std::string root_, path_;
+  boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
+      guard_{context_.get_executor()};
+  std::vector<HttpReply> kept_;
+  std::unique_ptr<HttpServer> server_;
+  std::thread loop_{[this] { context_.run(); }};
+};
+
+TEST_F(HttpServerTest, AnswersAndProtectsTheSocket) {
+  ExpectHealthy();
+  struct stat info = {};
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0660u);
+  OnLoop([&] { server_.reset(); });
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(HttpServerTest, KeepsAliveAndPipelines) {
+  RawClient client(path_);
+  client.Send(
+      "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+      "POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"
+      "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string text = client.ReadAll();
+  const size_t first = text.find("GET /1 local 0");
+  const size_t second = text.find("POST /2 local 2");
+  const size_t third = text.find("GET /3 local 0");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  EXPECT_NE(third, std::string::npos);
+  EXPECT_THAT(text, HasSubstr("Content-Type: application/json"));
+}
+
+TEST_F(HttpServerTest, Http10Closes) {
+  RawClient client(path_);
+  client.Send("GET /1 HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(client.ReadAll(), HasSubstr("GET /1 local 0"));
+}
+
+TEST_F(HttpServerTest, GarbageGets400) {
+  for (const std::string& bytes :
+       {std::string("\x16\x03\x01\x02\x00\x01\x00\r\n\r\n"),
+        std::string("hello\r\n\r\n"), std::string("GET / HTTP/9.9\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nbad header\r\n\r\n"),
+        std::string(1000, '\xff')}) {
+    RawClient client(path_);
+    client.Send(bytes);
+    EXPECT_THAT(client.ReadAll(),
+                AllOf(StartsWith("HTTP/1.1 400"),
+                      HasSubstr("{\"code\":\"parse_failed\"")));
+  }
+  ExpectHealthy();
+}
+
+TEST_F(HttpServerTest, TooLargeIsSaidEvenMidway) {
+  const auto answer = Call("/x", std::string(100 << 20, 'x'));
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->status, 413);
+  EXPECT_THAT(answer->body, HasSubstr("{\"code\":\"too_large\""));
+  EXPECT_EQ(Call("/x", std::string(1 << 20, 'x'))->status, 200);
+  EXPECT_EQ(Call("/x", std::string((1 << 20) + 1, 'x'))->status, 413);
+  EXPECT_EQ(Call(absl::StrCat("/", std::string(20'000, 'x')))->status, 431);
+
+  RawClient chunked(path_);
+  chunked.Send(
+      "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 20; ++i) {
+    chunked.Send(absl::StrCat("20000\r\n", std::string(0x20000, 'x'), "\r\n"));
+  }
+  EXPECT_THAT(chunked.ReadAll(), HasSubstr("413"));
+  ExpectHealthy();
+}
+
+TEST_F(HttpServerTest, HalfARequestIsNotWaitedForForEver) {
+  RawClient half(path_), slow(path_);
+  half.Send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Le");
+  EXPECT_EQ(half.ReadAll(), "");
+  // One byte now and then does not help.
+  slow.Send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
+  bool open = true;
+  for (int i = 0; i < 40 && open; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    open = slow.Send("x");
+  }
+  EXPECT_FALSE(open);
+  ExpectHealthy();
+}
+
+TEST_F(HttpServerTest, ClientsThatLeave) {
+  for (const char* bytes :
+       {"", "G", "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /never HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc"}) {
+    RawClient(path_).Send(bytes);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  ExpectHealthy();
+}
+
+TEST_F(HttpServerTest, AReplyThatNeverComesIsA504AndALateOneIsIgnored) {
+  RawClient client(path_);
+  for (const char* target : {"/never", "/dropped"}) {
+    client.Send(absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: x\r\n\r\n"));
+    EXPECT_THAT(client.ReadTo("}}"),
+                AllOf(StartsWith("HTTP/1.1 504"), HasSubstr("\"timeout\"")));
+  }
+  OnLoop([&] {
+    for (HttpReply& reply : kept_) reply({.body = "late"});
+  });
+  client.Send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadTo("local 0"), HasSubstr("GET /1 local 0"));
+}
+
+TEST_F(HttpServerTest, ContinuesWhenExpectedTo) {
+  RawClient client(path_);
+  client.Send(
+      "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+      "Expect: 100-continue\r\n\r\n");
+  EXPECT_THAT(client.ReadTo("\r\n\r\n"), StartsWith("HTTP/1.1 100"));
+  client.Send("a");
+  EXPECT_THAT(client.ReadTo("local 1"), HasSubstr("POST /x local 1"));
+}
+
+TEST_F(HttpServerTest, OneConnectionTooManyIsTold) {
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back(path_);
+    clients.back().Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    clients.back().ReadTo("local 0");
+  }
+  RawClient fifth(path_);
+  EXPECT_THAT(fifth.ReadAll(),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("rate_limited")));
+  clients.clear();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ExpectHealthy();
+}
+
+TEST_F(HttpServerTest, LoopbackNeedsAToken) {
+  uint16_t port = 0;
+  OnLoop([&] {
+    port = *server_->ListenLoopback(
+        0, [](absl::string_view token) -> absl::StatusOr<server::Caller> {
+          if (token == "good") return server::Caller{"ops"};
+          return MakeError(ErrorCode::kTokenInvalid, "no");
+        });
+  });
+  RawClient client(port);
+  const auto ask = [&](absl::string_view header, absl::string_view end) {
+    client.Send(absl::StrCat("GET /x HTTP/1.1\r\nHost: x\r\n", header, "\r\n"));
+    return client.ReadTo(end);
+  };
+  EXPECT_THAT(ask("", "}}"),
+              AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("token_invalid")));
+  EXPECT_THAT(ask("Authorization: Bearer bad\r\n", "}}"), HasSubstr("401"));
+  EXPECT_THAT(ask("Authorization: Basic good\r\n", "}}"), HasSubstr("401"));
+  EXPECT_THAT(ask("authorization: bearer good\r\n", "ops 0"),
+              HasSubstr("GET /x ops 0"));
+}
+
+TEST_F(HttpServerTest, AStaleSocketIsReplacedALiveOneIsNot) {
+  OnLoop([&] {
+    HttpServer second(context_, &logger_, nullptr);
+    const absl::Status status = second.ListenUnix(path_);
+    EXPECT_EQ(status.message(),
+              absl::StrCat("another process answers on ", path_));
+  });
+  ExpectHealthy();
+  const std::string stale = absl::StrCat(root_, "/stale.sock");
+  {
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    const auto address = UnixAddress(stale);
+    ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&*address),
+                   sizeof(*address)),
+              0);
+    close(fd);
+  }
+  EXPECT_TRUE(UnixListener::Open(stale).ok());
+  const std::string file = absl::StrCat(root_, "/file");
+  std::ofstream(file) << "precious";
+  EXPECT_EQ(UnixListener::Open(file).status().message(),
+            absl::StrCat(file, " exists and is not a socket"));
+  EXPECT_TRUE(std::filesystem::exists(file));
+  EXPECT_FALSE(UnixListener::Open(std::string(200, 'x')).ok());
+}
+
+TEST_F(HttpServerTest, TheClientSaysWhatIsWrong) {
+  const auto missing =
+      CallUnixSocket("/no/such.sock", "GET", "/", "", absl::Seconds(1));
+  EXPECT_EQ(missing.status().message(),
+            "no --server given and local socket /no/such.sock is not "
+            "available");
+  const std::string deaf = absl::StrCat(root_, "/deaf.sock");
+  auto listener = UnixListener::Open(deaf);
+  const auto late =
+      CallUnixSocket(deaf, "GET", "/", "", absl::Milliseconds(100));
+  EXPECT_EQ(late.status().code(), absl::StatusCode::kDeadlineExceeded);
+  const int fd = listener->ReleaseDescriptor();
+  close(fd);
+  EXPECT_THAT(std::string(CallUnixSocket(deaf, "GET", "/", "", absl::Seconds(1))
+                              .status()
+                              .message()),
+              HasSubstr("connection refused"));
+}
+
+TEST_F(HttpServerTest, DiesWithRequestsInFlight) {
+  RawClient waiting(path_), idle(path_);
+  waiting.Send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  OnLoop([&] { server_.reset(); });
+  OnLoop([&] {
+    for (HttpReply& reply : kept_) reply({.body = "nobody is there"});
+  });
+  EXPECT_EQ(waiting.ReadAll(), "");
+  EXPECT_EQ(idle.ReadAll(), "");
+}
+
+}  // namespace
+}  // namespace jaco::net

@@ -1,0 +1,293 @@
+#include "jaco/net/http_session.h"
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/rate_policy.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+#include "jaco/base/version.h"
+#include "jaco/net/api_router.h"
+
+namespace jaco::net {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+using Stream = beast::basic_stream<asio::generic::stream_protocol,
+                                   asio::io_context::executor_type,
+                                   beast::unlimited_rate_policy>;
+using Parser = http::request_parser<http::string_body>;
+using Response = http::response<http::string_body>;
+
+std::chrono::nanoseconds Chrono(Duration duration) {
+  return std::chrono::nanoseconds(duration.nanoseconds());
+}
+
+absl::string_view View(beast::string_view text) {
+  return absl::string_view(text.data(), text.size());
+}
+
+beast::string_view Beast(absl::string_view text) {
+  return beast::string_view(text.data(), text.size());
+}
+
+HttpResponse WithStatus(int status, ErrorCode code, absl::string_view message) {
+  HttpResponse response = ErrorResponse(MakeError(code, message));
+  response.status = status;
+  return response;
+}
+
+// What to tell a client whose bytes the parser refused.
+HttpResponse ParseErrorResponse(error_code error,
+                                const HttpServerOptions& options) {
+  if (error == http::error::body_limit) {
+    return WithStatus(413, ErrorCode::kTooLarge,
+                      absl::StrCat("the body is larger than ",
+                                   options.body_bytes_max, " bytes"));
+  }
+  if (error == http::error::header_limit ||
+      error == http::error::buffer_overflow) {
+    return WithStatus(431, ErrorCode::kTooLarge,
+                      absl::StrCat("the header is larger than ",
+                                   options.header_bytes_max, " bytes"));
+  }
+  return WithStatus(400, ErrorCode::kParseFailed,
+                    absl::StrCat("not an HTTP request: ", error.message()));
+}
+
+bool IsParseError(error_code error) {
+  static const auto& category =
+      http::make_error_code(http::error::bad_method).category();
+  return error.category() == category && error != http::error::end_of_stream &&
+         error != http::error::partial_message;
+}
+
+class Session final : public HttpSession,
+                      public std::enable_shared_from_this<Session> {
+ public:
+  Session(HttpSocket socket, HttpSessionOwner* owner,
+          HttpServer::Authenticate* authenticate,
+          absl::AnyInvocable<void(HttpSession*)> on_end)
+      : options_(owner->options()),
+        owner_(owner),
+        authenticate_(authenticate),
+        on_end_(std::move(on_end)),
+        stream_(std::move(socket)),
+        reply_timer_(stream_.get_executor()),
+        buffer_(options_.header_bytes_max + options_.body_bytes_max) {}
+
+  void Start() override { AwaitRequest(); }
+
+  void Refuse(HttpResponse response) override {
+    keep_alive_ = false;
+    Write(std::move(response));
+  }
+
+  void Close() override {
+    owner_ = nullptr;
+    authenticate_ = nullptr;
+    on_end_ = nullptr;
+    reply_timer_.cancel();
+    stream_.close();
+  }
+
+ private:
+  // An idle connection may be long silent; one that has begun a request may
+  // not. Pipelined bytes are in the buffer already.
+  void AwaitRequest() {
+    parser_.emplace();
+    parser_->header_limit(static_cast<uint32_t>(options_.header_bytes_max));
+    parser_->body_limit(options_.body_bytes_max);
+    if (buffer_.size() > 0) return ReadHeader();
+    constexpr size_t kReadBytes = 4096;
+    stream_.expires_after(Chrono(options_.idle_timeout));
+    stream_.async_read_some(
+        buffer_.prepare(kReadBytes),
+        [self = shared_from_this()](error_code error, size_t size) {
+          if (self->owner_ == nullptr) return;
+          if (error) return self->End();
+          self->buffer_.commit(size);
+          self->ReadHeader();
+        });
+  }
+
+  void ReadHeader() {
+    stream_.expires_after(Chrono(options_.request_timeout));
+    http::async_read_header(
+        stream_, buffer_, *parser_,
+        [self = shared_from_this()](error_code error, size_t) {
+          if (self->owner_ == nullptr) return;
+          if (error) return self->OnReadError(error);
+          self->OnHeader();
+        });
+  }
+
+  void OnHeader() {
+    const auto expect = View(parser_->get()[http::field::expect]);
+    if (!absl::EqualsIgnoreCase(expect, "100-continue")) return ReadBody();
+    static constexpr absl::string_view kContinue =
+        "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
+                      [self = shared_from_this()](error_code error, size_t) {
+                        if (self->owner_ == nullptr) return;
+                        if (error) return self->End();
+                        self->ReadBody();
+                      });
+  }
+
+  void ReadBody() {
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](error_code error, size_t) {
+                       if (self->owner_ == nullptr) return;
+                       if (error) return self->OnReadError(error);
+                       self->Dispatch();
+                     });
+  }
+
+  void OnReadError(error_code error) {
+    if (!IsParseError(error)) return End();  // Gone, or too slow.
+    Refuse(ParseErrorResponse(error, options_));
+  }
+
+  void Dispatch() {
+    const auto& message = parser_->get();
+    keep_alive_ = message.keep_alive();
+    const auto caller = CallerOf(message);
+    if (!caller.ok()) return Write(ErrorResponse(caller.status()));
+    // The handler has its own limit: the stream's must not end the wait.
+    stream_.expires_never();
+    const uint64_t request = ++requests_;
+    awaiting_reply_ = true;
+    reply_timer_.expires_after(Chrono(options_.reply_timeout));
+    reply_timer_.async_wait(
+        [self = shared_from_this(), request](error_code error) {
+          if (error) return;
+          self->OnReply(request,
+                        ErrorResponse(MakeError(
+                            ErrorCode::kTimeout,
+                            "the server did not answer in time; what was asked "
+                            "for may still happen")));
+        });
+    owner_->Handle({.method = View(message.method_string()),
+                    .target = View(message.target()),
+                    .body = message.body()},
+                   *caller,
+                   [weak = weak_from_this(), request](HttpResponse response) {
+                     if (const auto self = weak.lock()) {
+                       self->OnReply(request, std::move(response));
+                     }
+                   });
+  }
+
+  absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message) {
+    if (authenticate_ == nullptr) return server::Caller();
+    absl::string_view header = View(message[http::field::authorization]);
+    constexpr absl::string_view kScheme = "bearer ";
+    if (!absl::StartsWithIgnoreCase(header, kScheme)) {
+      return MakeError(ErrorCode::kTokenInvalid,
+                       "an `Authorization: Bearer` header is needed");
+    }
+    header.remove_prefix(kScheme.size());
+    return (*authenticate_)(absl::StripAsciiWhitespace(header));
+  }
+
+  // A reply after the 504, or after the end, finds another number or no owner.
+  void OnReply(uint64_t request, HttpResponse response) {
+    if (owner_ == nullptr || !awaiting_reply_ || request != requests_) return;
+    awaiting_reply_ = false;
+    reply_timer_.cancel();
+    Write(std::move(response));
+  }
+
+  void Write(HttpResponse response) {
+    constexpr unsigned kHttp11 = 11;
+    response_ = Response(static_cast<http::status>(response.status), kHttp11);
+    response_.set(http::field::server, Beast(absl::StrCat("jacod/", kVersion)));
+    response_.set(http::field::content_type, "application/json");
+    if (!response.allow.empty()) {
+      response_.set(http::field::allow, Beast(response.allow));
+    }
+    response_.keep_alive(keep_alive_);
+    response_.body() = std::move(response.body);
+    response_.prepare_payload();
+    stream_.expires_after(Chrono(options_.write_timeout));
+    http::async_write(stream_, response_,
+                      [self = shared_from_this()](error_code error, size_t) {
+                        if (self->owner_ == nullptr) return;
+                        if (error) return self->End();
+                        self->keep_alive_ ? self->AwaitRequest()
+                                          : self->Linger();
+                      });
+  }
+
+  // Closing a socket that has unread bytes resets it, and the client may lose
+  // the answer that says why.
+  void Linger() {
+    error_code ignored;
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+    buffer_.clear();
+    stream_.expires_after(Chrono(options_.linger_timeout));
+    Drain();
+  }
+
+  void Drain() {
+    constexpr size_t kDrainBytes = 64 << 10;
+    buffer_.clear();
+    stream_.async_read_some(
+        buffer_.prepare(kDrainBytes),
+        [self = shared_from_this()](error_code error, size_t) {
+          if (self->owner_ == nullptr) return;
+          error ? self->End() : self->Drain();
+        });
+  }
+
+  void End() {
+    auto on_end = std::move(on_end_);
+    Close();
+    on_end(this);
+  }
+
+  const HttpServerOptions options_;
+  HttpSessionOwner* owner_;  // nullptr once closed
+  HttpServer::Authenticate* authenticate_;
+  absl::AnyInvocable<void(HttpSession*)> on_end_;
+  Stream stream_;
+  asio::steady_timer reply_timer_;
+  beast::flat_buffer buffer_;
+  std::optional<Parser> parser_;
+  Response response_;
+  uint64_t requests_ = 0;
+  bool awaiting_reply_ = false;
+  bool keep_alive_ = true;
+};
+
+}  // namespace
+
+std::shared_ptr<HttpSession> MakeHttpSession(
+    HttpSocket socket, HttpSessionOwner* owner,
+    HttpServer::Authenticate* authenticate,
+    absl::AnyInvocable<void(HttpSession*)> on_end) {
+  return std::make_shared<Session>(std::move(socket), owner, authenticate,
+                                   std::move(on_end));
+}
+
+}  // namespace jaco::net

@@ -1,0 +1,103 @@
+#ifndef JACO_NET_PEER_OUTGOING_H_
+#define JACO_NET_PEER_OUTGOING_H_
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "jaco/base/logger.h"
+#include "jaco/base/prng.h"
+#include "jaco/env/network.h"
+#include "jaco/net/frame_reader.h"
+#include "jaco/net/peer_stream.h"
+#include "jaco/net/peer_transport_options.h"
+
+namespace jaco::net {
+
+// The way to one peer: a bounded queue of frames and the connection that
+// empties it. Dials when there is something to send, redials with backoff.
+// Frames that a broken connection leaves behind are dropped: they are old, and
+// the protocol above repeats what matters. An idle one sets no timer.
+class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
+ public:
+  struct Callbacks {
+    // Who we are, asked for when a connection is made.
+    absl::AnyInvocable<PeerHello()> self;
+    // The connection was reset or refused.
+    absl::AnyInvocable<void()> down;
+  };
+
+  PeerOutgoing(boost::asio::io_context& context, env::PeerAddress address,
+               const PeerTransportOptions& options, Prng prng, Logger* logger,
+               Callbacks callbacks);
+
+  const env::PeerAddress& address() const { return address_; }
+
+  void Send(env::FramePtr frame);
+  // The peer has just shown that it lives: a dial that waits need not.
+  void Encourage();
+  // Ends everything; no callback runs any more.
+  void Close();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // One connection. Shared by its handlers, so that a late one finds the stream
+  // and the buffers it was given.
+  struct Link {
+    explicit Link(boost::asio::io_context& context) : stream(context) {}
+    PeerStream stream;
+    bool connected = false;
+    bool writing = false;
+    Clock::time_point connected_at;
+    std::string staging;               // headers and small frames
+    std::vector<env::FramePtr> large;  // sent from where they are
+    std::vector<size_t> cuts;          // large[i] goes at staging[cuts[i]]
+    char unexpected = 0;               // peers do not answer on this stream
+  };
+  using LinkPtr = std::shared_ptr<Link>;
+
+  void ScheduleFlush();
+  void Flush();
+  void WaitToDial(Clock::duration wait);
+  void Dial();
+  void Resolve(const LinkPtr& link, const std::string& host, uint16_t port);
+  void Connect(const LinkPtr& link, const boost::asio::ip::tcp::endpoint& to);
+  void OnConnected(const LinkPtr& link);
+  void WatchForEnd(const LinkPtr& link);
+  void WriteQueued(const LinkPtr& link);
+  void TakeBatch(Link& link);
+  void OnEnd(const LinkPtr& link, absl::string_view reason, bool evidence);
+  void OnError(const LinkPtr& link, boost::system::error_code error);
+
+  boost::asio::io_context& context_;
+  const env::PeerAddress address_;
+  const PeerTransportOptions options_;
+  Prng prng_;
+  Logger* logger_;
+  Callbacks callbacks_;
+
+  std::deque<env::FramePtr> queue_;
+  size_t queue_bytes_ = 0;
+  bool flush_scheduled_ = false;
+  bool closed_ = false;
+  bool reported_ = false;  // that the peer cannot be reached
+
+  LinkPtr link_;
+  boost::asio::steady_timer timer_;  // of the dial that waits or runs
+  bool waiting_ = false;
+  Duration backoff_;
+  Clock::time_point last_dial_;
+  Clock::time_point not_before_;
+};
+
+}  // namespace jaco::net
+
+#endif  // JACO_NET_PEER_OUTGOING_H_

@@ -1,0 +1,250 @@
+// Clusters under random messages, losses, crashes and delays: the core's own
+// smoke test. The simulator does this with the whole server and more faults.
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "jaco/base/prng.h"
+#include "jaco/base/time.h"
+#include "jaco/raft/cluster_checker.h"
+#include "jaco/raft/describe.h"
+#include "jaco/raft/raft.h"
+#include "jaco/raft/test_server.h"
+
+namespace jaco::raft {
+namespace {
+
+constexpr int kSteps = 500;
+constexpr size_t kUnderWayMax = 100;
+
+class RandomCluster {
+ public:
+  RandomCluster(size_t servers, uint64_t seed) : prng_(seed) {
+    // Every seed has faults of its own.
+    drop_ = prng_.Below(3) * 5;
+    crash_ = prng_.Below(3);
+    reorder_ = prng_.Below(3) * 20;
+    Options options;
+    if (prng_.Chance(1, 2)) {
+      options.append_entries_max = 2;
+      options.inflight_messages_max = 2;
+    }
+    ModelDisk disk;
+    for (size_t i = 1; i <= servers; ++i) {
+      disk.configuration.voters.push_back(NodeId(i));
+    }
+    for (NodeId id : disk.configuration.voters) {
+      options.id = id;
+      servers_.push_back(
+          std::make_unique<TestServer>(options, disk, prng_.Next()));
+      Handle(*servers_.back(), servers_.back()->Restart());
+    }
+  }
+
+  void Run() {
+    for (int i = 0; i < kSteps && !::testing::Test::HasFailure(); ++i) Step();
+  }
+
+  // Without further faults there is soon one log and one leader, and a
+  // proposal is committed everywhere.
+  void Settle() {
+    for (auto& server : servers_) {
+      if (!server->up()) Handle(*server, server->Restart());
+    }
+    Quiet(Seconds(15));
+    TestServer* leader = FindLeader();
+    ASSERT_NE(leader, nullptr);
+    Propose(*leader);
+    Quiet(Seconds(1));
+    for (const auto& server : servers_) {
+      EXPECT_EQ(server->raft().leader(), leader->id());
+      EXPECT_EQ(server->raft().last(), leader->raft().last());
+      EXPECT_EQ(server->raft().applied(), leader->raft().last().index);
+    }
+    EXPECT_TRUE(reads_.empty()) << "reads without an answer";
+  }
+
+  size_t committed() const { return checker_.committed().size(); }
+  size_t reads_answered() const { return reads_answered_; }
+
+ private:
+  struct Sent {
+    NodeId from;
+    NodeId to;
+    Message message;
+  };
+  struct PendingRead {
+    NodeId server;
+    LogIndex committed;  // what the answer must not be below
+  };
+
+  bool Percent(uint64_t percent) { return prng_.Chance(percent, 100); }
+  TestServer& Random() { return *servers_[prng_.Below(servers_.size())]; }
+  TestServer& At(NodeId id) { return *servers_[id.value() - 1]; }
+
+  void Step() {
+    TestServer& server = Random();
+    const uint64_t dice = prng_.Below(100);
+    if (dice < 50) {
+      DeliverSome();
+    } else if (dice < 70) {
+      PersistSome(server);
+    } else if (dice < 78) {
+      Pass(prng_.Between(Milliseconds(1), Milliseconds(400)));
+    } else if (dice < 90) {
+      if (server.up()) Propose(server);
+    } else if (dice < 95) {
+      if (server.up()) Read(server);
+    } else if (!server.up()) {
+      Handle(server, server.Restart());
+    } else if (Percent(crash_ * 20)) {
+      Crash(server);
+    }
+  }
+
+  void DeliverSome() {
+    if (network_.empty()) return;
+    const size_t at = Percent(reorder_) ? prng_.Below(network_.size()) : 0;
+    const Sent sent = network_[at];
+    // Otherwise it stays, and is delivered once more later.
+    if (!Percent(drop_ / 2)) network_.erase(network_.begin() + at);
+    if (!Percent(drop_)) Deliver(sent);
+  }
+
+  void Deliver(const Sent& sent) {
+    TestServer& server = At(sent.to);
+    if (!server.up()) return;
+    Handle(server, server.Take([&](Raft& raft) {
+      raft.Step(server.now(), sent.from, sent.message);
+    }));
+  }
+
+  void PersistSome(TestServer& server) {
+    if (!server.up() || server.writes().empty()) return;
+    const size_t last = prng_.Below(server.writes().size());
+    Handle(server, server.FinishWrites(server.writes()[last].id));
+  }
+
+  void Pass(Duration time) {
+    for (auto& server : servers_) {
+      server->Advance(time);
+      if (!server->up() || server->now() < server->deadline()) continue;
+      Handle(*server,
+             server->Take([&](Raft& raft) { raft.OnDeadline(server->now()); }));
+    }
+  }
+
+  void Propose(TestServer& server) {
+    Handle(server, server.Take([&](Raft& raft) {
+      raft.Propose(server.now(), absl::StrCat(++proposals_)).IgnoreError();
+    }));
+  }
+
+  void Read(TestServer& server) {
+    const ReadId id(++read_ids_);
+    reads_[id] = {server.id(), LogIndex(committed())};
+    Handle(server, server.Take([&](Raft& raft) {
+      raft.RequestRead(server.now(), id);
+    }));
+  }
+
+  void Crash(TestServer& server) {
+    server.Crash();
+    checker_.OnCrash(server.id());
+    for (auto it = reads_.begin(); it != reads_.end();) {
+      it = it->second.server == server.id() ? reads_.erase(it) : std::next(it);
+    }
+  }
+
+  void Handle(TestServer& server, const Ready& ready) {
+    for (const auto& [to, message] : ready.messages) {
+      network_.push_back({server.id(), to, message});
+      if (network_.size() > kUnderWayMax) network_.pop_front();
+    }
+    for (const ReadResult& read : ready.reads) {
+      const auto it = reads_.find(read.id);
+      ASSERT_NE(it, reads_.end()) << "a read is answered twice";
+      if (read.status.ok()) {
+        EXPECT_GE(read.index, it->second.committed) << "a stale read";
+        ++reads_answered_;
+      }
+      reads_.erase(it);
+    }
+    std::vector<const Raft*> up;
+    for (const auto& other : servers_) {
+      if (other->up()) up.push_back(&other->raft());
+    }
+    EXPECT_EQ(server.status(), absl::OkStatus());
+    EXPECT_EQ(checker_.Check(server.raft(), ready.committed, up),
+              absl::OkStatus());
+  }
+
+  void Quiet(Duration time) {
+    for (Duration passed; passed < time && !::testing::Test::HasFailure();
+         passed = passed + Milliseconds(50)) {
+      Pass(Milliseconds(50));
+      // What is sent while this is delivered arrives in the next round.
+      for (size_t n = network_.size(); n > 0; --n) {
+        const Sent sent = std::move(network_.front());
+        network_.pop_front();
+        Deliver(sent);
+      }
+      for (auto& server : servers_) {
+        if (server->writes().empty()) continue;
+        Handle(*server, server->FinishWrites(server->writes().back().id));
+      }
+    }
+  }
+
+  TestServer* FindLeader() {
+    for (auto& server : servers_) {
+      if (server->raft().role() == Role::kLeader) return server.get();
+    }
+    return nullptr;
+  }
+
+  Prng prng_;
+  uint64_t drop_ = 0;     // per cent
+  uint64_t crash_ = 0;    // 0 to 2
+  uint64_t reorder_ = 0;  // per cent
+  std::vector<std::unique_ptr<TestServer>> servers_;
+  std::deque<Sent> network_;
+  ClusterChecker checker_;
+  std::map<ReadId, PendingRead> reads_;
+  uint64_t read_ids_ = 0;
+  uint64_t proposals_ = 0;
+  size_t reads_answered_ = 0;
+};
+
+class RaftRandomTest : public ::testing::TestWithParam<size_t> {};
+
+TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
+  constexpr uint64_t kSeeds = 150;
+  size_t committed = 0;
+  size_t reads = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    RandomCluster cluster(GetParam(), seed);
+    cluster.Run();
+    if (!HasFailure()) cluster.Settle();
+    committed += cluster.committed();
+    reads += cluster.reads_answered();
+    ASSERT_FALSE(HasFailure()) << "seed " << seed;
+  }
+  // A test in which nothing happens finds nothing.
+  EXPECT_GT(committed, 5 * kSeeds);
+  EXPECT_GT(reads, kSeeds / 2);
+  RecordProperty("committed", static_cast<int>(committed));
+  RecordProperty("reads", static_cast<int>(reads));
+}
+
+INSTANTIATE_TEST_SUITE_P(Servers, RaftRandomTest,
+                         ::testing::Values(size_t{1}, size_t{3}, size_t{5}));
+
+}  // namespace
+}  // namespace jaco::raft

@@ -1,0 +1,76 @@
+// For tests: a Raft with its driver's half of the contract around it, namely a
+// disk that keeps what was reported persisted and loses the rest at a crash.
+
+#ifndef JACO_RAFT_TEST_SERVER_H_
+#define JACO_RAFT_TEST_SERVER_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "jaco/base/time.h"
+#include "jaco/raft/raft.h"
+#include "jaco/raft/ready.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::raft {
+
+// Does to stable storage what Persist says, and nothing else.
+struct ModelDisk {
+  HardState hard_state;
+  Configuration configuration;
+  std::vector<EntryPtr> entries;  // from index 1 on
+
+  void Write(const Persist& write);
+};
+
+class TestServer {
+ public:
+  TestServer(const Options& options, ModelDisk disk, uint64_t seed);
+
+  NodeId id() const { return options_.id; }
+  bool up() const { return raft_ != nullptr; }
+  // Up.
+  const Raft& raft() const { return *raft_; }
+  const ModelDisk& disk() const { return disk_; }
+  Instant now() const { return now_; }
+  // As the last Ready said.
+  Instant deadline() const { return deadline_; }
+  void Advance(Duration time) { now_ = now_ + time; }
+
+  // Gives the core one input (or none), applies what it says is committed, and
+  // returns the rest of what it wants done. A broken invariant goes to
+  // status().
+  Ready Take(const std::function<void(Raft&)>& input);
+
+  // The writes that were asked for and are not durable yet.
+  const std::deque<Persist>& writes() const { return writes_; }
+  // Makes all of them up to `upto` durable and says so.
+  Ready FinishWrites(PersistId upto);
+
+  void Crash();
+  Ready Restart();
+
+  // The first invariant that was broken.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  template <typename Action>
+  void Checked(Action action);
+
+  Options options_;
+  ModelDisk disk_;
+  uint64_t seed_;
+  Instant now_ = Instant() + Seconds(1);
+  Instant deadline_;
+  std::unique_ptr<Raft> raft_;
+  std::deque<Persist> writes_;
+  absl::Status status_;
+};
+
+}  // namespace jaco::raft
+
+#endif  // JACO_RAFT_TEST_SERVER_H_

@@ -1,0 +1,348 @@
+#include "jaco/storage/state_store.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/raft/types.h"
+#include "jaco/storage/crash_file_system.h"
+
+namespace jaco::storage {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+using raft::LogIndex;
+
+constexpr char kDirectory[] = "state";
+
+std::unique_ptr<StateStore> OpenOrDie(env::FileSystem& fs) {
+  auto store = OpenRocksDbStateStore(fs, kDirectory);
+  EXPECT_TRUE(store.ok()) << store.status();
+  return *std::move(store);
+}
+
+// What was written, step by step.
+struct Step {
+  std::vector<RowChange> changes;
+  LogIndex applied;
+  bool flush = false;
+};
+
+std::vector<Step> SmallWorkload() {
+  std::vector<Step> steps;
+  for (uint64_t i = 1; i <= 24; ++i) {
+    Step step{.applied = LogIndex(2 * i), .flush = i % 3 == 0};
+    step.changes.push_back({absl::StrCat("row", i % 7), absl::StrCat("v", i)});
+    step.changes.push_back({absl::StrCat("row", (i + 3) % 7), std::nullopt});
+    step.changes.push_back({absl::StrCat("big", i), std::string(2'000, 'b')});
+    steps.push_back(std::move(step));
+  }
+  return steps;
+}
+
+// The states that the steps lead through, by applied index.
+std::map<LogIndex, std::vector<Row>> StatesOf(const std::vector<Step>& steps) {
+  std::map<LogIndex, std::vector<Row>> states;
+  std::map<std::string, std::string> rows;
+  states[LogIndex(0)] = {};
+  for (const Step& step : steps) {
+    for (const RowChange& change : step.changes) {
+      if (change.value.has_value()) {
+        rows[change.key] = *change.value;
+      } else {
+        rows.erase(change.key);
+      }
+    }
+    std::vector<Row>& state = states[step.applied];
+    for (const auto& [key, value] : rows) state.push_back({key, value});
+  }
+  return states;
+}
+
+// How far the steps got in a store.
+struct Progress {
+  LogIndex durable;
+  LogIndex tried;  // what the last Write was for
+  absl::Status status;
+};
+
+Progress RunSteps(env::FileSystem& fs, const std::vector<Step>& steps) {
+  Progress progress;
+  auto store = OpenRocksDbStateStore(fs, kDirectory);
+  if (!store.ok()) {
+    progress.status = store.status();
+    return progress;
+  }
+  progress.durable = (*store)->durable();
+  for (const Step& step : steps) {
+    progress.tried = step.applied;
+    progress.status = (*store)->Write(step.changes, step.applied);
+    if (progress.status.ok() && step.flush) progress.status = (*store)->Flush();
+    progress.durable = (*store)->durable();
+    if (!progress.status.ok()) break;
+  }
+  return progress;
+}
+
+class StateStoreTest : public ::testing::TestWithParam<bool> {
+ protected:
+  std::unique_ptr<StateStore> New() {
+    return GetParam() ? OpenOrDie(fs_) : NewMemoryStateStore();
+  }
+  CrashFileSystem fs_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, StateStoreTest, ::testing::Bool(),
+                         [](const auto& info) {
+                           return info.param ? "RocksDb" : "Memory";
+                         });
+
+TEST_P(StateStoreTest, StartsEmpty) {
+  auto store = New();
+  const auto state = store->Load();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->applied, LogIndex(0));
+  EXPECT_THAT(state->rows, IsEmpty());
+  EXPECT_EQ(store->durable(), LogIndex(0));
+}
+
+TEST_P(StateStoreTest, LoadSeesEveryWriteAtOnce) {
+  auto store = New();
+  const std::vector<Step> steps = SmallWorkload();
+  for (const auto& [applied, rows] : StatesOf(steps)) {
+    const auto state = store->Load();
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_EQ(state->applied, applied);
+    EXPECT_EQ(state->rows, rows);
+    for (const Step& step : steps) {
+      if (step.applied != applied + 2) continue;
+      ASSERT_TRUE(store->Write(step.changes, step.applied).ok());
+    }
+  }
+}
+
+TEST_P(StateStoreTest, KeysAreAnyBytes) {
+  auto store = New();
+  const std::vector<std::string> keys = {"", std::string(1, '\0'), "m", "r",
+                                         "\xff\xff"};
+  std::vector<RowChange> changes;
+  for (const std::string& key : keys) changes.push_back({key, "=" + key});
+  ASSERT_TRUE(store->Write(changes, LogIndex(1)).ok());
+  const auto state = store->Load();
+  ASSERT_TRUE(state.ok()) << state.status();
+  ASSERT_THAT(state->rows, SizeIs(keys.size()));
+  for (size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_EQ(state->rows[i], (Row{keys[i], "=" + keys[i]}));
+  }
+}
+
+TEST_P(StateStoreTest, AnEmptyWriteMovesTheAppliedIndex) {
+  auto store = New();
+  ASSERT_TRUE(store->Write({}, LogIndex(7)).ok());
+  EXPECT_EQ(store->Load()->applied, LogIndex(7));
+}
+
+TEST(MemoryStateStoreTest, IsNeverDurable) {
+  auto store = NewMemoryStateStore();
+  ASSERT_TRUE(store->Write({}, LogIndex(7)).ok());
+  ASSERT_TRUE(store->Flush().ok());
+  EXPECT_EQ(store->durable(), LogIndex(0));
+}
+
+TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
+  CrashFileSystem fs;
+  auto store = OpenOrDie(fs);
+  ASSERT_TRUE(store->Write({{{"a", "1"}, {"b", "2"}}}, LogIndex(4)).ok());
+  EXPECT_EQ(store->durable(), LogIndex(0));
+  ASSERT_TRUE(store->Flush().ok());
+  EXPECT_EQ(store->durable(), LogIndex(4));
+  ASSERT_TRUE(store->Write({{{"a", std::nullopt}}}, LogIndex(5)).ok());
+  EXPECT_EQ(store->durable(), LogIndex(4));
+
+  store.reset();
+  fs.Crash(/*keep_unsynced=*/false);
+  store = OpenOrDie(fs);
+  const auto state = store->Load();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(store->durable(), LogIndex(4));
+  EXPECT_EQ(state->applied, LogIndex(4));
+  EXPECT_THAT(state->rows, ElementsAre(Row{"a", "1"}, Row{"b", "2"}));
+}
+
+TEST(RocksDbStateStoreTest, TwoCannotHaveOneDirectory) {
+  CrashFileSystem fs;
+  auto store = OpenOrDie(fs);
+  const auto second = OpenRocksDbStateStore(fs, kDirectory);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(RocksDbStateStoreTest, AStateLargerThanTheBufferFlushesItself) {
+  CrashFileSystem fs;
+  auto store = OpenOrDie(fs);
+  const std::string large(9 << 20, 'x');
+  ASSERT_TRUE(store->Write({{{"large", large}}}, LogIndex(1)).ok());
+  EXPECT_EQ(store->durable(), LogIndex(1));
+  for (uint64_t i = 2; i < 40; ++i) {
+    const std::string key = absl::StrCat("row", i);
+    ASSERT_TRUE(
+        store->Write({{{key, std::string(1 << 20, 'y')}}}, LogIndex(i)).ok());
+    EXPECT_LT(i - store->durable().value(), 5);
+  }
+  store.reset();
+  fs.Crash(/*keep_unsynced=*/false);
+  const auto state = OpenOrDie(fs)->Load();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->rows.front().value, large);
+}
+
+// Fail the n-th operation and all that follow, for every n: the machine stops
+// there. Whatever the disk keeps of what was not synced, the state that comes
+// back is one that was written whole.
+TEST(RocksDbStateStoreTest, ACrashAtAnyOperationLeavesAStateThatWas) {
+  const std::vector<Step> steps = SmallWorkload();
+  const auto states = StatesOf(steps);
+  bool crashed = true;
+  uint64_t operation = 0;
+  for (; crashed; ++operation) {
+    for (const bool keep_unsynced : {false, true}) {
+      SCOPED_TRACE(absl::StrCat("operation ", operation, ", keep_unsynced ",
+                                keep_unsynced));
+      CrashFileSystem fs;
+      fs.FailFrom(operation, absl::DataLossError("power cut"));
+      const Progress progress = RunSteps(fs, steps);
+      crashed = fs.trace().size() > operation;
+      fs.Crash(keep_unsynced);
+
+      const auto state = OpenOrDie(fs)->Load();
+      ASSERT_TRUE(state.ok()) << state.status();
+      EXPECT_GE(state->applied, progress.durable);
+      EXPECT_LE(state->applied, progress.tried);
+      ASSERT_TRUE(states.contains(state->applied));
+      EXPECT_EQ(state->rows, states.at(state->applied));
+    }
+  }
+  EXPECT_GT(operation, 200);
+}
+
+// One operation fails, the next would work. Either nobody minds, or there is an
+// error; never an abort, a hang or a wrong state.
+TEST(RocksDbStateStoreTest, AnErrorOfAnyOperationIsReportedOrHarmless) {
+  const std::vector<Step> steps = SmallWorkload();
+  const auto states = StatesOf(steps);
+  for (const absl::Status& error :
+       {absl::ResourceExhaustedError("ENOSPC"), absl::DataLossError("EIO")}) {
+    bool failed = true;
+    for (uint64_t operation = 0; failed; ++operation) {
+      SCOPED_TRACE(
+          absl::StrCat("operation ", operation, " ", error.ToString()));
+      CrashFileSystem fs;
+      fs.FailFrom(operation, error, /*count=*/1);
+      const Progress progress = RunSteps(fs, steps);
+      failed = fs.trace().size() > operation;
+      if (!progress.status.ok()) {
+        EXPECT_EQ(progress.status.code(), error.code()) << progress.status;
+      } else {
+        EXPECT_EQ(progress.durable, steps.back().applied);
+      }
+      fs.Crash(/*keep_unsynced=*/false);
+      const auto state = OpenOrDie(fs)->Load();
+      ASSERT_TRUE(state.ok()) << state.status();
+      EXPECT_GE(state->applied, progress.durable);
+      EXPECT_EQ(state->rows, states.at(state->applied));
+    }
+  }
+}
+
+TEST(RocksDbStateStoreTest, AfterAnErrorTheStoreIsOfNoMoreUse) {
+  CrashFileSystem fs;
+  auto store = OpenOrDie(fs);
+  ASSERT_TRUE(store->Write({{{"a", "1"}}}, LogIndex(1)).ok());
+  fs.FailFrom(0, absl::ResourceExhaustedError("ENOSPC"), /*count=*/1);
+  const absl::Status error = store->Flush();
+  EXPECT_EQ(error.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(error.message(), HasSubstr("ENOSPC"));
+  EXPECT_EQ(store->durable(), LogIndex(0));
+  EXPECT_EQ(store->Flush(), error);
+  EXPECT_EQ(store->Write({}, LogIndex(2)), error);
+  EXPECT_EQ(store->Load().status(), error);
+}
+
+TEST(RocksDbStateStoreTest, TheSameCallsMakeTheSameFileOperations) {
+  // More data and more flushes than above, so that compactions run, and table
+  // files larger than the block cache.
+  std::vector<Step> steps;
+  for (uint64_t i = 1; i <= 400; ++i) {
+    Step step{.applied = LogIndex(i), .flush = i % 20 == 0};
+    for (uint64_t j = 0; j < 8; ++j) {
+      step.changes.push_back(
+          {absl::StrCat("row", (i * 131 + j * 7) % 997),
+           std::string((i * 37 + j * 101) % 5'000, static_cast<char>(i))});
+    }
+    steps.push_back(std::move(step));
+  }
+  std::vector<std::string> traces[2];
+  for (std::vector<std::string>& trace : traces) {
+    CrashFileSystem fs;
+    ASSERT_TRUE(RunSteps(fs, steps).status.ok());
+    ASSERT_TRUE(RunSteps(fs, steps).status.ok());
+    trace = fs.trace();
+  }
+  EXPECT_EQ(traces[0].size(), traces[1].size());
+  EXPECT_EQ(traces[0], traces[1]);
+}
+
+std::vector<std::string> TablesOf(CrashFileSystem& fs) {
+  std::vector<std::string> paths;
+  const auto names = fs.List(kDirectory);
+  for (const std::string& name : *names) {
+    if (absl::EndsWith(name, ".sst")) {
+      paths.push_back(absl::StrCat(kDirectory, "/", name));
+    }
+  }
+  return paths;
+}
+
+TEST(RocksDbStateStoreTest, ACorruptTableIsDataLossAndIsNamed) {
+  CrashFileSystem fs;
+  ASSERT_TRUE(RunSteps(fs, SmallWorkload()).status.ok());
+  const std::vector<std::string> tables = TablesOf(fs);
+  ASSERT_FALSE(tables.empty());
+  for (const std::string& path : tables) {
+    std::string& content = fs.Content(path);
+    const std::string good = content;
+    content[content.size() / 3] ^= 0x20;
+    const auto store = OpenRocksDbStateStore(fs, kDirectory);
+    EXPECT_EQ(store.status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(store.status().message(), HasSubstr(path));
+    content = good;
+  }
+  OpenOrDie(fs);
+}
+
+TEST(RocksDbStateStoreTest, AMissingTableIsAnError) {
+  CrashFileSystem fs;
+  ASSERT_TRUE(RunSteps(fs, SmallWorkload()).status.ok());
+  const std::vector<std::string> tables = TablesOf(fs);
+  ASSERT_FALSE(tables.empty());
+  ASSERT_TRUE(fs.Remove(tables.front()).ok());
+  EXPECT_EQ(OpenRocksDbStateStore(fs, kDirectory).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace jaco::storage
