@@ -140,6 +140,21 @@ absl::Status Node::Resume(Opened& opened) {
 
 void Node::Found(raft::NodeId self, Founding founding,
                  absl::AnyInvocable<void(absl::Status)> done) {
+  Create(self, FoundingWrite(founding), std::move(done));
+}
+
+// A joiner has a term and an empty log: that makes it a member of nothing yet,
+// but not uninitialized, and it takes the log of whoever leads.
+void Node::Join(raft::NodeId self,
+                absl::AnyInvocable<void(absl::Status)> done) {
+  raft::Persist write;
+  write.id = raft::PersistId(1);
+  write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
+  Create(self, std::move(write), std::move(done));
+}
+
+void Node::Create(raft::NodeId self, raft::Persist write,
+                  absl::AnyInvocable<void(absl::Status)> done) {
   if (lifecycle_ != Lifecycle::kUninitialized) {
     absl::Status status =
         lifecycle_ == Lifecycle::kFailed
@@ -158,7 +173,7 @@ void Node::Found(raft::NodeId self, Founding founding,
   env_.disk->Submit(
       env::Lane::kLog,
       [path = options_.data_dir, identity,
-       write = FoundingWrite(founding)](env::FileSystem& fs) {
+       write = std::move(write)](env::FileSystem& fs) {
         return CreateDataDir(fs, path, identity, write);
       },
       [this, done = std::move(done)](absl::Status created) mutable {
@@ -168,6 +183,22 @@ void Node::Found(raft::NodeId self, Founding founding,
           done(created.ok() ? std::move(opened) : std::move(created));
         });
       });
+}
+
+void Node::ChangeConfiguration(raft::Configuration target,
+                               absl::AnyInvocable<void(absl::Status)> done) {
+  if (absl::Status admitted = Admit(); !admitted.ok()) {
+    env_.loop->Post([done = std::move(done), admitted]() mutable {
+      done(std::move(admitted));
+    });
+    return;
+  }
+  replica_->ChangeConfiguration(std::move(target), std::move(done));
+}
+
+absl::Status Node::TransferLeadership(raft::NodeId target) {
+  if (absl::Status admitted = Admit(); !admitted.ok()) return admitted;
+  return replica_->TransferLeadership(target);
 }
 
 void Node::WhenFounded(absl::AnyInvocable<void()> ready) {
@@ -235,7 +266,9 @@ absl::Status Node::NoLeaderError() const {
 
 // The core speaks of ids; operators know names.
 absl::Status Node::Explain(absl::Status status) const {
-  return CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError() : status;
+  const bool elsewhere = replica_->raft().role() != raft::Role::kLeader;
+  return elsewhere && CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError()
+                                                             : status;
 }
 
 void Node::Propose(const Caller& caller, fsm::Command command, Done done) {

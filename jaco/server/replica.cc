@@ -128,7 +128,7 @@ void Replica::SendMessages(const std::vector<raft::OutgoingMessage>& messages) {
 
 const env::PeerAddress* Replica::AddressOf(raft::NodeId node) {
   if (addresses_index_ != raft_.configuration_index() || addresses_.empty()) {
-    addresses_.clear();
+    // Those who left stay: they are yet to be told.
     for (const auto& [id, address] : raft_.configuration().addresses) {
       addresses_[id] = {id.value(), address};
     }
@@ -150,7 +150,10 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
   Pump();
 }
 
-void Replica::OnPeerDown(env::PeerId /*peer*/) {}
+void Replica::OnPeerDown(env::PeerId peer) {
+  raft_.OnPeerDown(env_.clock->Now(), raft::NodeId(peer));
+  Pump();
+}
 
 // ---- The log lane: everything queued goes in one write and one sync.
 
@@ -281,16 +284,21 @@ void Replica::Propose(std::string command, ProposeDone done) {
     });
     return;
   }
+  Await(*id, std::move(done));
+}
+
+// `done` runs when what is at `id` is decided.
+void Replica::Await(const raft::EntryId& id, ProposeDone done) {
   // An entry of an earlier leadership of ours waits at the same index: it is
   // gone from this log, but another server may still hold and commit it.
-  if (const auto it = proposals_.find(id->index); it != proposals_.end()) {
+  if (const auto it = proposals_.find(id.index); it != proposals_.end()) {
     env_.loop->Post([done = std::move(it->second.done)]() mutable {
       done(UndecidedError());
     });
     proposals_.erase(it);
   }
-  proposals_[id->index] = {id->term, env_.clock->Now() + kProposeTimeout,
-                           std::move(done)};
+  proposals_[id.index] = {id.term, env_.clock->Now() + kProposeTimeout,
+                          std::move(done)};
   ArmExpiry();
   SchedulePump();
 }
@@ -326,6 +334,26 @@ void Replica::ExpireProposals() {
   }
   ArmExpiry();
   for (ProposeDone& done : expired) done(UndecidedError());
+}
+
+void Replica::ChangeConfiguration(raft::Configuration target, ReadDone done) {
+  absl::StatusOr<raft::EntryId> id =
+      raft_.ProposeConfiguration(env_.clock->Now(), std::move(target));
+  if (!id.ok()) {
+    env_.loop->Post([done = std::move(done), status = id.status()]() mutable {
+      done(std::move(status));
+    });
+    return;
+  }
+  Await(*id, [done = std::move(done)](absl::StatusOr<Applied> applied) mutable {
+    done(applied.status());
+  });
+}
+
+absl::Status Replica::TransferLeadership(raft::NodeId target) {
+  absl::Status status = raft_.TransferLeadership(env_.clock->Now(), target);
+  SchedulePump();
+  return status;
 }
 
 // ---- Reads.

@@ -64,6 +64,13 @@ class Replica final : public env::FrameReceiver {
   // outcome is not known. Never runs `done` before it returns.
   void Propose(std::string command, ProposeDone done);
 
+  // See Raft::ProposeConfiguration; `done` runs when its entry is committed, or
+  // with the errors of Propose. The change may then still be on its way out of
+  // joint consensus.
+  void ChangeConfiguration(raft::Configuration target, ReadDone done);
+  // See Raft::TransferLeadership.
+  absl::Status TransferLeadership(raft::NodeId target);
+
   // `done` runs when the state machine contains everything that was committed
   // before this call (§6.4); no_leader when that cannot be told here.
   void Read(ReadDone done);
@@ -81,6 +88,7 @@ class Replica final : public env::FrameReceiver {
     ProposeDone done;
   };
 
+  void Await(const raft::EntryId& id, ProposeDone done);
   void Pump();
   void SchedulePump();
   void CancelTimers();

@@ -58,6 +58,16 @@ class Server final : public Api {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
+  // Makes an uninitialized server wait for a leader that has added `self` to
+  // its configuration. cluster_already_initialized when there is Raft state.
+  void Join(raft::NodeId self, absl::AnyInvocable<void(absl::Status)> done);
+
+  // See raft::Raft::ProposeConfiguration and TransferLeadership. `done` runs
+  // when the first configuration entry of the change is committed.
+  void ChangeConfiguration(raft::Configuration target,
+                           absl::AnyInvocable<void(absl::Status)> done);
+  absl::Status TransferLeadership(raft::NodeId target);
+
   void Init(const Caller& caller, InitRequest request,
             Reply<InitResponse> reply) override;
   StatusResponse Status() override;
