@@ -1,6 +1,8 @@
 #include <set>
 #include <string>
 
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
 #include "jaco/base/check.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
@@ -8,8 +10,6 @@
 #include "jaco/base/prng.h"
 #include "jaco/base/strong_int.h"
 #include "jaco/base/time.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 
 namespace jaco {
 namespace {
@@ -112,5 +112,5 @@ TEST(TimeTest, Arithmetic) {
   EXPECT_LT(t + Seconds(1), Instant::Never());
 }
 
-} // namespace
-} // namespace jaco
+}  // namespace
+}  // namespace jaco

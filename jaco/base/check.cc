@@ -6,7 +6,7 @@
 
 namespace jaco::internal {
 
-void CheckFailed(const char *file, int line, const char *condition,
+void CheckFailed(const char* file, int line, const char* condition,
                  absl::string_view detail) {
   std::string text =
       absl::StrCat(file, ":", line, ": check failed: ", condition,
@@ -15,4 +15,4 @@ void CheckFailed(const char *file, int line, const char *condition,
   std::abort();
 }
 
-} // namespace jaco::internal
+}  // namespace jaco::internal

@@ -12,22 +12,22 @@
 
 namespace jaco::internal {
 
-[[noreturn]] void CheckFailed(const char *file, int line, const char *condition,
+[[noreturn]] void CheckFailed(const char* file, int line, const char* condition,
                               absl::string_view detail);
 
-} // namespace jaco::internal
+}  // namespace jaco::internal
 
-#define JACO_CHECK(condition)                                                  \
-  (__builtin_expect(static_cast<bool>(condition), true)                        \
-       ? static_cast<void>(0)                                                  \
+#define JACO_CHECK(condition)                           \
+  (__builtin_expect(static_cast<bool>(condition), true) \
+       ? static_cast<void>(0)                           \
        : ::jaco::internal::CheckFailed(__FILE__, __LINE__, #condition, ""))
 
 // As JACO_CHECK; the further arguments go through absl::StrCat, and only when
 // the check fails.
-#define JACO_CHECK_MSG(condition, ...)                                         \
-  (__builtin_expect(static_cast<bool>(condition), true)                        \
-       ? static_cast<void>(0)                                                  \
-       : ::jaco::internal::CheckFailed(__FILE__, __LINE__, #condition,         \
+#define JACO_CHECK_MSG(condition, ...)                                 \
+  (__builtin_expect(static_cast<bool>(condition), true)                \
+       ? static_cast<void>(0)                                          \
+       : ::jaco::internal::CheckFailed(__FILE__, __LINE__, #condition, \
                                        ::absl::StrCat(__VA_ARGS__)))
 
-#endif // JACO_BASE_CHECK_H_
+#endif  // JACO_BASE_CHECK_H_

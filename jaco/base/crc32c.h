@@ -13,6 +13,6 @@ namespace jaco {
 // before: Crc32c(b, Crc32c(a)) == Crc32c(a + b).
 uint32_t Crc32c(absl::string_view data, uint32_t crc = 0);
 
-} // namespace jaco
+}  // namespace jaco
 
-#endif // JACO_BASE_CRC32C_H_
+#endif  // JACO_BASE_CRC32C_H_

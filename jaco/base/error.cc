@@ -62,51 +62,50 @@ constexpr Row kRows[] = {
     {ErrorCode::kInternal, "internal", absl::StatusCode::kInternal},
 };
 
-const Row &RowOf(ErrorCode code) {
-  const Row &row = kRows[static_cast<size_t>(code)];
+const Row& RowOf(ErrorCode code) {
+  const Row& row = kRows[static_cast<size_t>(code)];
   JACO_CHECK(row.code == code);
   return row;
 }
 
 ErrorCode Nearest(absl::StatusCode code) {
   switch (code) {
-  case absl::StatusCode::kDataLoss:
-    return ErrorCode::kDataLoss;
-  case absl::StatusCode::kResourceExhausted:
-    return ErrorCode::kDiskFull;
-  case absl::StatusCode::kInvalidArgument:
-    return ErrorCode::kValidationFailed;
-  case absl::StatusCode::kDeadlineExceeded:
-    return ErrorCode::kTimeout;
-  case absl::StatusCode::kNotFound:
-    return ErrorCode::kNotFound;
-  case absl::StatusCode::kPermissionDenied:
-    return ErrorCode::kPermissionDenied;
-  default:
-    return ErrorCode::kInternal;
+    case absl::StatusCode::kDataLoss:
+      return ErrorCode::kDataLoss;
+    case absl::StatusCode::kResourceExhausted:
+      return ErrorCode::kDiskFull;
+    case absl::StatusCode::kInvalidArgument:
+      return ErrorCode::kValidationFailed;
+    case absl::StatusCode::kDeadlineExceeded:
+      return ErrorCode::kTimeout;
+    case absl::StatusCode::kNotFound:
+      return ErrorCode::kNotFound;
+    case absl::StatusCode::kPermissionDenied:
+      return ErrorCode::kPermissionDenied;
+    default:
+      return ErrorCode::kInternal;
   }
 }
 
-} // namespace
+}  // namespace
 
 absl::string_view ErrorCodeName(ErrorCode code) { return RowOf(code).name; }
 
 std::optional<ErrorCode> ErrorCodeFromName(absl::string_view name) {
-  for (const Row &row : kRows) {
-    if (row.name == name)
-      return row.code;
+  for (const Row& row : kRows) {
+    if (row.name == name) return row.code;
   }
   return std::nullopt;
 }
 
 absl::Status MakeError(ErrorCode code, absl::string_view message) {
-  const Row &row = RowOf(code);
+  const Row& row = RowOf(code);
   absl::Status status(row.canonical, message);
   status.SetPayload(kPayloadUrl, absl::Cord(row.name));
   return status;
 }
 
-ErrorCode CodeOf(const absl::Status &status) {
+ErrorCode CodeOf(const absl::Status& status) {
   JACO_CHECK(!status.ok());
   if (const auto payload = status.GetPayload(kPayloadUrl)) {
     if (const auto code = ErrorCodeFromName(std::string(*payload))) {
@@ -116,4 +115,4 @@ ErrorCode CodeOf(const absl::Status &status) {
   return Nearest(status.code());
 }
 
-} // namespace jaco
+}  // namespace jaco

@@ -56,8 +56,8 @@ absl::Status MakeError(ErrorCode code, absl::string_view message);
 // The code that MakeError attached; for other statuses the nearest one
 // (DATA_LOSS is data_loss, RESOURCE_EXHAUSTED is disk_full, ...), else
 // internal. `status` must not be OK.
-ErrorCode CodeOf(const absl::Status &status);
+ErrorCode CodeOf(const absl::Status& status);
 
-} // namespace jaco
+}  // namespace jaco
 
-#endif // JACO_BASE_ERROR_H_
+#endif  // JACO_BASE_ERROR_H_

@@ -11,7 +11,7 @@ namespace jaco {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 class Logger {
-public:
+ public:
   virtual ~Logger() = default;
 
   // True when a line of `level` would be kept: ask before building a costly
@@ -25,11 +25,11 @@ public:
 
 // Keeps nothing.
 class NullLogger final : public Logger {
-public:
+ public:
   bool Enabled(LogLevel) const override { return false; }
   void Write(LogLevel, absl::string_view, absl::string_view) override {}
 };
 
-} // namespace jaco
+}  // namespace jaco
 
-#endif // JACO_BASE_LOGGER_H_
+#endif  // JACO_BASE_LOGGER_H_

@@ -22,9 +22,9 @@ constexpr uint64_t Mix64(uint64_t x) {
 
 // xoshiro256** 1.0. A value type: a copy continues with the same numbers.
 class Prng {
-public:
+ public:
   explicit constexpr Prng(uint64_t seed) {
-    for (uint64_t &word : state_) {
+    for (uint64_t& word : state_) {
       seed = Mix64(seed);
       word = seed;
     }
@@ -73,13 +73,13 @@ public:
                        2);
   }
 
-private:
+ private:
   static constexpr uint64_t RotateLeft(uint64_t x, int k) {
     return (x << k) | (x >> (64 - k));
   }
   uint64_t state_[4] = {};
 };
 
-} // namespace jaco
+}  // namespace jaco
 
-#endif // JACO_BASE_PRNG_H_
+#endif  // JACO_BASE_PRNG_H_

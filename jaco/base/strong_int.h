@@ -11,8 +11,9 @@
 namespace jaco {
 
 // `Tag` is an empty struct that makes the type unique. The default value is 0.
-template <typename Tag> class StrongInt {
-public:
+template <typename Tag>
+class StrongInt {
+ public:
   constexpr StrongInt() = default;
   constexpr explicit StrongInt(uint64_t value) : value_(value) {}
 
@@ -30,7 +31,7 @@ public:
   friend constexpr StrongInt operator-(StrongInt a, uint64_t n) {
     return StrongInt(a.value_ - n);
   }
-  constexpr StrongInt &operator++() {
+  constexpr StrongInt& operator++() {
     ++value_;
     return *this;
   }
@@ -39,14 +40,15 @@ public:
   // The caller guarantees that the value is not 0.
   constexpr StrongInt Previous() const { return StrongInt(value_ - 1); }
 
-  template <typename H> friend H AbslHashValue(H h, StrongInt v) {
+  template <typename H>
+  friend H AbslHashValue(H h, StrongInt v) {
     return H::combine(std::move(h), v.value_);
   }
 
-private:
+ private:
   uint64_t value_ = 0;
 };
 
-} // namespace jaco
+}  // namespace jaco
 
-#endif // JACO_BASE_STRONG_INT_H_
+#endif  // JACO_BASE_STRONG_INT_H_

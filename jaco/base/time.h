@@ -14,7 +14,7 @@
 namespace jaco {
 
 class Duration {
-public:
+ public:
   constexpr Duration() = default;
   static constexpr Duration FromNanoseconds(int64_t ns) { return Duration(ns); }
 
@@ -36,7 +36,7 @@ public:
     return Duration(a.ns_ / n);
   }
 
-private:
+ private:
   explicit constexpr Duration(int64_t ns) : ns_(ns) {}
   int64_t ns_ = 0;
 };
@@ -51,7 +51,7 @@ constexpr Duration Milliseconds(int64_t n) {
 constexpr Duration Seconds(int64_t n) { return Nanoseconds(n * 1'000'000'000); }
 
 class Instant {
-public:
+ public:
   constexpr Instant() = default;
   static constexpr Instant FromNanoseconds(int64_t ns) { return Instant(ns); }
   // Later than every instant that a clock returns: "no deadline".
@@ -72,11 +72,11 @@ public:
     return Nanoseconds(a.ns_ - b.ns_);
   }
 
-private:
+ private:
   explicit constexpr Instant(int64_t ns) : ns_(ns) {}
   int64_t ns_ = 0;
 };
 
-} // namespace jaco
+}  // namespace jaco
 
-#endif // JACO_BASE_TIME_H_
+#endif  // JACO_BASE_TIME_H_

@@ -8,7 +8,7 @@ namespace jaco::env {
 
 // The time of one server. Twins: PosixClock, SimClock. Any thread.
 class Clock {
-public:
+ public:
   virtual ~Clock() = default;
 
   // Monotonic: never goes back within one incarnation of a server, keeps
@@ -21,6 +21,6 @@ public:
   virtual absl::Time WallNow() const = 0;
 };
 
-} // namespace jaco::env
+}  // namespace jaco::env
 
-#endif // JACO_ENV_CLOCK_H_
+#endif  // JACO_ENV_CLOCK_H_

@@ -13,8 +13,8 @@ inline constexpr int kLaneCount = 3;
 
 // Blocking work off the loop. Twins: PosixDisk, SimDisk.
 class Disk {
-public:
-  using Job = absl::AnyInvocable<absl::Status(FileSystem &)>;
+ public:
+  using Job = absl::AnyInvocable<absl::Status(FileSystem&)>;
   using Done = absl::AnyInvocable<void(absl::Status)>;
 
   virtual ~Disk() = default;
@@ -28,6 +28,6 @@ public:
   virtual void Submit(Lane lane, Job job, Done done) = 0;
 };
 
-} // namespace jaco::env
+}  // namespace jaco::env
 
-#endif // JACO_ENV_DISK_H_
+#endif  // JACO_ENV_DISK_H_

@@ -11,13 +11,13 @@ namespace jaco::env {
 // incarnation; everything else draws from a Prng. Twins: PosixEntropy,
 // SimEntropy. Any thread.
 class Entropy {
-public:
+ public:
   virtual ~Entropy() = default;
 
   // Fills `out`. Never fails: a system that cannot give entropy aborts.
   virtual void Fill(absl::Span<uint8_t> out) = 0;
 };
 
-} // namespace jaco::env
+}  // namespace jaco::env
 
-#endif // JACO_ENV_ENTROPY_H_
+#endif  // JACO_ENV_ENTROPY_H_

@@ -14,14 +14,14 @@ namespace jaco::env {
 
 // Borrowed; each outlives the server that uses it.
 struct Environment {
-  Clock *clock = nullptr;
-  EventLoop *loop = nullptr;
-  Network *network = nullptr;
-  Disk *disk = nullptr;
-  Entropy *entropy = nullptr;
-  Logger *logger = nullptr;
+  Clock* clock = nullptr;
+  EventLoop* loop = nullptr;
+  Network* network = nullptr;
+  Disk* disk = nullptr;
+  Entropy* entropy = nullptr;
+  Logger* logger = nullptr;
 };
 
-} // namespace jaco::env
+}  // namespace jaco::env
 
-#endif // JACO_ENV_ENVIRONMENT_H_
+#endif  // JACO_ENV_ENVIRONMENT_H_

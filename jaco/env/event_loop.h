@@ -20,7 +20,7 @@ using TimerId = uint64_t;
 // Destroying the loop (in the simulator: a crash) destroys queued tasks unrun,
 // so a task may own what it captures but must not count on being run.
 class EventLoop {
-public:
+ public:
   virtual ~EventLoop() = default;
 
   // Runs `task` soon, after everything posted before it. Never runs it before
@@ -36,6 +36,6 @@ public:
   virtual void Cancel(TimerId timer) = 0;
 };
 
-} // namespace jaco::env
+}  // namespace jaco::env
 
-#endif // JACO_ENV_EVENT_LOOP_H_
+#endif  // JACO_ENV_EVENT_LOOP_H_

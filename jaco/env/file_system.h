@@ -21,13 +21,13 @@ namespace jaco::env {
 // by another process), kDataLoss (EIO), else kInternal. The message names the
 // operation, the path and the system's reason.
 class File {
-public:
+ public:
   virtual ~File() = default;
 
   // Reads up to `size` bytes at `offset` into `out`; fewer only at the end of
   // the file. Returns how many.
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, size_t size,
-                                        char *out) = 0;
+                                        char* out) = 0;
 
   // Writes all of `data` at `offset`, extending the file as needed; a gap reads
   // as zeros. After an error any part of the range may have been written. Not
@@ -51,15 +51,15 @@ public:
 
 // Held while it lives.
 class FileLock {
-public:
+ public:
   virtual ~FileLock() = default;
 };
 
 enum class OpenMode {
-  kRead,           // must exist
-  kReadWrite,      // must exist
-  kCreate,         // must not exist; read and write
-  kCreateTruncate, // created, or emptied when it exists; read and write
+  kRead,            // must exist
+  kReadWrite,       // must exist
+  kCreate,          // must not exist; read and write
+  kCreateTruncate,  // created, or emptied when it exists; read and write
 };
 
 // Blocking files. Used only inside a job on a Disk lane. Twins:
@@ -69,7 +69,7 @@ enum class OpenMode {
 // created, renamed or removed name is durable only after SyncDirectory of the
 // directory that holds it.
 class FileSystem {
-public:
+ public:
   virtual ~FileSystem() = default;
 
   virtual absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view path,
@@ -84,16 +84,16 @@ public:
   // Removes an empty directory.
   virtual absl::Status RemoveDirectory(absl::string_view path) = 0;
   // The names (not paths) in a directory, sorted, without "." and "..".
-  virtual absl::StatusOr<std::vector<std::string>>
-  List(absl::string_view directory) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> List(
+      absl::string_view directory) = 0;
   virtual absl::Status SyncDirectory(absl::string_view directory) = 0;
   // Takes the exclusive lock that `path` (created when missing) stands for.
   // kFailedPrecondition when another process, or another FileLock of this one,
   // holds it.
-  virtual absl::StatusOr<std::unique_ptr<FileLock>>
-  Lock(absl::string_view path) = 0;
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(
+      absl::string_view path) = 0;
 };
 
-} // namespace jaco::env
+}  // namespace jaco::env
 
-#endif // JACO_ENV_FILE_SYSTEM_H_
+#endif  // JACO_ENV_FILE_SYSTEM_H_

@@ -14,7 +14,7 @@ using PeerId = uint64_t;
 
 struct PeerAddress {
   PeerId id = 0;
-  std::string host_port; // "10.0.0.5:7001"
+  std::string host_port;  // "10.0.0.5:7001"
 };
 
 // The bytes of one frame, shared by every place it is queued at.
@@ -25,7 +25,7 @@ inline constexpr size_t kFrameBytesMax = size_t{16} << 20;
 
 // What arrives. Loop thread.
 class FrameReceiver {
-public:
+ public:
   virtual ~FrameReceiver() = default;
 
   // A whole frame from `from`. The bytes are whatever the peer sent: hostile
@@ -40,20 +40,20 @@ public:
 // Unreliable datagrams between servers: a frame arrives whole, or never, or
 // twice, or after a later one. Twins: net's PeerTransport, SimNetwork.
 class Network {
-public:
+ public:
   virtual ~Network() = default;
 
   // Queues `frame` for `to` and returns. Drops it when the peer cannot be
   // reached or its queue is full: the sender's protocol repeats what matters.
   // Loop thread.
-  virtual void Send(const PeerAddress &to, FramePtr frame) = 0;
+  virtual void Send(const PeerAddress& to, FramePtr frame) = 0;
 
   // Hands every later frame to `receiver`, which outlives the network or is
   // replaced by nullptr first. Frames that arrive while there is none are
   // dropped. Loop thread.
-  virtual void Bind(FrameReceiver *receiver) = 0;
+  virtual void Bind(FrameReceiver* receiver) = 0;
 };
 
-} // namespace jaco::env
+}  // namespace jaco::env
 
-#endif // JACO_ENV_NETWORK_H_
+#endif  // JACO_ENV_NETWORK_H_

@@ -41,7 +41,7 @@ class ClusterState final : public StateMachine {
   raft::LogIndex applied() const override { return applied_; }
   Digest digest() const override { return tables_.digest(); }
   std::vector<RowEdit> TakeRowEdits() override { return tables_.TakeEdits(); }
-  // `rows` ascend by key. The state is unchanged after an error.
+  // The state is unchanged after an error.
   absl::Status Load(const std::vector<KeyValue>& rows,
                     raft::LogIndex applied) override;
   std::string TakeSnapshot() const override;

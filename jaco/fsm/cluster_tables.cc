@@ -113,12 +113,12 @@ const std::string& ClusterTables::PutNode(Node node) {
 }
 
 const std::string& ClusterTables::PutToken(Token token) {
-  const Token* replaced = FindToken(token.identity());
-  const std::string& value = RecordPut(token, replaced);
-  if (replaced != nullptr) token_by_hash_.erase(replaced->hash());
-  const auto it =
-      tokens_.insert_or_assign(token.identity(), std::move(token)).first;
-  token_by_hash_.emplace(it->second.hash(), &it->second);
+  const auto [it, added] = tokens_.try_emplace(token.identity());
+  Token& stored = it->second;
+  const std::string& value = RecordPut(token, added ? nullptr : &stored);
+  if (!added) token_by_hash_.erase(stored.hash());
+  stored = std::move(token);
+  token_by_hash_.emplace(stored.hash(), &stored);
   return value;
 }
 

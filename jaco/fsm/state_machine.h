@@ -61,11 +61,14 @@ class StateMachine {
   // Cheap: kept up to date by Apply. Does not cover applied().
   virtual Digest digest() const = 0;
 
-  // The rows that changed since the last call, in the order of the changes.
+  // The rows that changed since the last call, in the order of the changes:
+  // made to the rows of then, they give those of now, whatever was called in
+  // between (a restored snapshot too is edits).
   virtual std::vector<RowEdit> TakeRowEdits() = 0;
 
-  // Replaces the state by rows that TakeRowEdits once gave. Errors: kDataLoss
-  // for rows that cannot be; the state is then unspecified.
+  // Replaces the state by what is in a store of rows, ascending by key; no
+  // edits are left to take. Errors: kDataLoss for rows that cannot be; the
+  // state is then unspecified.
   virtual absl::Status Load(const std::vector<KeyValue>& rows,
                             raft::LogIndex applied) = 0;
 

@@ -13,8 +13,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
-#include "jaco/net/api_router.h"
 #include "jaco/net/http_session.h"
+#include "jaco/net/sansio/api_router.h"
 #include "jaco/net/unix_socket.h"
 
 namespace jaco::net {

@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "jaco/base/logger.h"
 #include "jaco/base/time.h"
-#include "jaco/net/http_types.h"
+#include "jaco/net/sansio/http_types.h"
 #include "jaco/server/api.h"
 
 namespace boost::asio {

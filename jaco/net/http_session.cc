@@ -22,7 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
-#include "jaco/net/api_router.h"
+#include "jaco/net/sansio/api_router.h"
 
 namespace jaco::net {
 namespace {

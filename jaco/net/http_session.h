@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "jaco/net/http_server.h"
-#include "jaco/net/http_types.h"
+#include "jaco/net/sansio/http_types.h"
 
 namespace jaco::net {
 

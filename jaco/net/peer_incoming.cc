@@ -5,7 +5,7 @@
 #include <chrono>
 #include <utility>
 
-#include "jaco/net/host_port.h"
+#include "jaco/net/sansio/host_port.h"
 
 namespace jaco::net {
 namespace {

@@ -10,8 +10,8 @@
 #include "absl/strings/string_view.h"
 #include "jaco/base/time.h"
 #include "jaco/env/network.h"
-#include "jaco/net/frame_reader.h"
 #include "jaco/net/peer_stream.h"
+#include "jaco/net/sansio/frame_reader.h"
 
 namespace jaco::net {
 

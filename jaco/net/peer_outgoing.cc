@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jaco/net/host_port.h"
+#include "jaco/net/sansio/host_port.h"
 
 namespace jaco::net {
 namespace {

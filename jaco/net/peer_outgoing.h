@@ -15,9 +15,9 @@
 #include "jaco/base/logger.h"
 #include "jaco/base/prng.h"
 #include "jaco/env/network.h"
-#include "jaco/net/frame_reader.h"
 #include "jaco/net/peer_stream.h"
 #include "jaco/net/peer_transport_options.h"
+#include "jaco/net/sansio/frame_reader.h"
 
 namespace jaco::net {
 

@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
-#include "jaco/net/host_port.h"
 #include "jaco/net/peer_incoming.h"
 #include "jaco/net/peer_outgoing.h"
 #include "jaco/net/peer_stream.h"
+#include "jaco/net/sansio/host_port.h"
 
 namespace jaco::net {
 namespace {
@@ -131,6 +131,11 @@ void PeerTransport::Impl::OnAccepted(PeerStream stream) {
 absl::Status PeerTransport::Impl::OnHello(PeerIncoming* connection,
                                           const PeerHello& hello) {
   const PeerHello self = self_();
+  if (hello.sender == self.sender) {
+    return MakeError(ErrorCode::kPeerUntrusted,
+                     absl::StrCat("peer claims our own id ", self.sender,
+                                  ": is its data directory a copy of ours?"));
+  }
   if (hello.cluster != 0 && self.cluster != 0 &&
       hello.cluster != self.cluster) {
     return MakeError(

@@ -11,8 +11,8 @@
 #include "jaco/base/logger.h"
 #include "jaco/base/prng.h"
 #include "jaco/env/network.h"
-#include "jaco/net/frame_reader.h"
 #include "jaco/net/peer_transport_options.h"
+#include "jaco/net/sansio/frame_reader.h"
 
 namespace boost::asio {
 class io_context;

@@ -223,7 +223,8 @@ TEST_F(PeerTransportTest, HostileBytesEndOnlyTheirOwnConnection) {
   version[8] = 77;
   for (const std::string& bytes :
        {std::string("GET / HTTP/1.1\r\nHost: example\r\n\r\n"), version,
-        EncodeHello({.sender = 0}), oversize, std::string(100'000, '\xff')}) {
+        EncodeHello({.sender = 0}), EncodeHello({.sender = 2}), oversize,
+        std::string(100'000, '\xff')}) {
     Tcp::socket socket = Connect(b);
     asio::write(socket, asio::buffer(bytes));
     EXPECT_TRUE(RunUntil([&] { return IsClosed(socket); }));

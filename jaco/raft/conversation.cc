@@ -1,15 +1,12 @@
 #include "jaco/raft/conversation.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "jaco/base/error.h"
 #include "jaco/base/time.h"
 #include "jaco/raft/describe.h"
 
@@ -56,35 +53,6 @@ std::vector<EntryPtr> ParseLog(absl::string_view text) {
 
 std::string LinkName(NodeId from, NodeId to) {
   return absl::StrCat(from.value(), "->", to.value());
-}
-
-std::string TextOf(const Persist& write) {
-  std::string text = absl::StrCat("writes #", write.id.value());
-  if (write.hard_state.has_value()) {
-    absl::StrAppend(&text, " term=", write.hard_state->term.value(),
-                    " vote=", write.hard_state->voted_for.value());
-  }
-  if (!write.entries.empty()) {
-    absl::StrAppend(&text, " [", Describe(write.entries), "]");
-  }
-  return text;
-}
-
-std::string TextOf(const RoleChange& change) {
-  std::string text =
-      absl::StrCat("is ", RoleName(change.role), " term=", change.term.value());
-  if (change.role == Role::kFollower && change.leader != kNoNode) {
-    absl::StrAppend(&text, " of ", change.leader.value());
-  }
-  return text;
-}
-
-std::string TextOf(const ReadResult& read) {
-  const std::string name = absl::StrCat("read ", read.id.value());
-  if (!read.status.ok()) {
-    return absl::StrCat("refuses ", name, ": ", read.status.message());
-  }
-  return absl::StrCat("answers ", name, ": index ", read.index.value());
 }
 
 }  // namespace
@@ -147,8 +115,8 @@ void Conversation::Timeout(const Words& words) {
 }
 
 void Conversation::Advance(const Words& words) {
-  absl::string_view text = words.size() > 1 ? words[1] : "";
-  absl::ConsumeSuffix(&text, "ms");
+  if (words.size() < 2) return Fail("by how much?");
+  const absl::string_view text = absl::StripSuffix(words[1], "ms");
   const Duration time = Milliseconds(static_cast<int64_t>(Number(text)));
   const std::set<std::string> named(words.begin() + 1, words.end());
   for (auto& [id, server] : servers_) {
@@ -286,7 +254,7 @@ void Conversation::Lead(const Words& words) {
   out_.clear();
   const Raft& raft = Server(words, 1)->raft();
   Line(absl::StrCat(words[1], " ",
-                    TextOf(RoleChange{raft.term(), raft.role(), {}})));
+                    Describe(RoleChange{raft.term(), raft.role(), {}})));
 }
 
 // ---- Servers.
@@ -332,7 +300,7 @@ void Conversation::Crash(const Words& words) {
   TestServer* server = Server(words, 1);
   if (server == nullptr) return;
   for (const Persist& write : server->writes()) {
-    Line(absl::StrCat("lost: ", words[1], " ", TextOf(write)));
+    Line(absl::StrCat("lost: ", words[1], " ", Describe(write)));
   }
   server->Crash();
   checker_.OnCrash(server->id());
@@ -368,7 +336,7 @@ void Conversation::Status(const Words&) {
     const Raft& raft = server->raft();
     Line(absl::StrCat(
         id.value(), " ",
-        TextOf(RoleChange{raft.term(), raft.role(), raft.leader()}), " vote=",
+        Describe(RoleChange{raft.term(), raft.role(), raft.leader()}), " vote=",
         raft.hard_state().voted_for.value(), " last=", Describe(raft.last()),
         " durable=", raft.durable().value(), " commit=", raft.commit().value(),
         " applied=", raft.applied().value()));
@@ -409,8 +377,8 @@ void Conversation::Say(NodeId id, const Ready& ready) {
   const auto say = [&](absl::string_view text) {
     Line(absl::StrCat("  ", id.value(), " ", text));
   };
-  if (ready.role_change.has_value()) say(TextOf(*ready.role_change));
-  if (ready.persist.has_value()) say(TextOf(*ready.persist));
+  if (ready.role_change.has_value()) say(Describe(*ready.role_change));
+  if (ready.persist.has_value()) say(Describe(*ready.persist));
   for (const auto& [to, message] : ready.messages) {
     const bool lost = cut_.count({id, to}) != 0;
     Line(absl::StrCat("  ", LinkName(id, to), " ", Describe(message),
@@ -420,7 +388,7 @@ void Conversation::Say(NodeId id, const Ready& ready) {
   if (!ready.committed.empty()) {
     say(absl::StrCat("applies ", Describe(ready.committed)));
   }
-  for (const ReadResult& read : ready.reads) say(TextOf(read));
+  for (const ReadResult& read : ready.reads) say(Describe(read));
 }
 
 void Conversation::Act(TestServer& server, const Ready& ready) {

@@ -69,6 +69,35 @@ std::string Describe(const Message& message) {
   return std::visit([](const auto& m) { return Text(m); }, message);
 }
 
+std::string Describe(const Persist& write) {
+  std::string text = absl::StrCat("writes #", write.id.value());
+  if (write.hard_state.has_value()) {
+    absl::StrAppend(&text, " term=", write.hard_state->term.value(),
+                    " vote=", write.hard_state->voted_for.value());
+  }
+  if (!write.entries.empty()) {
+    absl::StrAppend(&text, " [", Describe(write.entries), "]");
+  }
+  return text;
+}
+
+std::string Describe(const RoleChange& change) {
+  std::string text =
+      absl::StrCat("is ", RoleName(change.role), " term=", change.term.value());
+  if (change.role == Role::kFollower && change.leader != kNoNode) {
+    absl::StrAppend(&text, " of ", change.leader.value());
+  }
+  return text;
+}
+
+std::string Describe(const ReadResult& read) {
+  const std::string name = absl::StrCat("read ", read.id.value());
+  if (!read.status.ok()) {
+    return absl::StrCat("refuses ", name, ": ", read.status.message());
+  }
+  return absl::StrCat("answers ", name, ": index ", read.index.value());
+}
+
 absl::string_view RoleName(Role role) {
   switch (role) {
     case Role::kFollower:

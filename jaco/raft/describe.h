@@ -22,6 +22,12 @@ std::string Describe(const Entry& entry);
 std::string Describe(const std::vector<EntryPtr>& entries);
 // "Append term=2 prev=1:4 commit=3 [2:5/x]".
 std::string Describe(const Message& message);
+// "writes #3 term=2 vote=1 [2:5/x]".
+std::string Describe(const Persist& write);
+// "is follower term=2 of 1".
+std::string Describe(const RoleChange& change);
+// "answers read 7: index 5" or "refuses read 7: no leader is known".
+std::string Describe(const ReadResult& read);
 absl::string_view RoleName(Role role);
 
 }  // namespace jaco::raft

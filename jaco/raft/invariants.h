@@ -4,29 +4,45 @@
 #ifndef JACO_RAFT_INVARIANTS_H_
 #define JACO_RAFT_INVARIANTS_H_
 
+#include <cstdint>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "jaco/raft/raft.h"
 #include "jaco/raft/types.h"
 
 namespace jaco::raft {
 
-// The part of a server's state that may only move in one direction.
+// What a server looks like at one instant: values to compare a later one with.
+// The pointers are for the present only: they do not outlive the next input.
 struct Observation {
+  NodeId id;
   HardState hard_state;
   HardState durable_hard_state;
   Role role = Role::kFollower;
   NodeId leader;
-  LogIndex commit;
+  EntryId commit;
   LogIndex applied;
   LogIndex durable;
   EntryId last;
+  LogIndex configuration_index;
+  uint64_t match_sum = 0;                        // over a leader's peers
+  const std::vector<Progress>* peers = nullptr;  // of a leader
+  const Configuration* configuration = nullptr;
+  const Log* log = nullptr;
 };
 
 Observation Observe(const Raft& raft);
 
 // kInternal for a state that breaks a rule by itself, or that cannot follow
 // `before`, which is the same server's earlier state in the same incarnation.
-absl::Status CheckInvariants(const Observation& before, const Raft& after);
+absl::Status CheckInvariants(const Observation& before,
+                             const Observation& after);
+
+inline absl::Status CheckInvariants(const Observation& before,
+                                    const Raft& after) {
+  return CheckInvariants(before, Observe(after));
+}
 
 }  // namespace jaco::raft
 

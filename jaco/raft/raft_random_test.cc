@@ -13,7 +13,6 @@
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
 #include "jaco/raft/cluster_checker.h"
-#include "jaco/raft/describe.h"
 #include "jaco/raft/raft.h"
 #include "jaco/raft/test_server.h"
 
@@ -244,7 +243,8 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, RaftRandomTest,
-                         ::testing::Values(size_t{1}, size_t{3}, size_t{5}));
+                         ::testing::Values(size_t{1}, size_t{3}, size_t{4},
+                                           size_t{5}));
 
 }  // namespace
 }  // namespace jaco::raft

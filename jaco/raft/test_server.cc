@@ -1,9 +1,12 @@
 #include "jaco/raft/test_server.h"
 
 #include <utility>
+#include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
 #include "jaco/base/prng.h"
+#include "jaco/raft/describe.h"
 #include "jaco/raft/invariants.h"
 
 namespace jaco::raft {
@@ -28,12 +31,38 @@ void TestServer::Checked(Action action) {
   if (status_.ok()) status_ = status;
 }
 
+bool TestServer::IsDurable(const OutgoingMessage& outgoing) const {
+  const Message& message = outgoing.message;
+  if (const auto* m = std::get_if<RequestVoteRequest>(&message)) {
+    return m->pre_vote || disk_.hard_state == HardState{m->term, id()};
+  }
+  if (const auto* m = std::get_if<RequestVoteResponse>(&message)) {
+    return m->pre_vote || !m->granted ||
+           disk_.hard_state == HardState{m->term, outgoing.to};
+  }
+  if (const auto* m = std::get_if<AppendEntriesResponse>(&message)) {
+    if (!m->success) return true;
+    const size_t match = m->match.value();
+    return disk_.hard_state.term == m->term && match <= disk_.entries.size() &&
+           (match == 0 ||
+            disk_.entries[match - 1]->id == raft_->log().At(m->match)->id);
+  }
+  return true;
+}
+
 Ready TestServer::Take(const std::function<void(Raft&)>& input) {
   Ready ready;
   Checked([&] { input(*raft_); });
   if (!raft_->HasReady()) return ready;
   Checked([&] { ready = raft_->TakeReady(); });
   deadline_ = ready.deadline;
+  for (const OutgoingMessage& message : ready.messages) {
+    if (status_.ok() && !IsDurable(message)) {
+      status_ = absl::InternalError(absl::StrCat(
+          "server ", id().value(),
+          " promises what is not durable: ", Describe(message.message)));
+    }
+  }
   if (ready.persist.has_value()) writes_.push_back(*ready.persist);
   if (!ready.committed.empty()) {
     const LogIndex last = ready.committed.back()->id.index;

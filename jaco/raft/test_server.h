@@ -1,5 +1,6 @@
 // For tests: a Raft with its driver's half of the contract around it, namely a
 // disk that keeps what was reported persisted and loses the rest at a crash.
+// What a message promises is compared with that disk.
 
 #ifndef JACO_RAFT_TEST_SERVER_H_
 #define JACO_RAFT_TEST_SERVER_H_
@@ -60,6 +61,8 @@ class TestServer {
  private:
   template <typename Action>
   void Checked(Action action);
+  // Whether what `message` promises would survive a crash.
+  bool IsDurable(const OutgoingMessage& message) const;
 
   Options options_;
   ModelDisk disk_;

@@ -3,30 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "jaco/base/error.h"
-#include "jaco/server/token.h"
+#include "jaco/fsm/validate.h"
+#include "jaco/server/security/token.h"
 
 namespace jaco::server {
 namespace {
-
-constexpr size_t kClusterNameBytesMax = 64;
-
-absl::Status CheckClusterName(absl::string_view name) {
-  if (name.size() > kClusterNameBytesMax) {
-    return MakeError(ErrorCode::kValidationFailed,
-                     absl::StrCat("cluster name of ", name.size(),
-                                  " bytes; at most ", kClusterNameBytesMax));
-  }
-  const bool printable = std::all_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
-  });
-  if (!printable) {
-    return MakeError(ErrorCode::kValidationFailed,
-                     "cluster name holds blanks or control characters");
-  }
-  return absl::OkStatus();
-}
 
 // "NODE_STATUS_READY" is shown as "READY".
 std::string ShownStatus(fsm::NodeStatus status) {
@@ -38,10 +19,10 @@ std::string ShownStatus(fsm::NodeStatus status) {
 
 void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
                           Reply<InitResponse> reply) {
-  if (absl::Status status = CheckClusterName(request.cluster_name);
-      !status.ok()) {
-    node_->Refuse(std::move(status), std::move(reply));
-    return;
+  if (!request.cluster_name.empty()) {
+    absl::Status status =
+        fsm::ValidateName("cluster name", request.cluster_name);
+    if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
   }
   env::Entropy& entropy = *node_->env().entropy;
   const raft::NodeId self(NewNodeId(entropy));

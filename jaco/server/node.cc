@@ -113,7 +113,7 @@ absl::Status Node::Resume(Opened& opened) {
 
   Replica::Parts parts;
   parts.options = options_.raft;
-  parts.options.id = raft::NodeId(dir.identity.node_id);
+  parts.options.id = dir.identity.node_id;
   parts.restored = {.hard_state = dir.recovered.hard_state,
                     .log_start = dir.recovered.log_start,
                     .entries = std::move(dir.recovered.entries),
@@ -130,10 +130,10 @@ absl::Status Node::Resume(Opened& opened) {
   leaderless_since_ = env_.clock->Now();
   replica_ = std::make_unique<Replica>(env_, std::move(parts));
   lifecycle_ = Lifecycle::kMember;
-  env_.logger->Write(
-      LogLevel::kInfo, kSubsystem,
-      absl::StrCat("member ", dir.identity.node_id, " resumes at index ",
-                   replica_->raft().last().index.value()));
+  env_.logger->Write(LogLevel::kInfo, kSubsystem,
+                     absl::StrCat("member ", dir.identity.node_id.value(),
+                                  " resumes at index ",
+                                  replica_->raft().last().index.value()));
   replica_->Start();
   return absl::OkStatus();
 }
@@ -168,7 +168,7 @@ void Node::Create(raft::NodeId self, raft::Persist write,
   }
   lifecycle_ = Lifecycle::kCreating;
   storage::Identity identity;
-  identity.node_id = self.value();
+  identity.node_id = self;
   identity.node_name = options_.node_name;
   env_.disk->Submit(
       env::Lane::kLog,

@@ -3,13 +3,17 @@
 #include <string>
 #include <utility>
 
-#include "jaco/base/error.h"
-#include "jaco/server/token.h"
+#include "jaco/fsm/validate.h"
+#include "jaco/server/security/token.h"
 
 namespace jaco::server {
 
 void TokenService::Issue(const Caller& caller, IssueTokenRequest request,
                          Reply<IssueTokenResponse> reply) {
+  if (absl::Status status = fsm::ValidateName("identity", request.identity);
+      !status.ok()) {
+    return node_->Refuse(std::move(status), std::move(reply));
+  }
   std::string secret = NewToken(*node_->env().entropy);
   fsm::Command command;
   fsm::TokenIssue& issue = *command.mutable_token_issue();

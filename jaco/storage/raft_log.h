@@ -10,7 +10,8 @@
 //   the file and the offset.
 // The line between them is the sync mark: a small record that is appended right
 // after each successful sync (not itself synced), so damage in front of any
-// mark is corruption.
+// mark is corruption. What destroys the last mark of all and records of the
+// write before it as well looks like a torn tail: nothing here can tell.
 
 #ifndef JACO_STORAGE_RAFT_LOG_H_
 #define JACO_STORAGE_RAFT_LOG_H_
@@ -30,9 +31,9 @@
 namespace jaco::storage {
 
 struct RaftLogOptions {
-  std::string directory; // created when missing; its parent exists
+  std::string directory;  // created when missing; its parent exists
   // A segment is preallocated to this size; a new one begins when the next
-  // record does not fit. One record may be longer: it gets a segment to itself.
+  // Write does not fit. One that is longer gets a segment to itself.
   uint64_t segment_bytes = uint64_t{16} << 20;
 };
 
@@ -43,32 +44,34 @@ struct RecoveredLog {
   raft::EntryId log_start;
   // Contiguous, ascending, the first follows log_start.
   std::vector<raft::EntryPtr> entries;
-  uint64_t torn_bytes = 0; // cut from the tail
+  uint64_t torn_bytes = 0;  // cut from the tail
 };
 
 // Not thread-safe: lives on the log lane.
 class RaftLog {
-public:
+ public:
   // Opens the log in `options.directory`, or creates an empty one. `fs`
   // outlives the log. Errors: kDataLoss for corruption, kFailedPrecondition for
   // a format version that this build does not know, and those of `fs`.
-  static absl::StatusOr<std::unique_ptr<RaftLog>>
-  Open(env::FileSystem &fs, const RaftLogOptions &options,
-       RecoveredLog *recovered);
+  static absl::StatusOr<std::unique_ptr<RaftLog>> Open(
+      env::FileSystem& fs, const RaftLogOptions& options,
+      RecoveredLog* recovered);
 
   // True when a log was ever created in `directory`.
-  static absl::StatusOr<bool> Exists(env::FileSystem &fs,
+  static absl::StatusOr<bool> Exists(env::FileSystem& fs,
                                      absl::string_view directory);
 
   virtual ~RaftLog() = default;
 
   // Makes `writes`, in order, durable with one append and one sync (more only
-  // where a segment ends). On OK all are durable; after an error none may be
-  // relied upon, and every later call returns that error: the caller stops and
-  // lets Open find out what is there.
+  // where a segment ends). On OK all are durable. kResourceExhausted: there is
+  // no room for the next segment; nothing has changed, and the same call may be
+  // made again. After any other error none of `writes` may be relied upon, and
+  // every later call returns that error: the caller stops and lets Open find
+  // out what is there.
   virtual absl::Status Write(absl::Span<const raft::Persist> writes) = 0;
 };
 
-} // namespace jaco::storage
+}  // namespace jaco::storage
 
-#endif // JACO_STORAGE_RAFT_LOG_H_
+#endif  // JACO_STORAGE_RAFT_LOG_H_

@@ -1,24 +1,18 @@
 #include "jaco/storage/rocksdb_env.h"
 
 #include <rocksdb/env.h>
-#include <rocksdb/file_system.h>
-#include <rocksdb/io_status.h>
+#include <rocksdb/status.h>
 #include <rocksdb/system_clock.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <deque>
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "jaco/base/check.h"
 #include "jaco/env/file_system.h"
 #include "jaco/storage/rocksdb_file_system.h"

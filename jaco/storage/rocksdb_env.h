@@ -1,6 +1,10 @@
 // The outside as RocksDB sees it: our file system, a clock that stands still,
 // and no threads. Background work waits in a queue until its owner runs it on
 // the thread that called.
+//
+// One thread is beyond reach: RocksDB 7.8 has a process-wide timer that runs
+// while any database is open, and flushes the info log every 10 s. The info log
+// keeps nothing here, so it touches nothing of ours.
 
 #ifndef JACO_STORAGE_ROCKSDB_ENV_H_
 #define JACO_STORAGE_ROCKSDB_ENV_H_

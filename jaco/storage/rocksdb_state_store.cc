@@ -25,9 +25,9 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -158,6 +158,7 @@ class RocksDbStateStore final : public StateStore {
   // of any kind is kept and answers every later call.
   absl::Status Finish(const rocksdb::Status& status);
   absl::Status Fail(absl::Status status);
+  absl::Status ReadApplied();
   absl::Status Translate(const rocksdb::Status& status) const;
   absl::StatusOr<raft::LogIndex> DecodeMeta(absl::string_view meta) const;
   absl::Status ReadAll(rocksdb::Iterator& iterator, StoredState& state) const;
@@ -179,11 +180,20 @@ absl::Status RocksDbStateStore::Open() {
       MakeOptions(env_.get(), background_errors_), directory_, &db);
   db_.reset(db);
   if (absl::Status opened = Finish(status); !opened.ok()) return opened;
-  // What is read after opening came from table files.
-  absl::StatusOr<StoredState> state = Load();
-  if (!state.ok()) return state.status();
-  applied_ = state->applied;
-  durable_ = state->applied;
+  return ReadApplied();
+}
+
+// What is read right after opening comes from table files.
+absl::Status RocksDbStateStore::ReadApplied() {
+  std::string meta;
+  const rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), kMetaKey, &meta);
+  if (status.IsNotFound()) return Finish(rocksdb::Status::OK());
+  if (absl::Status done = Finish(status); !done.ok()) return done;
+  const absl::StatusOr<raft::LogIndex> applied = DecodeMeta(meta);
+  if (!applied.ok()) return Fail(applied.status());
+  applied_ = *applied;
+  durable_ = *applied;
   return absl::OkStatus();
 }
 

@@ -40,10 +40,15 @@ class StateStore {
  public:
   virtual ~StateStore() = default;
 
+  // Errors of every call: kDataLoss for damage, naming the file, and those of
+  // the file system; Load also kFailedPrecondition for a format version that
+  // this build does not know. After an error the store is of no more use: every
+  // later call gives it again.
+
   virtual absl::StatusOr<StoredState> Load() = 0;
 
-  // Atomically makes the changes and sets the applied index. Seen by Load at
-  // once, durable after Flush. After an error the store is of no more use.
+  // Atomically makes the changes, in their order, and sets the applied index.
+  // Seen by Load at once, durable after Flush; a store may flush by itself.
   virtual absl::Status Write(absl::Span<const RowChange> changes,
                              raft::LogIndex applied) = 0;
 
@@ -54,8 +59,10 @@ class StateStore {
   virtual raft::LogIndex durable() const = 0;
 };
 
-// RocksDB without a write-ahead log, over `fs`, on the calling thread only.
-// `directory` is created when missing. `fs` outlives the store.
+// RocksDB without a write-ahead log, over `fs`, on the calling thread only: the
+// same calls make the same file operations. `directory` is created when
+// missing; its parent exists. `fs` outlives the store. kFailedPrecondition when
+// another store has the directory. Closing does not flush.
 absl::StatusOr<std::unique_ptr<StateStore>> OpenRocksDbStateStore(
     env::FileSystem& fs, const std::string& directory);
 

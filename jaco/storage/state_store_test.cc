@@ -1,5 +1,7 @@
 #include "jaco/storage/state_store.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,7 +13,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/raft/types.h"
@@ -20,7 +21,6 @@
 namespace jaco::storage {
 namespace {
 
-using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -34,6 +34,15 @@ std::unique_ptr<StateStore> OpenOrDie(env::FileSystem& fs) {
   auto store = OpenRocksDbStateStore(fs, kDirectory);
   EXPECT_TRUE(store.ok()) << store.status();
   return *std::move(store);
+}
+
+RowChange Put(const std::string& key, const std::string& value) {
+  return {.key = key, .value = value};
+}
+
+absl::Status WriteRow(StateStore& store, const std::string& key,
+                      const std::string& value, uint64_t applied) {
+  return store.Write({Put(key, value)}, LogIndex(applied));
 }
 
 // What was written, step by step.
@@ -167,11 +176,11 @@ TEST(MemoryStateStoreTest, IsNeverDurable) {
 TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
   CrashFileSystem fs;
   auto store = OpenOrDie(fs);
-  ASSERT_TRUE(store->Write({{{"a", "1"}, {"b", "2"}}}, LogIndex(4)).ok());
+  ASSERT_TRUE(store->Write({Put("a", "1"), Put("b", "2")}, LogIndex(4)).ok());
   EXPECT_EQ(store->durable(), LogIndex(0));
   ASSERT_TRUE(store->Flush().ok());
   EXPECT_EQ(store->durable(), LogIndex(4));
-  ASSERT_TRUE(store->Write({{{"a", std::nullopt}}}, LogIndex(5)).ok());
+  ASSERT_TRUE(store->Write({RowChange{.key = "a"}}, LogIndex(5)).ok());
   EXPECT_EQ(store->durable(), LogIndex(4));
 
   store.reset();
@@ -181,7 +190,8 @@ TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(store->durable(), LogIndex(4));
   EXPECT_EQ(state->applied, LogIndex(4));
-  EXPECT_THAT(state->rows, ElementsAre(Row{"a", "1"}, Row{"b", "2"}));
+  EXPECT_THAT(state->rows, ElementsAre(Row{.key = "a", .value = "1"},
+                                       Row{.key = "b", .value = "2"}));
 }
 
 TEST(RocksDbStateStoreTest, TwoCannotHaveOneDirectory) {
@@ -195,12 +205,11 @@ TEST(RocksDbStateStoreTest, AStateLargerThanTheBufferFlushesItself) {
   CrashFileSystem fs;
   auto store = OpenOrDie(fs);
   const std::string large(9 << 20, 'x');
-  ASSERT_TRUE(store->Write({{{"large", large}}}, LogIndex(1)).ok());
+  ASSERT_TRUE(WriteRow(*store, "large", large, 1).ok());
   EXPECT_EQ(store->durable(), LogIndex(1));
   for (uint64_t i = 2; i < 40; ++i) {
     const std::string key = absl::StrCat("row", i);
-    ASSERT_TRUE(
-        store->Write({{{key, std::string(1 << 20, 'y')}}}, LogIndex(i)).ok());
+    ASSERT_TRUE(WriteRow(*store, key, std::string(1 << 20, 'y'), i).ok());
     EXPECT_LT(i - store->durable().value(), 5);
   }
   store.reset();
@@ -271,7 +280,7 @@ TEST(RocksDbStateStoreTest, AnErrorOfAnyOperationIsReportedOrHarmless) {
 TEST(RocksDbStateStoreTest, AfterAnErrorTheStoreIsOfNoMoreUse) {
   CrashFileSystem fs;
   auto store = OpenOrDie(fs);
-  ASSERT_TRUE(store->Write({{{"a", "1"}}}, LogIndex(1)).ok());
+  ASSERT_TRUE(WriteRow(*store, "a", "1", 1).ok());
   fs.FailFrom(0, absl::ResourceExhaustedError("ENOSPC"), /*count=*/1);
   const absl::Status error = store->Flush();
   EXPECT_EQ(error.code(), absl::StatusCode::kResourceExhausted);
@@ -283,15 +292,14 @@ TEST(RocksDbStateStoreTest, AfterAnErrorTheStoreIsOfNoMoreUse) {
 }
 
 TEST(RocksDbStateStoreTest, TheSameCallsMakeTheSameFileOperations) {
-  // More data and more flushes than above, so that compactions run, and table
-  // files larger than the block cache.
+  // Enough that the store flushes by itself and that compactions run.
   std::vector<Step> steps;
-  for (uint64_t i = 1; i <= 400; ++i) {
-    Step step{.applied = LogIndex(i), .flush = i % 20 == 0};
+  for (uint64_t i = 1; i <= 1'500; ++i) {
+    Step step{.applied = LogIndex(i), .flush = i % 400 == 0};
     for (uint64_t j = 0; j < 8; ++j) {
       step.changes.push_back(
-          {absl::StrCat("row", (i * 131 + j * 7) % 997),
-           std::string((i * 37 + j * 101) % 5'000, static_cast<char>(i))});
+          {absl::StrCat("row", (i * 131 + j * 7) % 9'973),
+           std::string((i * 37 + j * 101) % 4'000, static_cast<char>(i))});
     }
     steps.push_back(std::move(step));
   }
@@ -317,6 +325,11 @@ std::vector<std::string> TablesOf(CrashFileSystem& fs) {
   return paths;
 }
 
+// What opening or loading says.
+absl::Status ErrorOf(absl::StatusOr<std::unique_ptr<StateStore>> store) {
+  return store.ok() ? (*store)->Load().status() : store.status();
+}
+
 TEST(RocksDbStateStoreTest, ACorruptTableIsDataLossAndIsNamed) {
   CrashFileSystem fs;
   ASSERT_TRUE(RunSteps(fs, SmallWorkload()).status.ok());
@@ -326,9 +339,9 @@ TEST(RocksDbStateStoreTest, ACorruptTableIsDataLossAndIsNamed) {
     std::string& content = fs.Content(path);
     const std::string good = content;
     content[content.size() / 3] ^= 0x20;
-    const auto store = OpenRocksDbStateStore(fs, kDirectory);
-    EXPECT_EQ(store.status().code(), absl::StatusCode::kDataLoss);
-    EXPECT_THAT(store.status().message(), HasSubstr(path));
+    const absl::Status error = ErrorOf(OpenRocksDbStateStore(fs, kDirectory));
+    EXPECT_EQ(error.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(error.message(), HasSubstr(path));
     content = good;
   }
   OpenOrDie(fs);

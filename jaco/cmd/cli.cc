@@ -1,0 +1,290 @@
+#include "jaco/cmd/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <ostream>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "jaco/base/version.h"
+#include "jaco/cmd/cli_output.h"
+#include "jaco/cmd/config.h"
+#include "jaco/cmd/suggest.h"
+#include "jaco/net/http_client.h"
+#include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/api_router.h"
+
+namespace jaco::cmd {
+namespace {
+
+constexpr absl::Duration kInitTimeout = absl::Seconds(60);
+constexpr absl::Duration kTimeout = absl::Seconds(10);
+constexpr absl::string_view kNoLeader = "no_leader";
+
+struct Request {
+  absl::string_view method;
+  std::string target;
+  std::string body;
+  absl::Duration timeout = kTimeout;
+};
+
+// One of the two: the body of a 2xx, or an error; without a code when nobody
+// gave a typed answer.
+struct Outcome {
+  std::string body;
+  std::optional<net::ApiError> error;
+};
+
+struct Options {
+  std::string socket;
+  std::string name;
+  std::string output = "table";
+  bool allow_privileged = false;
+};
+
+class Session {
+ public:
+  Session(const CliWorld& world, const Options& options)
+      : world_(world), options_(options) {}
+
+  int Init() {
+    const Outcome outcome =
+        Call({"POST", "/v1/cluster/init",
+              net::EncodeInitRequest({.cluster_name = options_.name}),
+              kInitTimeout});
+    return Finish(outcome, net::DecodeInitResponse, FormatInit);
+  }
+
+  int Status() {
+    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
+    return Show(outcome, net::DecodeStatusResponse, FormatStatus);
+  }
+
+  int IssueToken() {
+    const Outcome outcome =
+        CallLeader({"POST", "/v1/token",
+                    net::EncodeIssueTokenRequest(
+                        {.identity = options_.name,
+                         .allow_privileged = options_.allow_privileged})});
+    return Finish(outcome, net::DecodeIssueTokenResponse, FormatIssuedToken);
+  }
+
+  int RevokeToken() {
+    const Outcome outcome =
+        CallLeader({"DELETE", absl::StrCat("/v1/token/",
+                                           net::PercentEncode(options_.name))});
+    if (outcome.error) return Fail(*outcome.error);
+    *world_.out << FormatRevokedToken(options_.name);
+    return 0;
+  }
+
+  int ListTokens() {
+    const Outcome outcome = CallLeader({"GET", "/v1/tokens"});
+    return Show(outcome, net::DecodeListTokensResponse, FormatTokens);
+  }
+
+ private:
+  template <typename Response>
+  using Decode = absl::StatusOr<Response> (*)(absl::string_view);
+  template <typename Response>
+  using Format = std::string (*)(const Response&);
+
+  Outcome Call(const Request& request) {
+    const auto answer =
+        net::CallUnixSocket(options_.socket, request.method, request.target,
+                            request.body, request.timeout);
+    if (!answer.ok()) {
+      return {"", net::ApiError{"", std::string(answer.status().message())}};
+    }
+    if (answer->status / 100 == 2) return {answer->body, std::nullopt};
+    const auto error = net::DecodeError(answer->body);
+    if (error.ok()) return {"", *error};
+    return {"", net::ApiError{"", absl::StrCat(options_.socket,
+                                               " answers with HTTP status ",
+                                               answer->status)}};
+  }
+
+  // An election is under way: the command may succeed if it is patient.
+  Outcome CallLeader(const Request& request) {
+    const absl::Time give_up = absl::Now() + world_.retry_for;
+    bool told = false;
+    while (true) {
+      Outcome outcome = Call(request);
+      if (!outcome.error || outcome.error->code != kNoLeader) return outcome;
+      if (!std::exchange(told, true)) *world_.err << "no leader, retrying\n";
+      if (absl::Now() + world_.retry_every >= give_up) {
+        const std::string said = std::move(outcome.error->message);
+        outcome.error->message = absl::StrCat(
+            "no leader after ", absl::ToInt64Seconds(world_.retry_for), " s",
+            said.empty() ? "" : "\n  last answer: ", said);
+        return outcome;
+      }
+      absl::SleepFor(world_.retry_every);
+    }
+  }
+
+  template <typename Response>
+  int Finish(const Outcome& outcome, Decode<Response> decode,
+             Format<Response> format) {
+    if (outcome.error) return Fail(*outcome.error);
+    const auto response = decode(outcome.body);
+    if (!response.ok()) return FailUntyped(response.status());
+    *world_.out << format(*response);
+    return 0;
+  }
+
+  // As Finish, in the format that -o asks for.
+  template <typename Response>
+  int Show(const Outcome& outcome, Decode<Response> decode,
+           Format<Response> format) {
+    if (options_.output == "table" || outcome.error) {
+      return Finish(outcome, decode, format);
+    }
+    const auto response = decode(outcome.body);
+    if (!response.ok()) return FailUntyped(response.status());
+    *world_.out << (options_.output == "json" ? FormatJson(outcome.body)
+                                              : FormatYaml(outcome.body));
+    return 0;
+  }
+
+  int Fail(const net::ApiError& error) {
+    *world_.err << FormatError(error.code, error.message);
+    return 1;
+  }
+  int FailUntyped(const absl::Status& status) {
+    return Fail({"", std::string(status.message())});
+  }
+
+  const CliWorld& world_;
+  const Options& options_;
+};
+
+using Command = std::function<int(Session&)>;
+
+void AddOutput(CLI::App* command, Options* options) {
+  command->add_option("-o,--output", options->output, "table, json or yaml")
+      ->check(CLI::IsMember({"table", "json", "yaml"}));
+}
+
+void AddClusterCommands(CLI::App* app, Options* options, Command* command) {
+  CLI::App* cluster =
+      app->add_subcommand("cluster", "Control the local daemon's cluster");
+  cluster->require_subcommand(1);
+  CLI::App* init = cluster->add_subcommand("init", "Initialize a new cluster");
+  init->add_option("--name", options->name,
+                   "Human-readable cluster name (default: the cluster id)");
+  init->callback([command] { *command = &Session::Init; });
+  CLI::App* status = cluster->add_subcommand(
+      "status", "Show whether this node is initialized, its leader and nodes");
+  AddOutput(status, options);
+  status->callback([command] { *command = &Session::Status; });
+}
+
+void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
+  CLI::App* token = app->add_subcommand("token", "Manage operator tokens");
+  token->require_subcommand(1);
+  CLI::App* issue = token->add_subcommand("issue", "Issue a token, shown once");
+  issue->add_option("--name", options->name, "Identity of the new token")
+      ->required();
+  issue->add_flag("--allow-privileged", options->allow_privileged,
+                  "The token may admit privileged workloads");
+  issue->callback([command] { *command = &Session::IssueToken; });
+  CLI::App* list = token->add_subcommand("list", "List tokens, never secrets");
+  AddOutput(list, options);
+  list->callback([command] { *command = &Session::ListTokens; });
+  CLI::App* revoke = token->add_subcommand("revoke", "Revoke a token");
+  revoke->add_option("identity", options->name, "Identity of the token")
+      ->required();
+  revoke->callback([command] { *command = &Session::RevokeToken; });
+}
+
+const CLI::App* FindSubcommand(const CLI::App& app, const std::string& name) {
+  const auto found = app.get_subcommands(
+      [&name](const CLI::App* sub) { return sub->get_name() == name; });
+  return found.empty() ? nullptr : found.front();
+}
+
+// Names of `app`'s subcommands and long options, for suggestions.
+std::vector<std::string> WordsOf(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const CLI::App* sub :
+       app.get_subcommands([](const CLI::App*) { return true; })) {
+    words.push_back(sub->get_name());
+  }
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      words.push_back(absl::StrCat("--", name));
+    }
+  }
+  return words;
+}
+
+// "Did you mean" for the first argument that no command along the line knows.
+std::string Hint(const CLI::App& app,
+                 const std::vector<std::string>& arguments) {
+  const CLI::App* deepest = &app;
+  std::vector<std::string> words = WordsOf(app);
+  for (const std::string& argument : arguments) {
+    if (const auto* sub = FindSubcommand(*deepest, argument)) {
+      deepest = sub;
+      words = WordsOf(*sub);
+      for (std::string& word : WordsOf(app)) {
+        if (word.starts_with("--")) words.push_back(std::move(word));
+      }
+      continue;
+    }
+    const std::string word = argument.substr(0, argument.find('='));
+    if (std::find(words.begin(), words.end(), word) != words.end()) continue;
+    const std::string meant = Suggest(word, words);
+    if (!meant.empty()) return absl::StrCat("Did you mean `", meant, "`?\n");
+  }
+  return "";
+}
+
+int UsageError(const CLI::App& app, const std::vector<std::string>& arguments,
+               const CLI::ParseError& error, const CliWorld& world) {
+  *world.err << FormatError("", error.what()) << Hint(app, arguments)
+             << "Run with --help for more information.\n";
+  return 1;
+}
+
+}  // namespace
+
+int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
+  Options options;
+  options.socket = world.socket.value_or(std::string(kDefaultSocket));
+  Command command;
+  CLI::App app("Operate a jaco cluster.", "jaco");
+  app.require_subcommand(1);
+  app.fallthrough();  // --socket is welcome anywhere
+  app.add_option("--socket", options.socket,
+                 "Unix socket of the local jacod ($JACO_SOCKET)");
+  app.set_version_flag("--version", std::string(kVersion));
+  AddClusterCommands(&app, &options, &command);
+  AddTokenCommands(&app, &options, &command);
+  bool version = false;
+  app.add_subcommand("version", "Print the version")->callback([&version] {
+    version = true;
+  });
+  try {
+    // CLI11 takes the arguments from the back.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) {
+      return UsageError(app, arguments, error, world);
+    }
+    return app.exit(error, *world.out, *world.err);  // --help, --version
+  }
+  if (version) {
+    *world.out << std::string(kVersion) << "\n";
+    return 0;
+  }
+  Session session(world, options);
+  return command(session);
+}
+
+}  // namespace jaco::cmd

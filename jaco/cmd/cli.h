@@ -1,0 +1,28 @@
+#ifndef JACO_CMD_CLI_H_
+#define JACO_CMD_CLI_H_
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace jaco::cmd {
+
+// What a run of `jaco` sees of the world.
+struct CliWorld {
+  std::ostream* out = nullptr;
+  std::ostream* err = nullptr;
+  std::optional<std::string> socket;  // $JACO_SOCKET
+  absl::Duration retry_for = absl::Seconds(10);
+  absl::Duration retry_every = absl::Milliseconds(200);
+};
+
+// Runs `jaco` with `arguments` (without the program's name). Returns the exit
+// code: 0, or 1 for any error.
+int RunCli(std::vector<std::string> arguments, const CliWorld& world);
+
+}  // namespace jaco::cmd
+
+#endif  // JACO_CMD_CLI_H_

@@ -1,0 +1,178 @@
+#include "jaco/cmd/cli_output.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <boost/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "jaco/base/check.h"
+
+namespace jaco::cmd {
+namespace {
+
+namespace json = boost::json;
+
+std::string Rfc3339(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+json::value Parse(absl::string_view text) {
+  json::error_code error;
+  json::value value =
+      json::parse(json::string_view(text.data(), text.size()), error);
+  JACO_CHECK(!error);
+  return value;
+}
+
+std::string Text(json::string_view text) {
+  return std::string(text.data(), text.size());
+}
+
+// `items` calls its argument for each element with a function that prints it.
+void PrintBlock(char open, char close, size_t depth, size_t count,
+                absl::FunctionRef<void(size_t)> print_item, std::string* out) {
+  out->push_back(open);
+  for (size_t i = 0; i < count; ++i) {
+    absl::StrAppend(out, i == 0 ? "\n" : ",\n",
+                    std::string(2 * (depth + 1), ' '));
+    print_item(i);
+  }
+  if (count > 0) absl::StrAppend(out, "\n", std::string(2 * depth, ' '));
+  out->push_back(close);
+}
+
+void PrintJson(const json::value& value, size_t depth, std::string* out) {
+  if (value.is_object()) {
+    const json::object& object = value.get_object();
+    PrintBlock(
+        '{', '}', depth, object.size(),
+        [&](size_t i) {
+          const auto& entry = object.begin()[i];
+          absl::StrAppend(out, json::serialize(entry.key()), ": ");
+          PrintJson(entry.value(), depth + 1, out);
+        },
+        out);
+  } else if (value.is_array()) {
+    const json::array& array = value.get_array();
+    PrintBlock(
+        '[', ']', depth, array.size(),
+        [&](size_t i) { PrintJson(array[i], depth + 1, out); }, out);
+  } else {
+    out->append(json::serialize(value));
+  }
+}
+
+void PrintYaml(const json::value& value, YAML::Emitter& out) {
+  if (value.is_object()) {
+    if (value.get_object().empty()) out << YAML::Flow;
+    out << YAML::BeginMap;
+    for (const auto& entry : value.get_object()) {
+      out << YAML::Key << Text(entry.key()) << YAML::Value;
+      PrintYaml(entry.value(), out);
+    }
+    out << YAML::EndMap;
+  } else if (value.is_array()) {
+    if (value.get_array().empty()) out << YAML::Flow;
+    out << YAML::BeginSeq;
+    for (const json::value& element : value.get_array()) {
+      PrintYaml(element, out);
+    }
+    out << YAML::EndSeq;
+  } else if (value.is_string()) {
+    // Quoted: "true", "7" and "" would read as something else.
+    out << YAML::DoubleQuoted << Text(value.get_string());
+  } else if (value.is_null()) {
+    out << YAML::Null;
+  } else {
+    out << json::serialize(value);  // the same words in both languages
+  }
+}
+
+}  // namespace
+
+std::string FormatInit(const server::InitResponse& response) {
+  return absl::StrCat(
+      "Cluster initialized.\n"
+      "  cluster_id:     ",
+      response.cluster_id,
+      "\n"
+      "  operator_token: ",
+      response.operator_token,
+      "\n"
+      "\n"
+      "Save the operator token now — it cannot be recovered.\n");
+}
+
+std::string FormatStatus(const server::StatusResponse& response) {
+  if (response.lifecycle == server::Lifecycle::kUninitialized) {
+    return "Status:    uninitialized\n"
+           "\n"
+           "Run `jaco cluster init` to start a new cluster,\n"
+           "or `jaco node join` to join an existing one.\n";
+  }
+  if (!response.initialized) {
+    return absl::StrCat(
+        "Status:    ", server::LifecycleName(response.lifecycle), "\n");
+  }
+  std::string out = absl::StrCat(
+      "Status:     initialized\n"
+      "Leader:     ",
+      response.leader.empty() ? "(no leader elected)" : response.leader,
+      "\n"
+      "Raft index: ",
+      response.raft_index,
+      "\n"
+      "Nodes (",
+      response.nodes.size(), "):\n");
+  for (const server::NodeStatus& node : response.nodes) {
+    absl::StrAppend(&out, "  - ", node.hostname, " @ ", node.address, " [",
+                    node.status, ", ", node.suffrage, "]\n");
+  }
+  return out;
+}
+
+std::string FormatIssuedToken(const server::IssueTokenResponse& response) {
+  return absl::StrCat("Token for ", response.identity,
+                      " (save this; not recoverable): ", response.token, "\n");
+}
+
+std::string FormatRevokedToken(absl::string_view identity) {
+  return absl::StrCat("Revoked token for ", identity, "\n");
+}
+
+std::string FormatTokens(const server::ListTokensResponse& response) {
+  std::string out;
+  const auto line = [&out](absl::string_view identity, absl::string_view issued,
+                           absl::string_view revoked) {
+    absl::StrAppendFormat(&out, "%-30s %-20s %s\n", identity, issued, revoked);
+  };
+  line("IDENTITY", "ISSUED", "REVOKED");
+  for (const server::TokenInfo& token : response.tokens) {
+    line(token.identity, Rfc3339(token.issued_at),
+         token.revoked_at == absl::InfiniteFuture()
+             ? "-"
+             : Rfc3339(token.revoked_at));
+  }
+  return out;
+}
+
+std::string FormatJson(absl::string_view json) {
+  std::string out;
+  PrintJson(Parse(json), 0, &out);
+  return out + "\n";
+}
+
+std::string FormatYaml(absl::string_view json) {
+  YAML::Emitter out;
+  PrintYaml(Parse(json), out);
+  return absl::StrCat(out.c_str(), "\n");
+}
+
+std::string FormatError(absl::string_view code, absl::string_view message) {
+  return code.empty() ? absl::StrCat("Error: ", message, "\n")
+                      : absl::StrCat("Error: ", code, ": ", message, "\n");
+}
+
+}  // namespace jaco::cmd

@@ -1,0 +1,30 @@
+// Every text that `jaco` prints on success. Operators' scripts read these, so
+// they change with the documentation or not at all.
+
+#ifndef JACO_CMD_CLI_OUTPUT_H_
+#define JACO_CMD_CLI_OUTPUT_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "jaco/server/api.h"
+
+namespace jaco::cmd {
+
+std::string FormatInit(const server::InitResponse& response);
+std::string FormatStatus(const server::StatusResponse& response);
+std::string FormatIssuedToken(const server::IssueTokenResponse& response);
+std::string FormatRevokedToken(absl::string_view identity);
+std::string FormatTokens(const server::ListTokensResponse& response);
+
+// The daemon's JSON answer, indented by 2 or as YAML. `json` is valid.
+std::string FormatJson(absl::string_view json);
+std::string FormatYaml(absl::string_view json);
+
+// `Error: <code>: <message>`; without a code, `Error: <message>`: nobody gave
+// a typed answer.
+std::string FormatError(absl::string_view code, absl::string_view message);
+
+}  // namespace jaco::cmd
+
+#endif  // JACO_CMD_CLI_OUTPUT_H_

@@ -1,0 +1,221 @@
+#include "jaco/cmd/cli.h"
+
+#include <stdlib.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <filesystem>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/net/http_server.h"
+#include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/testing/mock_api.h"
+
+namespace jaco::cmd {
+namespace {
+
+using ::testing::_;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::NiceMock;
+using ::testing::Return;
+using ::testing::StartsWith;
+
+class CliTest : public testing::Test {
+ protected:
+  CliTest() {
+    std::string name = "/tmp/jaco-cli-XXXXXX";
+    root_ = mkdtemp(name.data());
+    world_.out = &out_;
+    world_.err = &err_;
+    world_.socket = absl::StrCat(root_, "/jaco.sock");
+    world_.retry_every = absl::Milliseconds(10);
+    status_.lifecycle = server::Lifecycle::kMember;
+    status_.initialized = true;
+    status_.leader = "node-1";
+    ON_CALL(api_, Status).WillByDefault([this] { return status_; });
+    ON_CALL(api_, lifecycle).WillByDefault([this] {
+      return status_.lifecycle;
+    });
+  }
+  ~CliTest() override {
+    if (loop_.joinable()) {
+      boost::asio::post(context_, [&] {
+        server_.reset();
+        context_.stop();
+      });
+      loop_.join();
+    }
+    std::filesystem::remove_all(root_);
+  }
+
+  // After the expectations: from here on the loop's thread uses the mock.
+  void Serve() {
+    server_ = std::make_unique<net::HttpServer>(
+        context_, &logger_,
+        [this](const net::HttpRequest& request, const server::Caller& caller,
+               net::HttpReply reply) {
+          router_.Handle(request, caller, std::move(reply));
+        });
+    ASSERT_TRUE(server_->ListenUnix(*world_.socket).ok());
+    loop_ = std::thread([this] { context_.run(); });
+  }
+  int Run(std::vector<std::string> arguments) {
+    out_.str("");
+    err_.str("");
+    return RunCli(std::move(arguments), world_);
+  }
+
+  NullLogger logger_;
+  std::string root_;
+  std::ostringstream out_, err_;
+  CliWorld world_;
+  server::StatusResponse status_;
+  NiceMock<net::MockApi> api_;
+  net::ApiRouter router_{&api_};
+  boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
+      guard_{context_.get_executor()};
+  std::unique_ptr<net::HttpServer> server_;
+  std::thread loop_;
+};
+
+TEST_F(CliTest, Init) {
+  EXPECT_CALL(api_,
+              Init(_, Field(&server::InitRequest::cluster_name, "demo"), _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::InitResponse{"id", "tok"});
+      })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(MakeError(ErrorCode::kClusterAlreadyInitialized, "is there"));
+      });
+  Serve();
+  EXPECT_EQ(Run({"cluster", "init", "--name", "demo"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("Cluster initialized.\n"));
+  EXPECT_EQ(err_.str(), "");
+  EXPECT_EQ(Run({"cluster", "init", "--name=demo"}), 1);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(err_.str(), "Error: cluster_already_initialized: is there\n");
+}
+
+TEST_F(CliTest, StatusInEveryFormat) {
+  Serve();
+  EXPECT_EQ(Run({"cluster", "status"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("Leader:     node-1\n"));
+  EXPECT_EQ(Run({"cluster", "status", "-o", "json"}), 0);
+  EXPECT_THAT(out_.str(),
+              StartsWith("{\n  \"initialized\": true,\n  \"leader\": "
+                         "\"node-1\",\n  \"raft_index\": 0,\n  \"nodes\": []"));
+  EXPECT_EQ(Run({"cluster", "status", "-o", "yaml"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("initialized: true\nleader: \"node-1\""));
+  EXPECT_EQ(Run({"cluster", "status", "-o", "xml"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("xml"));
+}
+
+TEST_F(CliTest, Tokens) {
+  EXPECT_CALL(
+      api_,
+      IssueToken(_, Field(&server::IssueTokenRequest::identity, "ci bot"), _))
+      .WillOnce([](auto&, auto request, auto reply) {
+        EXPECT_TRUE(request.allow_privileged);
+        reply(server::IssueTokenResponse{"ci bot", "ff", absl::UnixEpoch(), 1});
+      });
+  EXPECT_CALL(
+      api_,
+      RevokeToken(_, Field(&server::RevokeTokenRequest::identity, "ci bot"), _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::RevokeTokenResponse{2});
+      });
+  EXPECT_CALL(api_, ListTokens).WillRepeatedly([](auto&, auto reply) {
+    reply(server::ListTokensResponse{{{"a", absl::UnixEpoch()}}, 3});
+  });
+  Serve();
+  EXPECT_EQ(Run({"token", "issue", "--name", "ci bot", "--allow-privileged"}),
+            0);
+  EXPECT_EQ(out_.str(), "Token for ci bot (save this; not recoverable): ff\n");
+  EXPECT_EQ(Run({"token", "revoke", "ci bot"}), 0);
+  EXPECT_EQ(out_.str(), "Revoked token for ci bot\n");
+  EXPECT_EQ(Run({"token", "list"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("1970-01-01T00:00:00Z -\n"));
+  EXPECT_EQ(Run({"token", "list", "-o", "json"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("\"revoked_at\": null"));
+}
+
+TEST_F(CliTest, WaitsForALeader) {
+  EXPECT_CALL(api_, RevokeToken).WillRepeatedly([](auto&, auto, auto reply) {
+    reply(MakeError(ErrorCode::kNoLeader, "election"));
+  });
+  Serve();
+  world_.retry_for = absl::Milliseconds(50);
+  EXPECT_EQ(Run({"token", "revoke", "a"}), 1);
+  EXPECT_EQ(err_.str(),
+            "no leader, retrying\n"
+            "Error: no_leader: no leader after 0 s\n"
+            "  last answer: election\n");
+}
+
+TEST_F(CliTest, SucceedsWhenTheLeaderComes) {
+  EXPECT_CALL(api_, RevokeToken)
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(MakeError(ErrorCode::kNoLeader, ""));
+      })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(MakeError(ErrorCode::kNoLeader, ""));
+      })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::RevokeTokenResponse{2});
+      });
+  Serve();
+  EXPECT_EQ(Run({"token", "revoke", "a"}), 0);
+  EXPECT_EQ(err_.str(), "no leader, retrying\n");
+}
+
+TEST_F(CliTest, WithoutADaemon) {
+  EXPECT_EQ(Run({"cluster", "status"}), 1);
+  EXPECT_EQ(err_.str(), absl::StrCat("Error: no --server given and local "
+                                     "socket ",
+                                     *world_.socket, " is not available\n"));
+  EXPECT_EQ(Run({"cluster", "status", "--socket", "/flag.sock"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("local socket /flag.sock"));
+  EXPECT_EQ(Run({"--socket=/flag.sock", "token", "list"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("local socket /flag.sock"));
+}
+
+TEST_F(CliTest, Usage) {
+  EXPECT_EQ(Run({}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("subcommand is required"));
+  EXPECT_EQ(Run({"clutser", "status"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("Did you mean `cluster`?"));
+  EXPECT_EQ(Run({"cluster", "statsu"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("Did you mean `status`?"));
+  EXPECT_EQ(Run({"token", "issue", "--nam", "x"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("Did you mean `--name`?"));
+  EXPECT_EQ(Run({"token", "issue"}), 1);
+  EXPECT_THAT(err_.str(), HasSubstr("--name is required"));
+  EXPECT_EQ(Run({"token", "revoke"}), 1);
+  EXPECT_EQ(Run({"cluster", "init", "extra"}), 1);
+  EXPECT_EQ(Run({"--help"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("cluster"));
+  EXPECT_EQ(Run({"token", "issue", "--help"}), 0);
+}
+
+TEST_F(CliTest, Version) {
+  EXPECT_EQ(Run({"version"}), 0);
+  const std::string version = out_.str();
+  EXPECT_THAT(version, HasSubstr("."));
+  EXPECT_EQ(Run({"--version"}), 0);
+  EXPECT_EQ(out_.str(), version);
+}
+
+}  // namespace
+}  // namespace jaco::cmd

@@ -1,0 +1,54 @@
+#ifndef JACO_CMD_CONFIG_H_
+#define JACO_CMD_CONFIG_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "jaco/base/logger.h"
+
+namespace jaco::cmd {
+
+inline constexpr absl::string_view kDefaultConfigPath = "/etc/jaco/jacod.yaml";
+inline constexpr absl::string_view kDefaultSocket = "/var/run/jaco/jaco.sock";
+
+// jacod's settings, valid as they stand.
+struct Config {
+  std::string node_name;  // empty: the name of the host
+  std::string data_dir = "/var/lib/jaco";
+  std::string unix_socket = std::string(kDefaultSocket);
+  std::string listen_addr = "0.0.0.0:7000";   // of the API
+  std::string cluster_addr = "0.0.0.0:7001";  // of the peer transport
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+// What the command line said.
+struct ConfigFlags {
+  std::optional<std::string> config;
+  std::optional<std::string> data_dir;
+  std::optional<std::string> socket;
+  std::optional<std::string> log_level;
+};
+
+// The value of an environment variable; an empty one counts as unset.
+using EnvironmentReader =
+    absl::FunctionRef<std::optional<std::string>(const char* name)>;
+
+// Reads `text`, a YAML map of keys of Config, over the defaults. The schema is
+// closed. Errors begin with "<path>:<line>: ": parse_failed (not YAML),
+// validation_failed (unknown or repeated key, wrong type, bad value).
+absl::StatusOr<Config> ParseConfig(absl::string_view text,
+                                   absl::string_view path);
+
+// The settings in force: flags over environment ($JACO_CONFIG, $JACO_DATA_DIR,
+// $JACO_SOCKET, $JACO_LOG) over the file over defaults. Only the file at the
+// default path may be missing. Also not_found and permission_denied.
+absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
+                                  EnvironmentReader environment);
+
+}  // namespace jaco::cmd
+
+#endif  // JACO_CMD_CONFIG_H_

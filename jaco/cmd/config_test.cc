@@ -1,0 +1,165 @@
+#include "jaco/cmd/config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+
+namespace jaco::cmd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string ErrorOf(absl::string_view text) {
+  const auto config = ParseConfig(text, "/etc/jaco/jacod.yaml");
+  return config.ok() ? "" : std::string(config.status().message());
+}
+
+TEST(ParseConfigTest, Defaults) {
+  for (const char* text : {"", "\n", "# nothing\n", "---\n", "null\n"}) {
+    const auto config = ParseConfig(text, "f");
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->data_dir, "/var/lib/jaco");
+    EXPECT_EQ(config->unix_socket, "/var/run/jaco/jaco.sock");
+    EXPECT_EQ(config->listen_addr, "0.0.0.0:7000");
+    EXPECT_EQ(config->cluster_addr, "0.0.0.0:7001");
+    EXPECT_EQ(config->log_level, LogLevel::kInfo);
+    EXPECT_EQ(config->node_name, "");
+  }
+}
+
+TEST(ParseConfigTest, AllKeys) {
+  const auto config = ParseConfig(
+      "node_name: node-1\n"
+      "data_dir: /srv/jaco\n"
+      "unix_socket: '/run/j.sock'\n"
+      "listen_addr: 10.0.0.5:7000\n"
+      "cluster_addr: \"[::1]:7001\"\n"
+      "log_level: warn\n",
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->node_name, "node-1");
+  EXPECT_EQ(config->data_dir, "/srv/jaco");
+  EXPECT_EQ(config->unix_socket, "/run/j.sock");
+  EXPECT_EQ(config->listen_addr, "10.0.0.5:7000");
+  EXPECT_EQ(config->cluster_addr, "[::1]:7001");
+  EXPECT_EQ(config->log_level, LogLevel::kWarning);
+}
+
+TEST(ParseConfigTest, NamesKeyAndLine) {
+  EXPECT_EQ(ErrorOf("data_dir: /x\n\nnod_name: a\n"),
+            "/etc/jaco/jacod.yaml:3: unknown key \"nod_name\"; did you mean "
+            "\"node_name\"?");
+  EXPECT_EQ(ErrorOf("colour: red\n"),
+            "/etc/jaco/jacod.yaml:1: unknown key \"colour\"");
+  EXPECT_EQ(ErrorOf("data_dir: /x\ndata_dir: /y\n"),
+            "/etc/jaco/jacod.yaml:2: key \"data_dir\" is repeated");
+  EXPECT_EQ(ErrorOf("\nlog_level: loud\n"),
+            "/etc/jaco/jacod.yaml:2: log_level: \"loud\" is not one of debug, "
+            "info, warn, error");
+  EXPECT_EQ(ErrorOf("data_dir: [a]\n"),
+            "/etc/jaco/jacod.yaml:1: data_dir: must be a single value");
+  EXPECT_EQ(ErrorOf("data_dir:\n"),
+            "/etc/jaco/jacod.yaml:1: data_dir: must be a single value");
+  EXPECT_EQ(ErrorOf("data_dir: ''\n"),
+            "/etc/jaco/jacod.yaml:1: data_dir: must not be empty");
+  EXPECT_EQ(ErrorOf("listen_addr: 7000\n"),
+            "/etc/jaco/jacod.yaml:1: listen_addr: \"7000\" is not host:port, "
+            "as 10.0.0.5:7001");
+  EXPECT_THAT(ErrorOf("node_name: a b\n"), HasSubstr("is not a node name"));
+  EXPECT_EQ(ErrorOf("[a]: b\n"),
+            "/etc/jaco/jacod.yaml:1: a key must be a word");
+}
+
+TEST(ParseConfigTest, WhatIsNotAMap) {
+  EXPECT_THAT(ErrorOf("just words\n"), HasSubstr(":1: the file must hold"));
+  EXPECT_THAT(ErrorOf("- a\n- b\n"), HasSubstr(":1: the file must hold"));
+  EXPECT_THAT(ErrorOf("a: b: c\n"), StartsWith("/etc/jaco/jacod.yaml:1: "));
+  EXPECT_THAT(ErrorOf("data_dir: /x\n\tb: c\n"),
+              StartsWith("/etc/jaco/jacod.yaml:2: "));
+  EXPECT_THAT(ErrorOf("data_dir: /x\n---\ndata_dir: /y\n"),
+              HasSubstr("text after the end of the settings"));
+  EXPECT_THAT(ErrorOf("data_dir: /x\n}\n"),
+              StartsWith("/etc/jaco/jacod.yaml:"));
+  EXPECT_NE(ErrorOf("}"), "");
+  EXPECT_NE(ErrorOf("a: &a [*a, *a]\n*a : b\n"), "");
+  EXPECT_NE(ErrorOf(std::string(50'000, '[')), "");
+  EXPECT_NE(ErrorOf(std::string("data_dir: \"a\\0b\"\n")), "");
+}
+
+class LoadConfigTest : public testing::Test {
+ protected:
+  LoadConfigTest() {
+    std::string name = testing::TempDir() + "/jaco-config-XXXXXX";
+    close(mkstemp(name.data()));
+    path_ = name;
+    flags_.config = path_;
+  }
+  ~LoadConfigTest() override { unlink(path_.c_str()); }
+
+  absl::StatusOr<Config> Load(const std::string& text) {
+    std::ofstream(path_) << text;
+    return LoadConfig(flags_,
+                      [this](const char* name) -> std::optional<std::string> {
+                        const auto found = environment_.find(name);
+                        if (found == environment_.end()) return std::nullopt;
+                        return found->second;
+                      });
+  }
+
+  std::string path_;
+  ConfigFlags flags_;
+  std::map<std::string, std::string> environment_;
+};
+
+TEST_F(LoadConfigTest, FlagsOverEnvironmentOverFile) {
+  const char* text = "data_dir: /file\nunix_socket: /file\nlog_level: error\n";
+  environment_ = {{"JACO_DATA_DIR", "/env"}, {"JACO_SOCKET", "/env"}};
+  flags_.data_dir = "/flag";
+  const auto config = Load(text);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->data_dir, "/flag");
+  EXPECT_EQ(config->unix_socket, "/env");
+  EXPECT_EQ(config->log_level, LogLevel::kError);
+  EXPECT_NE(config->node_name, "");
+}
+
+TEST_F(LoadConfigTest, NamesTheSourceOfABadValue) {
+  environment_ = {{"JACO_LOG", "loud"}};
+  EXPECT_THAT(std::string(Load("").status().message()),
+              StartsWith("$JACO_LOG: \"loud\" is not one of"));
+  flags_.log_level = "quiet";
+  EXPECT_THAT(std::string(Load("").status().message()),
+              StartsWith("--log-level: \"quiet\" is not one of"));
+}
+
+TEST_F(LoadConfigTest, TheTwoAddressesDiffer) {
+  EXPECT_THAT(
+      std::string(Load("listen_addr: 0.0.0.0:7001\n").status().message()),
+      HasSubstr("listen_addr and cluster_addr are both 0.0.0.0:7001"));
+}
+
+TEST_F(LoadConfigTest, ANamedFileMustBeThere) {
+  flags_.config = "/no/such/file.yaml";
+  const auto config = Load("");
+  EXPECT_EQ(CodeOf(config.status()), ErrorCode::kNotFound);
+  EXPECT_EQ(config.status().message(),
+            "there is no configuration file /no/such/file.yaml");
+  flags_.config = "/tmp";
+  EXPECT_EQ(Load("").status().message(), "cannot read /tmp: Is a directory");
+}
+
+TEST_F(LoadConfigTest, AFileIsNotABook) {
+  EXPECT_EQ(CodeOf(Load(std::string(100'000, '#')).status()),
+            ErrorCode::kTooLarge);
+}
+
+}  // namespace
+}  // namespace jaco::cmd

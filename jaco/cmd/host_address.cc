@@ -1,0 +1,66 @@
+#include "jaco/cmd/host_address.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+
+namespace jaco::cmd {
+namespace {
+
+bool InRange(uint32_t address, uint32_t network, int bits) {
+  return (address >> (32 - bits)) == (network >> (32 - bits));
+}
+
+// RFC 1918.
+bool IsPrivate(const std::string& text) {
+  in_addr parsed = {};
+  if (inet_pton(AF_INET, text.c_str(), &parsed) != 1) return false;
+  const uint32_t address = ntohl(parsed.s_addr);
+  return InRange(address, 0x0a000000, 8) || InRange(address, 0xac100000, 12) ||
+         InRange(address, 0xc0a80000, 16);
+}
+
+// Bridges of container engines and the like: private to this host.
+bool StaysInside(absl::string_view interface) {
+  for (const char* prefix : {"docker", "br-", "veth", "virbr", "lo"}) {
+    if (absl::StartsWith(interface, prefix)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+InterfaceAddresses ListInterfaceAddresses() {
+  InterfaceAddresses found;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return found;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || (entry->ifa_flags & IFF_UP) == 0 ||
+        entry->ifa_addr->sa_family != AF_INET) {
+      continue;
+    }
+    const auto* address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
+    char text[INET_ADDRSTRLEN] = {};
+    inet_ntop(AF_INET, &address->sin_addr, text, sizeof(text));
+    found.emplace_back(entry->ifa_name, text);
+  }
+  freeifaddrs(list);
+  return found;
+}
+
+std::string AdvertisedHost(absl::string_view host,
+                           InterfaceAddresses interfaces) {
+  if (host != "0.0.0.0" && host != "::") return std::string(host);
+  std::sort(interfaces.begin(), interfaces.end());
+  for (const auto& [interface, address] : interfaces) {
+    if (!StaysInside(interface) && IsPrivate(address)) return address;
+  }
+  return "127.0.0.1";
+}
+
+}  // namespace jaco::cmd

@@ -1,0 +1,66 @@
+// The API's values as JSON and back. Decoders of requests are strict, because
+// a misspelt field that is ignored is a setting that silently did not happen;
+// decoders of responses ignore fields they do not know, because a newer server
+// may send them.
+
+#ifndef JACO_NET_SANSIO_API_JSON_H_
+#define JACO_NET_SANSIO_API_JSON_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "jaco/server/api.h"
+
+namespace jaco::net {
+
+// Requests. Errors: parse_failed (not JSON, or nested too deep),
+// validation_failed (not an object, unknown field, wrong type, field missing).
+// An empty body is an empty object.
+absl::StatusOr<server::InitRequest> DecodeInitRequest(absl::string_view body);
+absl::StatusOr<server::IssueTokenRequest> DecodeIssueTokenRequest(
+    absl::string_view body);
+std::string EncodeInitRequest(const server::InitRequest& request);
+std::string EncodeIssueTokenRequest(const server::IssueTokenRequest& request);
+
+// Responses. Times are RFC 3339 in UTC; `revoked_at` of an active token is
+// null; node statuses and suffrages are lower-case, `?` is "unknown".
+std::string EncodeInitResponse(const server::InitResponse& response);
+std::string EncodeStatusResponse(const server::StatusResponse& response);
+std::string EncodeIssueTokenResponse(
+    const server::IssueTokenResponse& response);
+std::string EncodeRevokeTokenResponse(
+    const server::RevokeTokenResponse& response);
+std::string EncodeListTokensResponse(
+    const server::ListTokensResponse& response);
+std::string EncodeHealth(server::Lifecycle lifecycle);
+std::string EncodeVersion(absl::string_view version);
+
+// Errors: kInternal when `body` is not such a response.
+absl::StatusOr<server::InitResponse> DecodeInitResponse(absl::string_view body);
+absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
+    absl::string_view body);
+absl::StatusOr<server::IssueTokenResponse> DecodeIssueTokenResponse(
+    absl::string_view body);
+absl::StatusOr<server::ListTokensResponse> DecodeListTokensResponse(
+    absl::string_view body);
+
+// validation_failed about one field of a request, which EncodeError shows as
+// details.field.
+absl::Status FieldError(absl::string_view field, absl::string_view message);
+
+// {"code":...,"message":...,"details":{...}}. `status` is not OK.
+std::string EncodeError(const absl::Status& status);
+
+// An error as a client sees it; `code` may be newer than this program.
+struct ApiError {
+  std::string code;
+  std::string message;
+};
+// kInternal when `body` is not an error of ours.
+absl::StatusOr<ApiError> DecodeError(absl::string_view body);
+
+}  // namespace jaco::net
+
+#endif  // JACO_NET_SANSIO_API_JSON_H_

@@ -1,0 +1,58 @@
+#ifndef JACO_NET_SANSIO_API_ROUTER_H_
+#define JACO_NET_SANSIO_API_ROUTER_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "jaco/net/sansio/http_types.h"
+#include "jaco/server/api.h"
+
+namespace jaco::net {
+
+// The API's paths: (method, target, body, caller) in, one call on server::Api,
+// (status, JSON) out. Knows no socket and keeps nothing between requests, so
+// that a fuzzer or a simulated client can drive it.
+//
+// Every error is {"code", "message", "details"} with the HTTP status of its
+// code. Before a cluster exists everything but init, status, health and version
+// is `cluster_uninitialized`. Loop thread.
+class ApiRouter {
+ public:
+  // `api` is borrowed; it outlives the router.
+  explicit ApiRouter(server::Api* api) : api_(api) {}
+
+  // Answers through `reply` when `api` does; never, if `api` never does.
+  void Handle(const HttpRequest& request, const server::Caller& caller,
+              HttpReply reply);
+
+ private:
+  struct Call;
+  struct Route;
+  static const Route kRoutes[];
+
+  void Init(Call call);
+  void Status(Call call);
+  void ListTokens(Call call);
+  void IssueToken(Call call);
+  void RevokeToken(Call call);
+  void Health(Call call);
+  void Version(Call call);
+
+  absl::Status CheckInitialized() const;
+
+  server::Api* api_;
+};
+
+// The JSON answer for an error. `status` is not OK.
+HttpResponse ErrorResponse(const absl::Status& status);
+
+// The path segment that `text` percent-encodes; validation_failed when an
+// escape is broken.
+absl::StatusOr<std::string> PercentDecode(absl::string_view text);
+// The inverse, for any bytes.
+std::string PercentEncode(absl::string_view text);
+
+}  // namespace jaco::net
+
+#endif  // JACO_NET_SANSIO_API_ROUTER_H_

@@ -1,0 +1,276 @@
+#include "jaco/net/sansio/api_router.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/testing/mock_api.h"
+
+namespace jaco::net {
+namespace {
+
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::NiceMock;
+using ::testing::Return;
+
+class ApiRouterTest : public testing::Test {
+ protected:
+  ApiRouterTest() { SetLifecycle(server::Lifecycle::kMember); }
+
+  void SetLifecycle(server::Lifecycle lifecycle) {
+    ON_CALL(api_, lifecycle).WillByDefault(Return(lifecycle));
+    status_.lifecycle = lifecycle;
+    status_.initialized = lifecycle == server::Lifecycle::kMember;
+    ON_CALL(api_, Status).WillByDefault(Return(status_));
+  }
+  HttpResponse Call(absl::string_view method, absl::string_view target,
+                    absl::string_view body = "",
+                    const server::Caller& caller = {}) {
+    HttpResponse response{.status = -1};
+    router_.Handle({method, target, body}, caller,
+                   [&](HttpResponse r) { response = std::move(r); });
+    return response;
+  }
+
+  NiceMock<MockApi> api_;
+  server::StatusResponse status_;
+  ApiRouter router_{&api_};
+};
+
+TEST_F(ApiRouterTest, Init) {
+  EXPECT_CALL(api_, Init(_, Field(&server::InitRequest::cluster_name, "x"), _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::InitResponse{"id", "token"});
+      });
+  const auto response = Call("POST", "/v1/cluster/init", R"({"name":"x"})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, R"({"cluster_id":"id","operator_token":"token"})");
+}
+
+TEST_F(ApiRouterTest, InitNeedsNoBody) {
+  EXPECT_CALL(api_, Init(_, Field(&server::InitRequest::cluster_name, ""), _));
+  Call("POST", "/v1/cluster/init");
+}
+
+TEST_F(ApiRouterTest, InitIsForTheSocketOnly) {
+  EXPECT_CALL(api_, Init).Times(0);
+  const auto response = Call("POST", "/v1/cluster/init", "", {"bootstrap"});
+  EXPECT_EQ(response.status, 403);
+  EXPECT_THAT(response.body, HasSubstr("permission_denied"));
+}
+
+TEST_F(ApiRouterTest, Status) {
+  status_.cluster_id = "c";
+  status_.leader = "node-1";
+  status_.raft_index = 18446744073709551615u;
+  status_.nodes = {{"node-1", "10.0.0.5:7001", "READY", "VOTER"},
+                   {"node-2", "10.0.0.6:7001", "ISOLATION_UNAVAILABLE", "?"}};
+  SetLifecycle(server::Lifecycle::kMember);
+  EXPECT_EQ(
+      Call("GET", "/v1/cluster/status?x=y").body,
+      R"({"initialized":true,"leader":"node-1",)"
+      R"("raft_index":18446744073709551615,"nodes":[)"
+      R"({"hostname":"node-1","address":"10.0.0.5:7001","status":"ready",)"
+      R"("suffrage":"voter"},{"hostname":"node-2","address":"10.0.0.6:7001",)"
+      R"("status":"isolation_unavailable","suffrage":"unknown"}],)"
+      R"("lifecycle":"member","node_name":"","cluster_id":"c",)"
+      R"("cluster_name":"","raft_term":0})");
+}
+
+TEST_F(ApiRouterTest, StatusSurvivesTheRoundTrip) {
+  status_.raft_index = 7;
+  status_.nodes = {{"n", "a", "READY", "?"}};
+  SetLifecycle(server::Lifecycle::kMember);
+  const auto decoded =
+      DecodeStatusResponse(Call("GET", "/v1/cluster/status").body);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->lifecycle, server::Lifecycle::kMember);
+  EXPECT_EQ(decoded->raft_index, 7u);
+  ASSERT_EQ(decoded->nodes.size(), 1u);
+  EXPECT_EQ(decoded->nodes[0].status, "READY");
+  EXPECT_EQ(decoded->nodes[0].suffrage, "?");
+}
+
+TEST_F(ApiRouterTest, Tokens) {
+  server::ListTokensResponse listed;
+  listed.tokens = {
+      {"a", absl::FromUnixMillis(1'500), absl::InfiniteFuture(), true, 2, 3},
+      {"b", absl::UnixEpoch(), absl::FromUnixSeconds(60), false, 4, 5}};
+  listed.index = 9;
+  EXPECT_CALL(api_, ListTokens).WillOnce([&](auto&, auto reply) {
+    reply(listed);
+  });
+  const std::string body = Call("GET", "/v1/tokens").body;
+  EXPECT_EQ(
+      body,
+      R"({"tokens":[{"identity":"a","issued_at":"1970-01-01T00:00:01.5Z",)"
+      R"("revoked_at":null,"allow_privileged":true,"create_index":2,)"
+      R"("modify_index":3},{"identity":"b",)"
+      R"("issued_at":"1970-01-01T00:00:00Z",)"
+      R"("revoked_at":"1970-01-01T00:01:00Z","allow_privileged":false,)"
+      R"("create_index":4,"modify_index":5}],"index":9})");
+  const auto decoded = DecodeListTokensResponse(body);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->tokens[0].issued_at, listed.tokens[0].issued_at);
+  EXPECT_EQ(decoded->tokens[0].revoked_at, absl::InfiniteFuture());
+  EXPECT_EQ(decoded->tokens[1].revoked_at, listed.tokens[1].revoked_at);
+}
+
+TEST_F(ApiRouterTest, IssueToken) {
+  EXPECT_CALL(
+      api_, IssueToken(Field(&server::Caller::identity, "ops"),
+                       AllOf(Field(&server::IssueTokenRequest::identity, "a"),
+                             Field(&server::IssueTokenRequest::allow_privileged,
+                                   true)),
+                       _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::IssueTokenResponse{"a", "ff", absl::UnixEpoch(), 3});
+      });
+  const auto response =
+      Call("POST", "/v1/token", R"({"identity":"a","allow_privileged":true})",
+           {"ops"});
+  EXPECT_EQ(response.body, R"({"identity":"a","token":"ff",)"
+                           R"("issued_at":"1970-01-01T00:00:00Z","index":3})");
+}
+
+TEST_F(ApiRouterTest, RevokeTokenDecodesThePath) {
+  EXPECT_CALL(
+      api_,
+      RevokeToken(_, Field(&server::RevokeTokenRequest::identity, "a b/é"), _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::RevokeTokenResponse{5});
+      });
+  const auto response = Call("DELETE", "/v1/token/a%20b%2f%C3%a9");
+  EXPECT_EQ(response.body, R"({"index":5})");
+}
+
+TEST_F(ApiRouterTest, HealthAndVersion) {
+  SetLifecycle(server::Lifecycle::kStarting);
+  EXPECT_EQ(Call("GET", "/v1/health").body,
+            R"({"status":"ok","lifecycle":"starting"})");
+  EXPECT_THAT(Call("GET", "/v1/version").body, HasSubstr(R"({"version":")"));
+}
+
+TEST_F(ApiRouterTest, TheGateHoldsBackEverythingElse) {
+  SetLifecycle(server::Lifecycle::kUninitialized);
+  EXPECT_CALL(api_, IssueToken).Times(0);
+  EXPECT_CALL(api_, ListTokens).Times(0);
+  EXPECT_CALL(api_, RevokeToken).Times(0);
+  for (const auto& response :
+       {Call("GET", "/v1/tokens"), Call("POST", "/v1/token", "garbage"),
+        Call("DELETE", "/v1/token/a"), Call("PATCH", "/v1/tokens"),
+        Call("GET", "/v1/var/x")}) {
+    EXPECT_EQ(response.status, 503);
+    EXPECT_THAT(response.body, HasSubstr(R"({"code":"cluster_uninitialized")"));
+  }
+  EXPECT_EQ(Call("GET", "/v1/cluster/status").status, 200);
+  EXPECT_EQ(Call("GET", "/v1/health").status, 200);
+  EXPECT_EQ(Call("GET", "/v1/version").status, 200);
+  EXPECT_EQ(Call("GET", "/v1/cluster/init").status, 405);
+}
+
+TEST_F(ApiRouterTest, WhileStartingARetryIsWorthIt) {
+  SetLifecycle(server::Lifecycle::kStarting);
+  EXPECT_THAT(Call("GET", "/v1/tokens").body, HasSubstr("no_leader"));
+  SetLifecycle(server::Lifecycle::kFailed);
+  EXPECT_EQ(Call("GET", "/v1/tokens").status, 500);
+}
+
+TEST_F(ApiRouterTest, UnknownPathsAndMethods) {
+  for (const char* path : {"", "/", "/v1", "/v1/tokens/", "/v1/token/",
+                           "/v1/token/a/b", "//v1/tokens", "*", "?"}) {
+    const auto response = Call("GET", path);
+    EXPECT_EQ(response.status, 404) << path;
+    EXPECT_THAT(response.body, HasSubstr(R"("code":"not_found")")) << path;
+  }
+  const auto response = Call("PUT", "/v1/token");
+  EXPECT_EQ(response.status, 405);
+  EXPECT_EQ(response.allow, "POST");
+  EXPECT_EQ(Call("GET", "/v1/token/x").allow, "DELETE");
+}
+
+TEST_F(ApiRouterTest, BadBodies) {
+  EXPECT_CALL(api_, IssueToken).Times(0);
+  const struct {
+    std::string body;
+    const char* expected;
+  } kCases[] = {
+      {"", R"("details":{"field":"identity"})"},
+      {"{}", R"("details":{"field":"identity"})"},
+      {R"({"identity":""})", "missing or empty"},
+      {R"({"identity":7})", R"(\"identity\" must be a string)"},
+      {R"({"identity":"a","allow_privileged":1})", "must be a boolean"},
+      {R"({"identity":"a","privileged":true})",
+       R"(unknown field \"privileged\"; known are: identity, )"
+       R"(allow_privileged)"},
+      {"[]", "not a JSON object"},
+      {"null", "not a JSON object"},
+      {"{", "parse_failed"},
+      {R"({"identity":"a"} x)", "parse_failed"},
+      {std::string(100'000, '['), "parse_failed"},
+      {"{\"identity\":\"\xff\"}", "parse_failed"},
+      {std::string("{\"a\0b\":1}", 9), "parse_failed"},
+  };
+  for (const auto& c : kCases) {
+    const auto response = Call("POST", "/v1/token", c.body);
+    EXPECT_EQ(response.status, 400) << c.body;
+    EXPECT_THAT(response.body, HasSubstr(c.expected));
+  }
+  EXPECT_EQ(Call("DELETE", "/v1/token/%zz").status, 400);
+  EXPECT_EQ(Call("DELETE", "/v1/token/a%2").status, 400);
+}
+
+TEST_F(ApiRouterTest, ErrorsKeepTheirCode) {
+  const struct {
+    ErrorCode code;
+    int status;
+  } kCases[] = {{ErrorCode::kNoLeader, 503},
+                {ErrorCode::kClusterUninitialized, 503},
+                {ErrorCode::kValidationFailed, 400},
+                {ErrorCode::kTokenExists, 409},
+                {ErrorCode::kConflict, 409},
+                {ErrorCode::kClusterAlreadyInitialized, 409},
+                {ErrorCode::kTokenNotFound, 404},
+                {ErrorCode::kTooLarge, 413},
+                {ErrorCode::kTimeout, 504},
+                {ErrorCode::kDiskFull, 507},
+                {ErrorCode::kDataLoss, 500},
+                {ErrorCode::kInternal, 500},
+                {ErrorCode::kTokenRevoked, 401},
+                {ErrorCode::kPermissionDenied, 403},
+                {ErrorCode::kRateLimited, 429}};
+  for (const auto& c : kCases) {
+    EXPECT_CALL(api_, ListTokens).WillOnce([&](auto&, auto reply) {
+      reply(MakeError(c.code, "why"));
+    });
+    const auto response = Call("GET", "/v1/tokens");
+    EXPECT_EQ(response.status, c.status);
+    const auto error = DecodeError(response.body);
+    ASSERT_TRUE(error.ok());
+    EXPECT_EQ(error->code, std::string(ErrorCodeName(c.code)));
+    EXPECT_EQ(error->message, "why");
+  }
+}
+
+TEST(PercentTest, RoundTrip) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes.push_back(static_cast<char>(i));
+  EXPECT_EQ(*PercentDecode(PercentEncode(bytes)), bytes);
+  EXPECT_EQ(PercentEncode("a-z_0.~/ "), "a-z_0.~%2F%20");
+}
+
+TEST(ApiJsonTest, AnswersThatAreNotOurs) {
+  EXPECT_FALSE(DecodeError("<html>").ok());
+  EXPECT_FALSE(DecodeInitResponse(R"({"cluster_id":"x"})").ok());
+  EXPECT_FALSE(DecodeStatusResponse(R"({"nodes":[1]})").ok());
+}
+
+}  // namespace
+}  // namespace jaco::net

@@ -1,0 +1,26 @@
+#ifndef JACO_NET_SANSIO_HOST_PORT_H_
+#define JACO_NET_SANSIO_HOST_PORT_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace jaco::net {
+
+struct HostPort {
+  std::string host;  // without the brackets of an IPv6 address
+  uint16_t port = 0;
+};
+
+// Reads "10.0.0.5:7001", "node-1:7001", "[::1]:7001". kInvalidArgument,
+// naming `text`, for anything else, an empty host included.
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view text);
+
+// The inverse.
+std::string JoinHostPort(absl::string_view host, uint16_t port);
+
+}  // namespace jaco::net
+
+#endif  // JACO_NET_SANSIO_HOST_PORT_H_

@@ -1,0 +1,32 @@
+#include "jaco/raft/configurations.h"
+
+#include "gtest/gtest.h"
+
+namespace jaco::raft {
+namespace {
+
+Configuration Of(uint64_t node) { return {.voters = {NodeId(node)}}; }
+
+TEST(ConfigurationsTest, TheLatestIsInForce) {
+  Configurations configurations(LogIndex(0), Of(1));
+  configurations.Append(LogIndex(3), Of(2));
+  configurations.Append(LogIndex(7), Of(3));
+  EXPECT_EQ(configurations.current(), Of(3));
+  EXPECT_EQ(configurations.index(), LogIndex(7));
+}
+
+TEST(ConfigurationsTest, GoesWithTheEntryThatHoldsIt) {
+  Configurations configurations(LogIndex(0), Of(1));
+  configurations.Append(LogIndex(3), Of(2));
+  configurations.Append(LogIndex(7), Of(3));
+  configurations.TruncateFrom(LogIndex(8));
+  EXPECT_EQ(configurations.current(), Of(3));
+  configurations.TruncateFrom(LogIndex(7));
+  EXPECT_EQ(configurations.current(), Of(2));
+  configurations.TruncateFrom(LogIndex(1));
+  EXPECT_EQ(configurations.current(), Of(1));
+  EXPECT_EQ(configurations.index(), LogIndex(0));
+}
+
+}  // namespace
+}  // namespace jaco::raft

@@ -1,0 +1,233 @@
+// The contract of the interface; what servers say to each other is in
+// testdata/raft.
+
+#include "jaco/raft/raft.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/base/time.h"
+#include "jaco/raft/test_server.h"
+
+namespace jaco::raft {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::vector<NodeId> Nodes(std::vector<uint64_t> ids) {
+  std::vector<NodeId> nodes;
+  for (uint64_t id : ids) nodes.push_back(NodeId(id));
+  return nodes;
+}
+
+class RaftTest : public ::testing::Test {
+ protected:
+  // Server 1 with this configuration.
+  void Start(Configuration configuration, Options options = {}) {
+    options.id = NodeId(1);
+    server_ = std::make_unique<TestServer>(
+        options, ModelDisk{.configuration = std::move(configuration)}, 1);
+    last_ = server_->Restart();
+  }
+
+  template <typename Input>
+  void Do(Input input) {
+    last_ = server_->Take(input);
+    EXPECT_EQ(server_->status(), absl::OkStatus());
+  }
+  void Step(uint64_t from, Message message) {
+    Do([&](Raft& raft) { raft.Step(server_->now(), NodeId(from), message); });
+  }
+  void Persist() {
+    while (!server_->writes().empty()) {
+      last_ = server_->FinishWrites(server_->writes().back().id);
+    }
+  }
+  void Timeout() {
+    server_->Advance(server_->deadline() - server_->now());
+    Do([&](Raft& raft) { raft.OnDeadline(server_->now()); });
+  }
+  absl::StatusOr<EntryId> Propose(std::string command) {
+    absl::StatusOr<EntryId> id = EntryId();
+    Do([&](Raft& raft) { id = raft.Propose(server_->now(), command); });
+    return id;
+  }
+  void Grant(uint64_t from, bool pre_vote) {
+    Step(from, RequestVoteResponse{
+                   .term = Term(1), .pre_vote = pre_vote, .granted = true});
+  }
+  // Server 1 is alone and leads term 1.
+  void StartAlone(Options options = {}) {
+    Start({.voters = Nodes({1})}, options);
+    Timeout();
+    Persist();
+    ASSERT_EQ(raft().role(), Role::kLeader);
+  }
+  const Raft& raft() const { return server_->raft(); }
+
+  std::unique_ptr<TestServer> server_;
+  Ready last_;
+};
+
+TEST_F(RaftTest, ProposeNamesTheEntry) {
+  StartAlone();
+  const auto id = Propose("x");
+  ASSERT_TRUE(id.ok());
+  EXPECT_EQ(*id, (EntryId{Term(1), LogIndex(2)}));
+  ASSERT_TRUE(last_.persist.has_value());
+  EXPECT_EQ(last_.persist->entries[0]->data, "x");
+  EXPECT_THAT(last_.committed, IsEmpty());
+}
+
+TEST_F(RaftTest, FollowersRefuseProposals) {
+  Start({.voters = Nodes({1, 2, 3})});
+  EXPECT_EQ(CodeOf(Propose("x").status()), ErrorCode::kNoLeader);
+}
+
+TEST_F(RaftTest, ProposalsHaveLimits) {
+  StartAlone({.uncommitted_entries_max = 2, .command_bytes_max = 3});
+  EXPECT_EQ(CodeOf(Propose("four").status()), ErrorCode::kTooLarge);
+  EXPECT_TRUE(Propose("a").ok());
+  EXPECT_TRUE(Propose("b").ok());
+  EXPECT_EQ(CodeOf(Propose("c").status()), ErrorCode::kRateLimited);
+  Persist();
+  EXPECT_TRUE(Propose("c").ok());
+}
+
+TEST_F(RaftTest, UncommittedBytesHaveALimit) {
+  StartAlone({.uncommitted_bytes_max = 4});
+  EXPECT_TRUE(Propose("abcd").ok());
+  EXPECT_EQ(CodeOf(Propose("e").status()), ErrorCode::kRateLimited);
+  Persist();
+  EXPECT_TRUE(Propose("e").ok());
+}
+
+TEST_F(RaftTest, EarlyDeadlinesDoNothing) {
+  Start({.voters = Nodes({1, 2, 3})});
+  Do([&](Raft& raft) {
+    raft.OnDeadline(server_->now());
+    EXPECT_FALSE(raft.HasReady());
+  });
+  EXPECT_EQ(raft().role(), Role::kFollower);
+}
+
+TEST_F(RaftTest, MessagesFromNobodyOrItselfAreIgnored) {
+  Start({.voters = Nodes({1, 2, 3})});
+  for (uint64_t from : {0, 1}) {
+    Step(from, RequestVoteRequest{.term = Term(9)});
+    EXPECT_EQ(raft().term(), Term(0));
+    EXPECT_THAT(last_.messages, IsEmpty());
+  }
+}
+
+TEST_F(RaftTest, AVoterCountsOnce) {
+  Start({.voters = Nodes({1, 2, 3, 4, 5})});
+  Timeout();
+  Grant(2, true);
+  Grant(2, true);
+  EXPECT_EQ(raft().role(), Role::kPreCandidate);
+  Grant(3, true);
+  EXPECT_EQ(raft().role(), Role::kCandidate);
+}
+
+TEST_F(RaftTest, VotesOfAnotherTermDoNotCount) {
+  Start({.voters = Nodes({1, 2, 3})});
+  Timeout();
+  Step(2,
+       RequestVoteResponse{.term = Term(7), .pre_vote = true, .granted = true});
+  EXPECT_EQ(raft().role(), Role::kPreCandidate);
+  Step(2, RequestVoteResponse{.term = Term(1), .granted = true});
+  EXPECT_EQ(raft().role(), Role::kPreCandidate);
+}
+
+TEST_F(RaftTest, LatePreVotesDoNotCampaignAgain) {
+  Start({.voters = Nodes({1, 2, 3})});
+  Timeout();
+  Grant(2, true);
+  Persist();
+  Grant(2, false);
+  ASSERT_EQ(raft().role(), Role::kLeader);
+  Grant(3, true);
+  Grant(3, false);
+  EXPECT_EQ(raft().role(), Role::kLeader);
+  EXPECT_EQ(raft().term(), Term(1));
+}
+
+TEST_F(RaftTest, LearnersFollowAndNeverCampaign) {
+  Start({.voters = Nodes({2, 3}), .learners = Nodes({1})});
+  EXPECT_EQ(server_->deadline(), Instant::Never());
+  Step(2, AppendEntriesRequest{.term = Term(1)});
+  EXPECT_EQ(raft().leader(), NodeId(2));
+  EXPECT_EQ(server_->deadline(), Instant::Never());
+}
+
+TEST_F(RaftTest, JointConsensusNeedsBothMajorities) {
+  Start({.voters = Nodes({1, 2, 3}), .outgoing = Nodes({1, 4, 5})});
+  Timeout();
+  EXPECT_THAT(last_.messages, SizeIs(4));
+  Grant(2, true);
+  Grant(3, true);
+  EXPECT_EQ(raft().role(), Role::kPreCandidate);
+  Grant(4, true);
+  ASSERT_EQ(raft().role(), Role::kCandidate);
+  Persist();
+  Grant(2, false);
+  Grant(4, false);
+  ASSERT_EQ(raft().role(), Role::kLeader);
+  Persist();
+  const auto acknowledge = [&](uint64_t from) {
+    Step(from, AppendEntriesResponse{
+                   .term = Term(1), .success = true, .match = LogIndex(1)});
+  };
+  acknowledge(2);
+  acknowledge(3);
+  EXPECT_EQ(raft().commit(), LogIndex(0));
+  acknowledge(5);
+  EXPECT_EQ(raft().commit(), LogIndex(1));
+}
+
+TEST_F(RaftTest, AnswersToWhatWasNeverSentAreIgnored) {
+  Start({.voters = Nodes({1, 2, 3})});
+  Timeout();
+  Grant(2, true);
+  Persist();
+  Grant(2, false);
+  Persist();
+  Step(2, AppendEntriesResponse{
+              .term = Term(1), .success = true, .match = LogIndex(9)});
+  EXPECT_EQ(raft().commit(), LogIndex(0));
+  Step(9, AppendEntriesResponse{
+              .term = Term(1), .success = true, .match = LogIndex(1)});
+  EXPECT_EQ(raft().commit(), LogIndex(0));
+}
+
+TEST_F(RaftTest, LoneLeadersNeedNoTimer) {
+  StartAlone();
+  EXPECT_EQ(server_->deadline(), Instant::Never());
+}
+
+TEST_F(RaftTest, CommitMovesAtMostToWhatTheAppendProves) {
+  Start({.voters = Nodes({1, 2, 3})});
+  AppendEntriesRequest append{.term = Term(1), .commit = LogIndex(5)};
+  for (uint64_t i : {1, 2}) {
+    append.entries.push_back(std::make_shared<const Entry>(
+        Entry{.id = {Term(1), LogIndex(i)}, .kind = EntryKind::kCommand}));
+  }
+  Step(2, append);
+  EXPECT_EQ(raft().commit(), LogIndex(2));
+  EXPECT_THAT(last_.committed, IsEmpty());  // not durable yet
+  Persist();
+  EXPECT_THAT(last_.committed,
+              ElementsAre(append.entries[0], append.entries[1]));
+}
+
+}  // namespace
+}  // namespace jaco::raft

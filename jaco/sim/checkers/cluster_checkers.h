@@ -1,0 +1,40 @@
+// All checkers that look at nodes, in the order in which they must look.
+
+#ifndef JACO_SIM_CHECKERS_CLUSTER_CHECKERS_H_
+#define JACO_SIM_CHECKERS_CLUSTER_CHECKERS_H_
+
+#include "jaco/sim/checkers/committed_log.h"
+#include "jaco/sim/checkers/durable_log.h"
+#include "jaco/sim/checkers/durable_vote.h"
+#include "jaco/sim/checkers/election_safety.h"
+#include "jaco/sim/checkers/findings.h"
+#include "jaco/sim/checkers/leader_completeness.h"
+#include "jaco/sim/checkers/log_matching.h"
+#include "jaco/sim/checkers/monotonicity.h"
+#include "jaco/sim/checkers/node_view.h"
+#include "jaco/sim/checkers/state_digest.h"
+
+namespace jaco::sim {
+
+class ClusterCheckers {
+ public:
+  void Check(const NodeView& view, Findings& findings);
+
+  const ElectionSafety& elections() const { return election_safety_; }
+  const CommittedLog& committed() const { return committed_; }
+  const StateDigest& state() const { return state_digest_; }
+
+ private:
+  ElectionSafety election_safety_;
+  DurableVote durable_vote_;
+  Monotonicity monotonicity_;
+  LogMatching log_matching_;
+  LeaderCompleteness leader_completeness_;
+  DurableLog durable_log_;
+  CommittedLog committed_;
+  StateDigest state_digest_;
+};
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_CHECKERS_CLUSTER_CHECKERS_H_

@@ -1,0 +1,38 @@
+// What a server holds for durable is there after every crash, and an entry is
+// committed only when it is durable on a quorum (§3.5).
+
+#ifndef JACO_SIM_CHECKERS_DURABLE_LOG_H_
+#define JACO_SIM_CHECKERS_DURABLE_LOG_H_
+
+#include <vector>
+
+#include "jaco/raft/types.h"
+#include "jaco/sim/checkers/findings.h"
+#include "jaco/sim/checkers/node_view.h"
+
+namespace jaco::sim {
+
+class DurableLog {
+ public:
+  // Follows what the node says is durable; a fresh view must have all of it.
+  void CheckNode(const NodeView& view, Findings& findings);
+
+  // `view`'s node is the first to have committed the entries from `from` up to
+  // its commit index. Asks for a majority of the voters, and of the outgoing
+  // ones, that hold them durably.
+  void CheckQuorum(const NodeView& view, raft::LogIndex from,
+                   Findings& findings);
+
+ private:
+  bool Holds(raft::NodeId node, const raft::EntryId& id) const;
+  size_t CountHolders(const std::vector<raft::NodeId>& voters,
+                      const raft::EntryId& id) const;
+  void CheckSurvived(const NodeView& view, Findings& findings) const;
+
+  // By node: the terms of its durable entries, from index 1 on.
+  PerNode<std::vector<raft::Term>> terms_;
+};
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_CHECKERS_DURABLE_LOG_H_

@@ -1,0 +1,190 @@
+#include "jaco/sim/checkers/token_history.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace jaco::sim {
+namespace {
+
+constexpr absl::string_view kLinearizability = "linearizability";
+constexpr absl::string_view kAcknowledged = "acknowledged_durable";
+
+bool IsRevoked(const server::TokenInfo& info) {
+  return info.revoked_at != absl::InfiniteFuture();
+}
+
+}  // namespace
+
+TokenHistory::Identity TokenHistory::NewIdentity(std::string name) {
+  const auto identity = static_cast<Identity>(tokens_.size());
+  by_name_.emplace(name, identity);
+  tokens_.push_back({.name = std::move(name)});
+  return identity;
+}
+
+void TokenHistory::OnIssued(Identity identity, uint64_t index, Moment called,
+                            Moment now, Findings& findings) {
+  Token& token = tokens_[identity];
+  if (token.issued || token.exists_since < called) {
+    findings.Report(
+        kLinearizability,
+        absl::StrCat("token ", token.name,
+                     " was issued a second time, at index ", index));
+  }
+  token.issued = true;
+  LearnIssue(token, index, now, findings);
+  CheckIndex(index, called, now, findings);
+}
+
+void TokenHistory::OnTokenExists(Identity identity, Moment now,
+                                 Findings& findings) {
+  // The call that is answered did not issue it; some other has to.
+  Token& token = tokens_[identity];
+  token.exists_since = std::min(token.exists_since, now);
+  if (token.issue_calls > 1) return;
+  findings.Report(
+      kLinearizability,
+      absl::StrCat("token ", token.name, " exists before it was issued"));
+}
+
+void TokenHistory::OnRevoked(Identity identity, uint64_t index, Moment called,
+                             Moment now, Findings& findings) {
+  Token& token = tokens_[identity];
+  if (token.issue_calls == 0) {
+    findings.Report(kLinearizability,
+                    absl::StrCat("token ", token.name,
+                                 " was revoked before it was issued"));
+  }
+  token.exists_since = std::min(token.exists_since, now);
+  token.revoked_since = std::min(token.revoked_since, now);
+  // Revoking again changes nothing, so `index` is not that of the change.
+  CheckIndex(index, called, now, findings);
+}
+
+void TokenHistory::OnTokenNotFound(Identity identity, Moment called,
+                                   Findings& findings) {
+  const Token& token = tokens_[identity];
+  if (token.exists_since >= called) return;
+  findings.Report(kLinearizability,
+                  absl::StrCat("token ", token.name, " existed at event ",
+                               token.exists_since, "; a call made at event ",
+                               called, " did not find it"));
+}
+
+void TokenHistory::OnListed(const server::ListTokensResponse& list,
+                            Moment called, Moment now, Findings& findings) {
+  CheckIndex(list.index, called, now, findings);
+  auto shown = list.tokens.begin();
+  for (const auto& [name, identity] : by_name_) {
+    // Both are in the order of names. What is not ours is the founding's.
+    while (shown != list.tokens.end() && shown->identity < name) ++shown;
+    Token& token = tokens_[identity];
+    if (shown != list.tokens.end() && shown->identity == name) {
+      CheckListed(token, *shown, list.index, called, now, findings);
+    } else {
+      CheckMissing(token, list.index, called, findings);
+    }
+  }
+}
+
+void TokenHistory::CheckListed(Token& token, const server::TokenInfo& info,
+                               uint64_t list_index, Moment called, Moment now,
+                               Findings& findings) {
+  LearnIssue(token, info.create_index, now, findings);
+  if (IsRevoked(info)) {
+    LearnRevocation(token, info.modify_index, now, findings);
+  }
+  const bool must_be_revoked =
+      token.revoked_since < called ||
+      (token.revoke_index != 0 && token.revoke_index <= list_index);
+  if ((must_be_revoked && !IsRevoked(info)) ||
+      std::max(info.create_index, info.modify_index) > list_index) {
+    findings.Report(
+        kLinearizability,
+        absl::StrCat("the list of index ", list_index, ", called at event ",
+                     called, ", shows token ", token.name, " as of index ",
+                     info.modify_index, IsRevoked(info) ? "" : ", active"));
+  }
+}
+
+void TokenHistory::CheckMissing(const Token& token, uint64_t list_index,
+                                Moment called, Findings& findings) {
+  const bool must_be_there =
+      token.exists_since < called ||
+      (token.issue_index != 0 && token.issue_index <= list_index);
+  if (!must_be_there) return;
+  findings.Report(
+      kLinearizability,
+      absl::StrCat("the list of index ", list_index, ", called at event ",
+                   called, ", lacks token ", token.name, ", issued at index ",
+                   token.issue_index, " and seen at event ",
+                   token.exists_since));
+}
+
+void TokenHistory::LearnIssue(Token& token, uint64_t index, Moment now,
+                              Findings& findings) {
+  token.exists_since = std::min(token.exists_since, now);
+  if (token.issue_index == 0) token.issue_index = index;
+  if (token.issue_calls > 0 && token.issue_index == index) return;
+  findings.Report(kLinearizability,
+                  absl::StrCat("token ", token.name, " was issued at index ",
+                               token.issue_index, " and at ", index, " by ",
+                               token.issue_calls, " calls"));
+}
+
+void TokenHistory::LearnRevocation(Token& token, uint64_t index, Moment now,
+                                   Findings& findings) {
+  token.revoked_since = std::min(token.revoked_since, now);
+  if (token.revoke_index == 0) token.revoke_index = index;
+  if (token.revoke_calls > 0 && token.revoke_index == index) return;
+  findings.Report(kLinearizability,
+                  absl::StrCat("token ", token.name, " was revoked at index ",
+                               token.revoke_index, " and at ", index, " by ",
+                               token.revoke_calls, " calls"));
+}
+
+void TokenHistory::CheckIndex(uint64_t index, Moment called, Moment now,
+                              Findings& findings) {
+  const auto after = std::lower_bound(
+      marks_.begin(), marks_.end(), called,
+      [](const Mark& mark, Moment moment) { return mark.at < moment; });
+  if (after != marks_.begin() && std::prev(after)->index > index) {
+    findings.Report(
+        kLinearizability,
+        absl::StrCat("a call made at event ", called,
+                     " was answered from index ", index, " after index ",
+                     std::prev(after)->index, " had been seen at event ",
+                     std::prev(after)->at));
+  }
+  if (marks_.empty() || index > marks_.back().index) {
+    marks_.push_back({now, index});
+  }
+}
+
+void TokenHistory::CheckFinal(const fsm::ClusterState& state,
+                              Findings& findings) const {
+  for (const Token& token : tokens_) {
+    const auto it = state.tokens().find(token.name);
+    const bool exists = it != state.tokens().end();
+    const bool revoked = exists && it->second.revoked_at_unix_ms() != 0;
+    if (token.exists_since != kNever && !exists) {
+      findings.Report(kAcknowledged,
+                      absl::StrCat("token ", token.name, ", seen at event ",
+                                   token.exists_since, ", is gone"));
+    }
+    if (token.revoked_since != kNever && !revoked) {
+      findings.Report(kAcknowledged, absl::StrCat("the revocation of token ",
+                                                  token.name, " is gone"));
+    }
+    if ((exists && token.issue_calls == 0) ||
+        (revoked && token.revoke_calls == 0)) {
+      findings.Report(kLinearizability,
+                      absl::StrCat("token ", token.name,
+                                   " changed without being asked to"));
+    }
+  }
+}
+
+}  // namespace jaco::sim

@@ -1,0 +1,98 @@
+// What clients saw of operator tokens, and whether a single copy of the state
+// could have answered so (linearizability), with nothing lost that was
+// acknowledged.
+//
+// An identity goes from absent to active to revoked and never back, and every
+// answer carries the index of the state that gave it. So no search is needed:
+// answers are linearizable if (1) the indices are in the order of real time: an
+// answer's index is not below that of any answer given before its call; (2) one
+// identity changes at one index each time, in whatever answer it is seen; (3) a
+// list shows exactly what changed up to its index, as far as that is known; and
+// (4) no answer shows the effect of a call that had not been made.
+
+#ifndef JACO_SIM_CHECKERS_TOKEN_HISTORY_H_
+#define JACO_SIM_CHECKERS_TOKEN_HISTORY_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "jaco/fsm/cluster_state.h"
+#include "jaco/server/api.h"
+#include "jaco/sim/checkers/findings.h"
+
+namespace jaco::sim {
+
+// When something happened, as the number of the event in which it did: finer
+// than simulated time.
+using Moment = uint64_t;
+
+class TokenHistory {
+ public:
+  // Identities of tokens; calls name them by position.
+  using Identity = uint32_t;
+  Identity NewIdentity(std::string name);
+  const std::string& name(Identity identity) const {
+    return tokens_[identity].name;
+  }
+  size_t identities() const { return tokens_.size(); }
+
+  // The call was made, and may take effect from now on.
+  void OnIssueCall(Identity identity) { ++tokens_[identity].issue_calls; }
+  void OnRevokeCall(Identity identity) { ++tokens_[identity].revoke_calls; }
+
+  // Answers to the call made at `called`; calls without a definite answer may
+  // have taken effect, or may yet.
+  void OnIssued(Identity identity, uint64_t index, Moment called, Moment now,
+                Findings& findings);
+  void OnTokenExists(Identity identity, Moment now, Findings& findings);
+  void OnRevoked(Identity identity, uint64_t index, Moment called, Moment now,
+                 Findings& findings);
+  void OnTokenNotFound(Identity identity, Moment called, Findings& findings);
+  void OnListed(const server::ListTokensResponse& list, Moment called,
+                Moment now, Findings& findings);
+
+  // `state` is what is left in the end: it has everything that was
+  // acknowledged.
+  void CheckFinal(const fsm::ClusterState& state, Findings& findings) const;
+
+ private:
+  static constexpr Moment kNever = ~Moment{0};
+
+  struct Token {
+    std::string name;
+    uint32_t issue_calls = 0;
+    uint32_t revoke_calls = 0;
+    bool issued = false;  // some call was answered so
+    // Indices of the changes; 0: not known.
+    uint64_t issue_index = 0;
+    uint64_t revoke_index = 0;
+    // The first answer that proved the token to exist, to be revoked.
+    Moment exists_since = kNever;
+    Moment revoked_since = kNever;
+  };
+  struct Mark {
+    Moment at;
+    uint64_t index;  // the highest in any answer so far
+  };
+
+  void CheckIndex(uint64_t index, Moment called, Moment now,
+                  Findings& findings);
+  void LearnIssue(Token& token, uint64_t index, Moment now, Findings& findings);
+  void LearnRevocation(Token& token, uint64_t index, Moment now,
+                       Findings& findings);
+  void CheckListed(Token& token, const server::TokenInfo& info,
+                   uint64_t list_index, Moment called, Moment now,
+                   Findings& findings);
+  static void CheckMissing(const Token& token, uint64_t list_index,
+                           Moment called, Findings& findings);
+
+  std::vector<Token> tokens_;
+  std::map<std::string, Identity> by_name_;
+  std::vector<Mark> marks_;
+};
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_CHECKERS_TOKEN_HISTORY_H_

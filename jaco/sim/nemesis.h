@@ -1,0 +1,48 @@
+// Does to a world what a schedule says.
+
+#ifndef JACO_SIM_NEMESIS_H_
+#define JACO_SIM_NEMESIS_H_
+
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "jaco/sim/schedule.h"
+#include "jaco/sim/world.h"
+
+namespace jaco::sim {
+
+class Nemesis {
+ public:
+  // `world` outlives the nemesis.
+  Nemesis(World& world, std::vector<Fault> schedule);
+  ~Nemesis() { Stop(); }
+  Nemesis(const Nemesis&) = delete;
+  Nemesis& operator=(const Nemesis&) = delete;
+
+  // Forgets all faults that are still to come and their undoing: World::HealAll
+  // undoes what there is.
+  void Stop();
+
+ private:
+  struct Target {
+    NodeNumber node;
+    NodeNumber peer;
+  };
+
+  void Strike(size_t number);
+  void StrikeNode(const Fault& fault, NodeNumber node);
+  void StrikeLinks(const Fault& fault, const Target& target);
+  void Undo(size_t number, const Target& target);
+  Target TargetOf(const Fault& fault);
+  // Calls `apply` for every one-way link that the fault cuts.
+  void ForCutLinks(const Fault& fault, const Target& target,
+                   absl::FunctionRef<void(NodeNumber, NodeNumber)> apply);
+
+  World& world_;
+  const std::vector<Fault> schedule_;
+  const EventOwner owner_;
+};
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_NEMESIS_H_

@@ -1,0 +1,298 @@
+// One server over the simulator's disk, from nothing to a member that survives
+// crashes at every file operation. Clusters are the simulator's business.
+
+#include "jaco/server/server.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/base/logger.h"
+#include "jaco/base/prng.h"
+#include "jaco/sim/event_queue.h"
+#include "jaco/sim/sim_clock.h"
+#include "jaco/sim/sim_disk.h"
+#include "jaco/sim/sim_entropy.h"
+#include "jaco/sim/sim_event_loop.h"
+#include "jaco/sim/sim_file_system.h"
+
+namespace jaco::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// Nobody is there.
+class DeadNetwork final : public env::Network {
+ public:
+  void Send(const env::PeerAddress&, env::FramePtr) override {}
+  void Bind(env::FrameReceiver*) override {}
+};
+
+// A process that runs one server.
+struct Process {
+  Process(sim::EventQueue& queue, env::FileSystem& files, uint64_t number,
+          bool use_rocksdb)
+      : clock(queue, {}),
+        loop(queue, clock, 1, Duration(), Prng(number)),
+        disk(queue, loop, files, {}, Prng(number)),
+        entropy(number),
+        server({.node_name = "node-1",
+                .data_dir = "/data",
+                .peer_address = "10.0.0.5:7001",
+                .use_rocksdb = use_rocksdb},
+               {&clock, &loop, &network, &disk, &entropy, &logger}) {
+    server.Start([this](absl::Status status) { started = std::move(status); },
+                 [this](absl::Status status) { failed = std::move(status); });
+  }
+
+  sim::SimClock clock;
+  sim::SimEventLoop loop;
+  DeadNetwork network;
+  sim::SimDisk disk;
+  sim::SimEntropy entropy;
+  NullLogger logger;
+  std::optional<absl::Status> started;
+  std::optional<absl::Status> failed;
+  Server server;
+};
+
+class ServerTest : public ::testing::TestWithParam<bool> {
+ protected:
+  ServerTest() { NewDisk(2); }
+
+  void NewDisk(uint64_t seed) {
+    process_.reset();
+    files_ = std::make_unique<sim::SimFileSystem>(Prng(seed));
+    EXPECT_TRUE(files_->CreateDirectory("/data").ok());
+    EXPECT_TRUE(files_->SyncDirectory("/").ok());
+  }
+  // The `n`-th file operation from now on fails.
+  void FailAfter(uint64_t n, sim::SimFileSystem::Fault fault) {
+    files_->FailAt(files_->operations() + n, fault);
+  }
+
+  void StartProcess() {
+    process_ =
+        std::make_unique<Process>(queue_, *files_, ++processes_, GetParam());
+    Settle();
+  }
+  void CrashAndRestart() {
+    PowerLoss();
+    StartProcess();
+  }
+  void PowerLoss() {
+    // What destructors still try to do comes too late.
+    FailAfter(1, sim::SimFileSystem::Fault::kCrash);
+    process_.reset();
+    files_->FailAt(0, sim::SimFileSystem::Fault::kCrash);
+    files_->Crash(prng_);
+  }
+  Server& server() { return process_->server; }
+
+  // Everything that is under way comes to its end.
+  void Settle() {
+    sim::Event event;
+    while (queue_.Pop(&event)) event.task();
+  }
+
+  template <typename Response, typename Call>
+  absl::StatusOr<Response> Ask(Call call) {
+    auto answer = std::make_shared<std::optional<absl::StatusOr<Response>>>();
+    call([answer](absl::StatusOr<Response> response) {
+      *answer = std::move(response);
+    });
+    EXPECT_FALSE(answer->has_value()) << "answered before the call returned";
+    Settle();
+    if (!answer->has_value()) return absl::InternalError("no answer");
+    return **std::move(answer);
+  }
+  absl::StatusOr<InitResponse> Init(const std::string& name = "") {
+    return Ask<InitResponse>([&](Reply<InitResponse> reply) {
+      server().Init({}, {.cluster_name = name}, std::move(reply));
+    });
+  }
+  absl::StatusOr<IssueTokenResponse> Issue(const std::string& identity) {
+    return Ask<IssueTokenResponse>([&](Reply<IssueTokenResponse> reply) {
+      server().IssueToken({}, {.identity = identity}, std::move(reply));
+    });
+  }
+  absl::StatusOr<RevokeTokenResponse> Revoke(const std::string& identity) {
+    return Ask<RevokeTokenResponse>([&](Reply<RevokeTokenResponse> reply) {
+      server().RevokeToken({}, {.identity = identity}, std::move(reply));
+    });
+  }
+  absl::StatusOr<ListTokensResponse> List() {
+    return Ask<ListTokensResponse>([&](Reply<ListTokensResponse> reply) {
+      server().ListTokens({}, std::move(reply));
+    });
+  }
+  static std::string CodeNameOf(const absl::Status& status) {
+    return status.ok() ? "ok" : std::string(ErrorCodeName(CodeOf(status)));
+  }
+
+  Prng prng_{1};
+  sim::EventQueue queue_;
+  std::unique_ptr<sim::SimFileSystem> files_;
+  uint64_t processes_ = 0;
+  std::unique_ptr<Process> process_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Stores, ServerTest, ::testing::Bool(),
+                         [](const auto& info) {
+                           return info.param ? "RocksDb" : "MemoryOnly";
+                         });
+
+TEST_P(ServerTest, IsUninitializedAtFirst) {
+  StartProcess();
+  EXPECT_TRUE(process_->started->ok());
+  const StatusResponse status = server().Status();
+  EXPECT_FALSE(status.initialized);
+  EXPECT_EQ(status.lifecycle, Lifecycle::kUninitialized);
+  EXPECT_EQ(CodeNameOf(Issue("alice").status()), "cluster_uninitialized");
+  EXPECT_EQ(CodeNameOf(Revoke("alice").status()), "cluster_uninitialized");
+  EXPECT_EQ(CodeNameOf(List().status()), "cluster_uninitialized");
+}
+
+TEST_P(ServerTest, InitMakesAMember) {
+  StartProcess();
+  const auto init = Init("demo");
+  ASSERT_TRUE(init.ok()) << init.status();
+  EXPECT_THAT(init->operator_token, SizeIs(64));
+  const StatusResponse status = server().Status();
+  EXPECT_TRUE(status.initialized);
+  EXPECT_EQ(status.cluster_id, init->cluster_id);
+  EXPECT_EQ(status.cluster_name, "demo");
+  EXPECT_EQ(status.leader, "node-1");
+  ASSERT_THAT(status.nodes, SizeIs(1));
+  EXPECT_EQ(status.nodes[0].hostname, "node-1");
+  EXPECT_EQ(status.nodes[0].address, "10.0.0.5:7001");
+  EXPECT_EQ(status.nodes[0].status, "READY");
+  EXPECT_EQ(status.nodes[0].suffrage, "VOTER");
+}
+
+TEST_P(ServerTest, SecondInitIsRefusedAndChangesNothing) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  const StatusResponse before = server().Status();
+  EXPECT_EQ(CodeNameOf(Init().status()), "cluster_already_initialized");
+  EXPECT_EQ(server().Status().cluster_id, before.cluster_id);
+  EXPECT_EQ(server().Status().raft_index, before.raft_index);
+  CrashAndRestart();
+  EXPECT_EQ(CodeNameOf(Init().status()), "cluster_already_initialized");
+  EXPECT_EQ(server().Status().cluster_id, before.cluster_id);
+}
+
+TEST_P(ServerTest, TwoInitsAtOnceMakeOneCluster) {
+  StartProcess();
+  std::optional<absl::Status> first, second;
+  server().Init({}, {}, [&](auto answer) { first = answer.status(); });
+  server().Init({}, {}, [&](auto answer) { second = answer.status(); });
+  Settle();
+  EXPECT_EQ(CodeNameOf(*first), "ok");
+  EXPECT_EQ(CodeNameOf(*second), "cluster_already_initialized");
+}
+
+TEST_P(ServerTest, BadClusterNamesAreRefused) {
+  StartProcess();
+  EXPECT_EQ(CodeNameOf(Init(std::string(129, 'a')).status()),
+            "validation_failed");
+  EXPECT_EQ(CodeNameOf(Init("a b").status()), "validation_failed");
+  EXPECT_EQ(CodeNameOf(Init("a\n").status()), "validation_failed");
+  EXPECT_FALSE(server().Status().initialized);
+}
+
+TEST_P(ServerTest, TokensAreIssuedListedAndRevoked) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  const auto issued = Issue("alice");
+  ASSERT_TRUE(issued.ok()) << issued.status();
+  EXPECT_EQ(issued->identity, "alice");
+  EXPECT_THAT(issued->token, SizeIs(64));
+  EXPECT_EQ(CodeNameOf(Issue("alice").status()), "token_exists");
+  EXPECT_EQ(CodeNameOf(Revoke("bob").status()), "token_not_found");
+  EXPECT_TRUE(Revoke("alice").ok());
+  EXPECT_TRUE(Revoke("alice").ok());
+  const auto list = List();
+  ASSERT_TRUE(list.ok());
+  ASSERT_THAT(list->tokens, SizeIs(2));
+  EXPECT_EQ(list->tokens[0].identity, "alice");
+  EXPECT_LT(list->tokens[0].revoked_at, absl::InfiniteFuture());
+  EXPECT_EQ(list->tokens[1].identity, "bootstrap");
+  EXPECT_EQ(list->tokens[1].revoked_at, absl::InfiniteFuture());
+}
+
+TEST_P(ServerTest, ACrashLosesNothingThatWasAcknowledged) {
+  StartProcess();
+  ASSERT_TRUE(Init("demo").ok());
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(Issue(absl::StrCat("token-", i)).ok());
+    if (i % 5 == 0) CrashAndRestart();
+  }
+  CrashAndRestart();
+  ASSERT_TRUE(process_->started->ok()) << *process_->started;
+  EXPECT_EQ(server().Status().cluster_name, "demo");
+  EXPECT_THAT(List()->tokens, SizeIs(21));
+}
+
+// Fail the n-th operation for every n: whatever init was doing when the power
+// failed, the next start finds a cluster or none, and both work.
+TEST_P(ServerTest, InitMayBeCutOffAnywhere) {
+  StartProcess();
+  const uint64_t before = files_->operations();
+  ASSERT_TRUE(Init().ok());
+  const uint64_t operations = files_->operations() - before;
+  for (uint64_t n = 1; n <= operations; ++n) {
+    SCOPED_TRACE(absl::StrCat("the power fails at operation ", n));
+    NewDisk(n);
+    StartProcess();
+    FailAfter(n, sim::SimFileSystem::Fault::kCrash);
+    server().Init({}, {}, [](auto) {});
+    Settle();
+    PowerLoss();
+    StartProcess();
+    ASSERT_TRUE(process_->started->ok()) << *process_->started;
+    if (!server().Status().initialized) {
+      ASSERT_TRUE(Init().ok());
+    }
+    ASSERT_TRUE(Issue("alice").ok());
+    CrashAndRestart();
+    EXPECT_THAT(List()->tokens, SizeIs(2));
+  }
+}
+
+TEST_P(ServerTest, AFailedSyncStopsTheServer) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  // Of the next write, the first operation is the append and the second the
+  // sync.
+  FailAfter(2, sim::SimFileSystem::Fault::kIoError);
+  EXPECT_FALSE(Issue("alice").ok());
+  ASSERT_TRUE(process_->failed.has_value());
+  EXPECT_EQ(CodeNameOf(*process_->failed), "data_loss");
+  EXPECT_EQ(server().lifecycle(), Lifecycle::kFailed);
+}
+
+TEST_P(ServerTest, ADamagedLogStopsTheStart) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  ASSERT_TRUE(Issue("alice").ok());
+  process_.reset();
+  const auto names = files_->List("/data/raft");
+  ASSERT_TRUE(names.ok());
+  const std::string segment = absl::StrCat("/data/raft/", names->front());
+  files_->FlipBit(segment, 300, 3);
+  StartProcess();
+  EXPECT_EQ(CodeNameOf(*process_->started), "data_loss");
+  EXPECT_THAT(std::string(process_->started->message()), HasSubstr(segment));
+  EXPECT_EQ(CodeNameOf(Issue("bob").status()), "data_loss");
+}
+
+}  // namespace
+}  // namespace jaco::server

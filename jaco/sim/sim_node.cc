@@ -1,0 +1,213 @@
+#include "jaco/sim/sim_node.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/sim/lying_file_system.h"
+#include "jaco/sim/sim_clock.h"
+#include "jaco/sim/sim_disk.h"
+#include "jaco/sim/sim_entropy.h"
+#include "jaco/sim/sim_event_loop.h"
+#include "jaco/sim/stream.h"
+
+namespace jaco::sim {
+namespace {
+
+constexpr char kDataDirectory[] = "/jaco";
+
+// Shows a server's lines in the trace.
+class TraceLogger final : public Logger {
+ public:
+  TraceLogger(Trace& trace, NodeNumber node) : trace_(trace), node_(node) {}
+
+  bool Enabled(LogLevel) const override { return trace_.prints(); }
+  void Write(LogLevel, absl::string_view subsystem,
+             absl::string_view message) override {
+    if (trace_.prints()) {
+      trace_.Log(node_, absl::StrCat(subsystem, ": ", message));
+    }
+  }
+
+ private:
+  Trace& trace_;
+  const NodeNumber node_;
+};
+
+ClockError DrawClockError(Prng prng, int64_t drift_ppm_max) {
+  const auto max = static_cast<uint64_t>(drift_ppm_max);
+  return {.origin = prng.Between(Duration(), Seconds(100'000)),
+          .drift_ppm =
+              static_cast<int64_t>(prng.Between(0, 2 * max)) - drift_ppm_max,
+          .wall = prng.Between(Seconds(0), Seconds(2)) - Seconds(1)};
+}
+
+server::ServerOptions OptionsOf(const SwarmOptions& options,
+                                const server::FoundingMember& member) {
+  server::ServerOptions result;
+  result.node_name = member.name;
+  result.data_dir = kDataDirectory;
+  result.peer_address = member.address;
+  result.use_rocksdb = options.rocksdb;
+  result.raft.election_timeout = options.election_timeout;
+  result.raft.heartbeat_interval = options.heartbeat_interval;
+  return result;
+}
+
+}  // namespace
+
+// Members are destroyed from the last to the first: the server before what it
+// runs on.
+struct SimNode::Incarnation {
+  Incarnation(const NodeContext& context, NodeNumber node, uint64_t number,
+              SimFileSystem& files)
+      : clock(context.queue,
+              DrawClockError(
+                  MakeStream(context.seed, Stream::kClock, node, number),
+                  context.options.drift_ppm_max)),
+        loop(context.queue, clock, node, context.options.timer_lateness,
+             MakeStream(context.seed, Stream::kTimer, node, number)),
+        network(context.fabric, node),
+        liar(files, context.options.lying_disk_one_in,
+             MakeStream(context.seed, Stream::kLie, node, number)),
+        disk(context.queue, loop,
+             context.options.lying_disk_one_in > 0
+                 ? static_cast<env::FileSystem&>(liar)
+                 : files,
+             context.options.disk,
+             MakeStream(context.seed, Stream::kDisk, node, number)),
+        entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
+        logger(context.trace, node),
+        server(OptionsOf(context.options, context.founding.members[node - 1]),
+               {.clock = &clock,
+                .loop = &loop,
+                .network = &network,
+                .disk = &disk,
+                .entropy = &entropy,
+                .logger = &logger}) {}
+
+  SimClock clock;
+  SimEventLoop loop;
+  SimNetwork network;
+  LyingFileSystem liar;
+  SimDisk disk;
+  SimEntropy entropy;
+  TraceLogger logger;
+  server::Server server;
+};
+
+SimNode::SimNode(const NodeContext& context, NodeNumber number)
+    : context_(context),
+      number_(number),
+      files_(MakeStream(context.seed, Stream::kCrash, number)) {
+  JACO_CHECK(files_.CreateDirectory(kDataDirectory).ok());
+  JACO_CHECK(files_.SyncDirectory("/").ok());
+  files_.SetObserver([this](absl::string_view operation, absl::string_view path,
+                            uint64_t size) {
+    context_.trace.File(number_, operation, path, size);
+  });
+}
+
+SimNode::~SimNode() {
+  if (up()) Stop(StopKind::kKill);
+}
+
+server::Server* SimNode::server() const {
+  return up() ? &incarnation_->server : nullptr;
+}
+
+void SimNode::Start() {
+  JACO_CHECK(!up());
+  ++starts_;
+  failed_ = false;
+  last_seen_.reset();
+  context_.trace.Note(
+      {EventKind::kStart, number_, kWorld, static_cast<uint32_t>(starts_)});
+  incarnation_ =
+      std::make_unique<Incarnation>(context_, number_, starts_, files_);
+  incarnation_->server.Start(
+      [this](const absl::Status& status) { OnStarted(status); },
+      [this](const absl::Status& status) { OnFailed(status); });
+}
+
+void SimNode::OnStarted(const absl::Status& status) {
+  context_.trace.Note({EventKind::kStarted, number_, kWorld,
+                       static_cast<uint32_t>(status.code())});
+  if (!status.ok()) return Doom("start", status);
+  server::Server& server = incarnation_->server;
+  if (server.lifecycle() == server::Lifecycle::kMember) {
+    founded_ = true;
+    return;
+  }
+  if (founded_) {
+    context_.findings.Report(
+        "durability", absl::StrCat("node ", number_,
+                                   " was a member before its restart and is "
+                                   "not any more"));
+  }
+  server.Found(raft::NodeId(number_), context_.founding,
+               [this](const absl::Status& done) { OnFounded(done); });
+}
+
+void SimNode::OnFounded(const absl::Status& status) {
+  context_.trace.Note({EventKind::kFounded, number_, kWorld,
+                       static_cast<uint32_t>(status.code())});
+  if (!status.ok()) return Doom("founding", status);
+  founded_ = true;
+}
+
+void SimNode::OnFailed(const absl::Status& status) {
+  context_.trace.Note({EventKind::kFailed, number_, kWorld,
+                       static_cast<uint32_t>(status.code())});
+  Doom("run", status);
+}
+
+void SimNode::Doom(absl::string_view what, const absl::Status& status) {
+  failed_ = true;
+  const bool disk_failed =
+      power_failed() ||
+      (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
+  if (disk_failed) return;
+  context_.findings.Report(
+      "server_failed",
+      absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
+}
+
+void SimNode::Stop(StopKind kind) {
+  JACO_CHECK(up());
+  context_.trace.Note(
+      {EventKind::kCrash, number_, kWorld, static_cast<uint32_t>(kind)});
+  // From here on the disk takes nothing more, whatever destructors try.
+  if (!files_.crashed()) {
+    FailPowerAt(1);
+    static_cast<void>(files_.Exists("/"));
+  }
+  incarnation_.reset();
+  context_.queue.Resume(number_);
+  if (kind == StopKind::kPowerLoss) {
+    Prng prng = MakeStream(context_.seed, Stream::kCrash, number_, starts_);
+    files_.Crash(prng);
+  } else {
+    files_.Restart();
+  }
+  disk_fault_at_ = 0;
+}
+
+void SimNode::FailPowerAt(uint64_t operations) {
+  files_.FailAt(files_.operations() + operations, SimFileSystem::Fault::kCrash);
+}
+
+void SimNode::FailDiskAt(uint64_t operations, SimFileSystem::Fault fault) {
+  disk_fault_at_ = files_.operations() + operations;
+  files_.FailAt(disk_fault_at_, fault);
+}
+
+bool SimNode::doomed() const { return failed_ || files_.crashed(); }
+
+void SimNode::StallDisk(Duration length) {
+  incarnation_->disk.StallUntil(context_.queue.now() + length);
+}
+
+void SimNode::JumpWall(Duration by) { incarnation_->clock.JumpWall(by); }
+
+}  // namespace jaco::sim

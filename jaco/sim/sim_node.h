@@ -1,0 +1,103 @@
+// One node of a world: a file system that survives, and an incarnation of the
+// server, or none.
+
+#ifndef JACO_SIM_SIM_NODE_H_
+#define JACO_SIM_SIM_NODE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "jaco/base/logger.h"
+#include "jaco/base/time.h"
+#include "jaco/raft/invariants.h"
+#include "jaco/server/server.h"
+#include "jaco/sim/checkers/findings.h"
+#include "jaco/sim/event_queue.h"
+#include "jaco/sim/sim_file_system.h"
+#include "jaco/sim/sim_network.h"
+#include "jaco/sim/swarm_options.h"
+#include "jaco/sim/trace.h"
+
+namespace jaco::sim {
+
+// What the nodes of a world share; outlives them.
+struct NodeContext {
+  EventQueue& queue;
+  Trace& trace;
+  Fabric& fabric;
+  Findings& findings;
+  const SwarmOptions& options;
+  const uint64_t seed;
+  const server::Founding founding;
+};
+
+// How a server goes down.
+enum class StopKind : uint8_t {
+  kPowerLoss,  // what was not synced is kept, lost or torn
+  kKill,       // the machine lives on, and everything written
+};
+
+class SimNode {
+ public:
+  SimNode(const NodeContext& context, NodeNumber number);
+  ~SimNode();
+  SimNode(const SimNode&) = delete;
+  SimNode& operator=(const SimNode&) = delete;
+
+  NodeNumber number() const { return number_; }
+  bool up() const { return incarnation_ != nullptr; }
+  // nullptr while it is down.
+  server::Server* server() const;
+  // How often it was started.
+  uint64_t starts() const { return starts_; }
+
+  // It is down. The server founds the cluster if it is in none.
+  void Start();
+  // It is up. Not from within the node's own events.
+  void Stop(StopKind kind);
+
+  // The power fails at the `operations`-th file operation from now on.
+  void FailPowerAt(uint64_t operations);
+  // That operation fails; so may the server, and its next starts.
+  void FailDiskAt(uint64_t operations, SimFileSystem::Fault fault);
+  // The power failed in the midst of a job, or the server has to stop: whoever
+  // runs the world calls Stop after the event.
+  bool doomed() const;
+  bool power_failed() const { return files_.crashed(); }
+
+  // Faults that are still to strike will not.
+  void ClearFaults() { files_.FailAt(0, SimFileSystem::Fault::kIoError); }
+
+  void StallDisk(Duration length);
+  void JumpWall(Duration by);
+
+  // For whoever watches: the core as it was after the last event, nothing for a
+  // server that was no member then.
+  std::optional<raft::Observation>& last_seen() { return last_seen_; }
+
+ private:
+  struct Incarnation;
+
+  void OnStarted(const absl::Status& status);
+  void OnFounded(const absl::Status& status);
+  void OnFailed(const absl::Status& status);
+  void Doom(absl::string_view what, const absl::Status& status);
+
+  const NodeContext& context_;
+  const NodeNumber number_;
+  SimFileSystem files_;
+  uint64_t starts_ = 0;
+  bool founded_ = false;  // once, for ever
+  bool failed_ = false;
+  // The file operation from which on errors are the disk's fault; 0: none.
+  uint64_t disk_fault_at_ = 0;
+  std::optional<raft::Observation> last_seen_;
+  std::unique_ptr<Incarnation> incarnation_;
+};
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_SIM_NODE_H_

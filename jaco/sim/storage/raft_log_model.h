@@ -1,0 +1,130 @@
+// A naive log in memory, and writes drawn for it: for the tests of RaftLog.
+
+#ifndef JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_
+#define JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jaco/base/check.h"
+#include "jaco/base/prng.h"
+#include "jaco/raft/ready.h"
+#include "jaco/sim/sim_file_system.h"
+#include "jaco/storage/raft_log.h"
+
+namespace jaco::storage {
+
+inline raft::EntryPtr MakeEntry(uint64_t term, uint64_t index,
+                                std::string data) {
+  return std::make_shared<const raft::Entry>(
+      raft::Entry{{raft::Term(term), raft::LogIndex(index)},
+                  raft::EntryKind::kCommand,
+                  std::move(data)});
+}
+
+inline raft::Persist MakePersist(std::vector<raft::EntryPtr> entries) {
+  return {raft::PersistId(1), std::nullopt, std::move(entries)};
+}
+
+// What a log says, or should.
+struct LogState {
+  raft::HardState hard_state;
+  std::vector<raft::Entry> entries;
+
+  static LogState Of(const RecoveredLog& log) {
+    LogState state{log.hard_state, {}};
+    for (const raft::EntryPtr& entry : log.entries) {
+      state.entries.push_back(*entry);
+    }
+    return state;
+  }
+
+  raft::Term last_term() const {
+    return entries.empty() ? raft::Term(0) : entries.back().id.term;
+  }
+
+  void Apply(const raft::Entry& entry) {
+    entries.resize(entry.id.index.value() - 1);
+    entries.push_back(entry);
+  }
+  void Apply(const raft::Persist& write) {
+    if (write.hard_state.has_value()) hard_state = *write.hard_state;
+    for (const raft::EntryPtr& entry : write.entries) Apply(*entry);
+  }
+
+  friend bool operator==(const LogState&, const LogState&) = default;
+};
+
+// The states that a write that was not acknowledged may leave behind: after any
+// number of its parts.
+inline std::vector<LogState> StatesDuring(
+    LogState state, const std::vector<raft::Persist>& batch) {
+  std::vector<LogState> states = {state};
+  for (const raft::Persist& write : batch) {
+    if (write.hard_state.has_value()) {
+      state.hard_state = *write.hard_state;
+      states.push_back(state);
+    }
+    for (const raft::EntryPtr& entry : write.entries) {
+      state.Apply(*entry);
+      states.push_back(state);
+    }
+  }
+  return states;
+}
+
+inline std::string DrawData(Prng& prng) {
+  const size_t size = prng.Chance(1, 20) ? prng.Below(1500) : prng.Below(120);
+  std::string data(size, '\0');
+  for (char& c : data) c = static_cast<char>(prng.Next());
+  return data;
+}
+
+// A write that may follow on `state`.
+inline raft::Persist DrawWrite(const LogState& state, Prng& prng) {
+  raft::Persist write{raft::PersistId(1)};
+  raft::HardState hard_state = state.hard_state;
+  if (hard_state.term == raft::Term(0) || prng.Chance(1, 4)) {
+    hard_state = {hard_state.term.Next(), raft::NodeId(prng.Below(4))};
+    write.hard_state = hard_state;
+    if (prng.Chance(1, 2)) return write;
+  }
+  uint64_t index = state.entries.size() + 1;
+  if (prng.Chance(1, 5) && !state.entries.empty()) {
+    index -= prng.Between(1, std::min<uint64_t>(5, state.entries.size()));
+  }
+  for (uint64_t n = prng.Between(1, 4); n > 0; --n, ++index) {
+    write.entries.push_back(
+        MakeEntry(hard_state.term.value(), index, DrawData(prng)));
+  }
+  return write;
+}
+
+// One to three writes that may follow on `state`, one after the other.
+inline std::vector<raft::Persist> DrawBatch(LogState state, Prng& prng) {
+  std::vector<raft::Persist> batch;
+  for (uint64_t n = prng.Between(1, 3); n > 0; --n) {
+    batch.push_back(DrawWrite(state, prng));
+    state.Apply(batch.back());
+  }
+  return batch;
+}
+
+// Segments so short that a few writes fill one.
+inline RaftLogOptions TestOptions() { return {"data/log", 2048}; }
+
+// A file system with the parent of the log's directory.
+inline std::unique_ptr<sim::SimFileSystem> NewFileSystem(uint64_t seed = 1) {
+  auto fs = std::make_unique<sim::SimFileSystem>(Prng(seed));
+  JACO_CHECK(fs->CreateDirectory("data").ok());
+  JACO_CHECK(fs->SyncDirectory("/").ok());
+  return fs;
+}
+
+}  // namespace jaco::storage
+
+#endif  // JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_

@@ -1,0 +1,284 @@
+#include "jaco/storage/raft_log.h"
+
+#include <gtest/gtest.h>  // Before RapidCheck's, which needs it.
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
+#include "jaco/sim/storage/raft_log_model.h"
+#include "jaco/storage/log_format.h"
+
+namespace jaco::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class RaftLogTest : public ::testing::Test {
+ protected:
+  absl::Status Open() {
+    log_.reset();
+    auto log = RaftLog::Open(*fs_, TestOptions(), &recovered_);
+    if (!log.ok()) return log.status();
+    log_ = *std::move(log);
+    return absl::OkStatus();
+  }
+  void Reopen() {
+    ASSERT_TRUE(Open().ok());
+    EXPECT_EQ(LogState::Of(recovered_), state_);
+  }
+  absl::Status Write(std::vector<raft::Persist> writes) {
+    const absl::Status status = log_->Write(writes);
+    if (status.ok()) {
+      for (const raft::Persist& write : writes) state_.Apply(write);
+    }
+    return status;
+  }
+  absl::Status WriteEntry(uint64_t term, uint64_t index, size_t size = 10) {
+    return Write(
+        {MakePersist({MakeEntry(term, index, std::string(size, 'x'))})});
+  }
+  static std::string Segment(uint64_t sequence) {
+    return absl::StrCat("data/log/", SegmentName(sequence));
+  }
+  // Replaces a file's content.
+  void Put(const std::string& path, const std::string& bytes) {
+    auto file = fs_->Open(path, env::OpenMode::kCreateTruncate).value();
+    ASSERT_TRUE(file->WriteAt(0, bytes).ok());
+    ASSERT_TRUE(file->Sync().ok());
+    ASSERT_TRUE(fs_->SyncDirectory("data/log").ok());
+  }
+
+  std::unique_ptr<sim::SimFileSystem> fs_ = NewFileSystem();
+  RecoveredLog recovered_;
+  std::unique_ptr<RaftLog> log_;
+  LogState state_;
+};
+
+TEST_F(RaftLogTest, FreshLogIsEmpty) {
+  EXPECT_FALSE(RaftLog::Exists(*fs_, "data/log").value());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(LogState::Of(recovered_), LogState());
+  EXPECT_EQ(recovered_.log_start, raft::EntryId());
+  EXPECT_EQ(recovered_.torn_bytes, 0u);
+  EXPECT_TRUE(RaftLog::Exists(*fs_, "data/log").value());
+  Reopen();
+}
+
+TEST_F(RaftLogTest, WritesComeBack) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(Write({{raft::PersistId(1),
+                      raft::HardState{raft::Term(2), raft::NodeId(3)},
+                      {MakeEntry(1, 1, "a"), MakeEntry(2, 2, "")}},
+                     MakePersist({MakeEntry(2, 3, "c")})})
+                  .ok());
+  Reopen();
+  ASSERT_TRUE(WriteEntry(2, 4).ok());
+  Reopen();
+}
+
+TEST_F(RaftLogTest, EntriesReplaceTheTail) {
+  ASSERT_TRUE(Open().ok());
+  for (uint64_t index = 1; index <= 5; ++index) {
+    ASSERT_TRUE(WriteEntry(1, index).ok());
+  }
+  ASSERT_TRUE(WriteEntry(2, 3).ok());
+  Reopen();
+  EXPECT_EQ(recovered_.entries.size(), 3u);
+  ASSERT_TRUE(WriteEntry(3, 1).ok());
+  Reopen();
+  EXPECT_EQ(recovered_.entries.size(), 1u);
+}
+
+TEST_F(RaftLogTest, AGroupIsOneWriteAndOneSync) {
+  ASSERT_TRUE(Open().ok());
+  std::vector<std::string> operations;
+  fs_->SetObserver([&](absl::string_view operation, absl::string_view,
+                       uint64_t) { operations.emplace_back(operation); });
+  ASSERT_TRUE(Write({MakePersist({MakeEntry(1, 1, "a")}),
+                     MakePersist({MakeEntry(1, 2, "b")})})
+                  .ok());
+  // The last is the sync mark.
+  EXPECT_THAT(operations, ElementsAre("WriteAt", "Sync", "WriteAt"));
+  operations.clear();
+  ASSERT_TRUE(Write({}).ok());
+  ASSERT_TRUE(Write({MakePersist({})}).ok());
+  EXPECT_TRUE(operations.empty());
+}
+
+TEST_F(RaftLogTest, RollsThroughSegments) {
+  ASSERT_TRUE(Open().ok());
+  for (uint64_t index = 1; index <= 40; ++index) {
+    ASSERT_TRUE(WriteEntry(1, index, 200).ok());
+  }
+  EXPECT_GT(fs_->List("data/log").value().size(), 4u);
+  Reopen();
+}
+
+TEST_F(RaftLogTest, AWriteLongerThanASegment) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(WriteEntry(1, 1, 10).ok());
+  ASSERT_TRUE(WriteEntry(1, 2, 10000).ok());
+  ASSERT_TRUE(WriteEntry(1, 3, 10).ok());
+  EXPECT_EQ(fs_->List("data/log").value().size(), 3u);
+  Reopen();
+  ASSERT_TRUE(WriteEntry(1, 4, 10000).ok());
+  Reopen();
+}
+
+TEST_F(RaftLogTest, AFailedSyncPoisons) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(WriteEntry(1, 1).ok());
+  fs_->FailAt(fs_->operations() + 2, sim::SimFileSystem::Fault::kIoError);
+  const absl::Status failed = WriteEntry(1, 2);
+  EXPECT_EQ(failed.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(WriteEntry(1, 3), failed);
+  EXPECT_EQ(Write({}), failed);
+}
+
+TEST_F(RaftLogTest, NoRoomForTheNextSegment) {
+  ASSERT_TRUE(Open().ok());
+  fs_->SetCapacity(3000);
+  uint64_t index = 1;
+  absl::Status status;
+  while ((status = WriteEntry(1, index, 100)).ok()) ++index;
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  fs_->Restart();
+  Reopen();
+  fs_->SetCapacity(10000);
+  ASSERT_TRUE(WriteEntry(1, index, 100).ok());
+  Reopen();
+}
+
+TEST_F(RaftLogTest, AnUnknownVersionIsRefused) {
+  ASSERT_TRUE(Open().ok());
+  std::string bytes = fs_->Contents(Segment(1));
+  bytes[8] = 9;
+  const uint32_t crc = Crc32c(absl::string_view(bytes).substr(0, 28));
+  StoreLittleEndian(crc, bytes.data() + 28);
+  Put(Segment(1), bytes);
+  const absl::Status status = Open();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("format version 9; this build knows version 1"));
+}
+
+TEST_F(RaftLogTest, MissingSegmentsAreNoticed) {
+  ASSERT_TRUE(Open().ok());
+  for (uint64_t index = 1; index <= 40; ++index) {
+    ASSERT_TRUE(WriteEntry(1, index, 200).ok());
+  }
+  const size_t count = fs_->List("data/log").value().size();
+  for (uint64_t sequence = 1; sequence <= count; ++sequence) {
+    auto copy = fs_->Clone();
+    ASSERT_TRUE(copy->Remove(Segment(sequence)).ok());
+    const auto log = RaftLog::Open(*copy, TestOptions(), &recovered_);
+    ASSERT_EQ(log.status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(log.status().message()),
+                HasSubstr(Segment(sequence)));
+  }
+}
+
+TEST_F(RaftLogTest, AForeignFileIsLeftAlone) {
+  ASSERT_TRUE(fs_->CreateDirectory("data/log").ok());
+  Put("data/log/notes", "x");
+  Put("data/log/1.log", "x");
+  EXPECT_FALSE(RaftLog::Exists(*fs_, "data/log").value());
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(WriteEntry(1, 1).ok());
+  Reopen();
+}
+
+// As compaction will leave it: the first segments are gone, and the newest says
+// what they held.
+TEST_F(RaftLogTest, ReadsACompactedLog) {
+  RecordBuffer buffer;
+  buffer.Reset(4, 0, 0);
+  buffer.AddSegmentHeader();
+  buffer.AddLogStart({{raft::Term(1), raft::LogIndex(5)}, 2});
+  buffer.AddHardState({raft::Term(2), raft::NodeId(0)});
+  for (uint64_t index = 8; index <= 12; ++index) {
+    buffer.AddEntry(*MakeEntry(index == 12 ? 2 : 1, index, "old"));
+  }
+  buffer.AddSegmentEnd();
+  ASSERT_TRUE(fs_->CreateDirectory("data/log").ok());
+  Put(Segment(4), buffer.bytes());
+  buffer.Reset(5, 0, 0);
+  buffer.AddSegmentHeader();
+  buffer.AddLogStart({{raft::Term(1), raft::LogIndex(10)}, 4});
+  buffer.AddHardState({raft::Term(2), raft::NodeId(0)});
+  buffer.AddEntry(*MakeEntry(2, 13, "new"));
+  Put(Segment(5), buffer.bytes());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(recovered_.log_start,
+            (raft::EntryId{raft::Term(1), raft::LogIndex(10)}));
+  ASSERT_EQ(recovered_.entries.size(), 3u);
+  EXPECT_EQ(recovered_.entries.front()->id.index, raft::LogIndex(11));
+  EXPECT_EQ(recovered_.entries.back()->data, "new");
+  ASSERT_TRUE(WriteEntry(2, 14, 3000).ok());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(recovered_.entries.size(), 4u);
+  ASSERT_TRUE(fs_->Remove(Segment(4)).ok());
+  EXPECT_EQ(Open().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(RaftLogTest, RecordsThatBreakTheRulesAreCorruption) {
+  const auto open_with = [this](const auto& add) {
+    RecordBuffer buffer;
+    buffer.Reset(1, 0, 0);
+    buffer.AddSegmentHeader();
+    buffer.AddLogStart({});
+    buffer.AddHardState({raft::Term(5), raft::NodeId(0)});
+    buffer.AddEntry(*MakeEntry(3, 1, "a"));
+    add(buffer);
+    Put(Segment(1), buffer.bytes());
+    const absl::Status status = Open();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(Segment(1)));
+    return std::string(status.message());
+  };
+  ASSERT_TRUE(fs_->CreateDirectory("data/log").ok());
+  EXPECT_THAT(open_with([](auto& b) { b.AddEntry(*MakeEntry(3, 3, "")); }),
+              HasSubstr("offset 144: entry 3 comes after entry 1"));
+  EXPECT_THAT(open_with([](auto& b) { b.AddEntry(*MakeEntry(2, 2, "")); }),
+              HasSubstr("entry 2 of term 2 follows one of term 3"));
+  EXPECT_THAT(open_with([](auto& b) {
+                b.AddHardState({raft::Term(4), {}});
+              }),
+              HasSubstr("back from term 5 to term 4"));
+  EXPECT_THAT(open_with([](auto& b) { b.AddLogStart({}); }),
+              HasSubstr("log start behind the head"));
+}
+
+TEST(RaftLogDeathTest, WritesThatLeaveAGapAreABug) {
+  auto fs = NewFileSystem();
+  RecoveredLog recovered;
+  auto log = RaftLog::Open(*fs, TestOptions(), &recovered).value();
+  const std::vector<raft::Persist> writes = {
+      MakePersist({MakeEntry(1, 2, "")})};
+  EXPECT_DEATH(log->Write(writes).IgnoreError(), "entry 2 after entry 0");
+}
+
+RC_GTEST_PROP(RaftLogPropertyTest, AgreesWithAModel, (uint64_t seed)) {
+  Prng prng(seed);
+  auto fs = NewFileSystem(seed);
+  LogState state;
+  for (int session = 0; session < 4; ++session) {
+    RecoveredLog recovered;
+    auto log = RaftLog::Open(*fs, TestOptions(), &recovered);
+    RC_ASSERT(log.ok());
+    RC_ASSERT(LogState::Of(recovered) == state);
+    for (uint64_t n = prng.Below(15); n > 0; --n) {
+      const std::vector<raft::Persist> batch = DrawBatch(state, prng);
+      RC_ASSERT((*log)->Write(batch).ok());
+      for (const raft::Persist& write : batch) state.Apply(write);
+    }
+    if (prng.Chance(1, 2)) fs->Crash(prng);
+  }
+}
+
+}  // namespace
+}  // namespace jaco::storage

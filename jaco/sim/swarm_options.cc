@@ -1,0 +1,127 @@
+#include "jaco/sim/swarm_options.h"
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/base/prng.h"
+#include "jaco/sim/stream.h"
+
+namespace jaco::sim {
+namespace {
+
+// Between 1 and 2^`doublings` times `least`, small ones as likely as large.
+Duration DrawScaled(Prng& prng, Duration least, uint64_t doublings) {
+  return least * (int64_t{1} << prng.Below(doublings + 1));
+}
+
+LinkOptions DrawLink(Prng& prng) {
+  LinkOptions link;
+  link.delay_base = DrawScaled(prng, Microseconds(20), 8);
+  link.delay_tail = DrawScaled(prng, Microseconds(10), 9);
+  if (prng.Chance(1, 2)) link.loss = 1000u << prng.Below(8);
+  if (prng.Chance(1, 2)) link.duplicate = 1000u << prng.Below(8);
+  if (prng.Chance(1, 2)) link.reorder = 4000u << prng.Below(8);
+  return link;
+}
+
+DiskOptions DrawDisk(Prng& prng) {
+  return {.job_base = DrawScaled(prng, Microseconds(10), 9),
+          .job_tail = DrawScaled(prng, Microseconds(10), 9),
+          .done_tail = DrawScaled(prng, Microseconds(1), 9)};
+}
+
+FaultOptions DrawFaults(Prng& prng) {
+  const bool on = prng.Chance(2, 5);
+  const Duration interval = DrawScaled(prng, Milliseconds(500), 5);
+  const Duration length = DrawScaled(prng, Milliseconds(50), 6);
+  return on ? FaultOptions{interval, length} : FaultOptions{};
+}
+
+std::string Text(Duration duration) {
+  return absl::StrCat(duration.microseconds(), "us");
+}
+
+}  // namespace
+
+absl::string_view FaultKindName(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::kCrash:
+      return "crash";
+    case FaultKind::kCrashInJob:
+      return "crash-in-job";
+    case FaultKind::kPause:
+      return "pause";
+    case FaultKind::kPartition:
+      return "partition";
+    case FaultKind::kOneWayCut:
+      return "one-way-cut";
+    case FaultKind::kIsolate:
+      return "isolate";
+    case FaultKind::kBridge:
+      return "bridge";
+    case FaultKind::kClog:
+      return "clog";
+    case FaultKind::kSlowLink:
+      return "slow-link";
+    case FaultKind::kDiskStall:
+      return "disk-stall";
+    case FaultKind::kDiskError:
+      return "disk-error";
+    case FaultKind::kDiskFull:
+      return "disk-full";
+    case FaultKind::kWallJump:
+      return "wall-jump";
+  }
+  JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
+}
+
+SwarmOptions DrawSwarmOptions(uint64_t seed) {
+  Prng prng = MakeStream(seed, Stream::kSwarm);
+  SwarmOptions options;
+  options.servers = prng.Chance(1, 2) ? 3 : 5;
+  options.rocksdb = prng.Chance(1, 16);
+  options.heartbeat_interval = DrawScaled(prng, Milliseconds(20), 2);
+  options.election_timeout =
+      options.heartbeat_interval * static_cast<int64_t>(prng.Between(4, 10));
+  if (prng.Chance(1, 2)) {
+    options.drift_ppm_max = int64_t{10} << (2 * prng.Below(5));
+  }
+  if (prng.Chance(1, 2)) {
+    options.timer_lateness = DrawScaled(prng, Microseconds(10), 8);
+  }
+  options.link = DrawLink(prng);
+  options.disk = DrawDisk(prng);
+  options.clients = static_cast<int>(prng.Between(1, 5));
+  options.client_pause = DrawScaled(prng, Milliseconds(20), 4);
+  options.client_timeout = DrawScaled(prng, Milliseconds(500), 3);
+  for (FaultOptions& faults : options.faults) faults = DrawFaults(prng);
+  return options;
+}
+
+std::string Describe(const SwarmOptions& options) {
+  std::string text = absl::StrCat(
+      "servers=", options.servers, " rocksdb=", options.rocksdb ? "yes" : "no",
+      " heartbeat=", Text(options.heartbeat_interval),
+      " election=", Text(options.election_timeout),
+      " drift_ppm=", options.drift_ppm_max,
+      " timer_lateness=", Text(options.timer_lateness),
+      " link=", Text(options.link.delay_base), "+",
+      Text(options.link.delay_tail), " loss=", options.link.loss,
+      " duplicate=", options.link.duplicate, " reorder=", options.link.reorder,
+      " disk=", Text(options.disk.job_base), "+", Text(options.disk.job_tail),
+      "+", Text(options.disk.done_tail), " clients=", options.clients, "/",
+      Text(options.client_pause), "/", Text(options.client_timeout),
+      " seconds=", options.fault_time.milliseconds() / 1000);
+  for (int i = 0; i < kFaultKinds; ++i) {
+    const FaultOptions& faults = options.faults[static_cast<size_t>(i)];
+    if (faults.interval == Duration()) continue;
+    absl::StrAppend(&text, " ", FaultKindName(static_cast<FaultKind>(i)), "=",
+                    faults.interval.milliseconds(), "ms/",
+                    faults.length.milliseconds(), "ms");
+  }
+  if (options.lying_disk_one_in > 0) {
+    absl::StrAppend(&text, " lying_disk=1/", options.lying_disk_one_in);
+  }
+  return text;
+}
+
+}  // namespace jaco::sim

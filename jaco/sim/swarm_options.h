@@ -1,0 +1,80 @@
+// What a seed stands for: the shape of a world and which faults, how hard.
+//
+// Swarm testing: each fault class is on or off by seed, because bugs hide from
+// runs in which everything happens at once.
+
+#ifndef JACO_SIM_SWARM_OPTIONS_H_
+#define JACO_SIM_SWARM_OPTIONS_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "jaco/base/time.h"
+#include "jaco/sim/sim_disk.h"
+#include "jaco/sim/sim_network.h"
+
+namespace jaco::sim {
+
+// Appended to only: the numbers key random streams.
+enum class FaultKind : uint8_t {
+  kCrash,       // power loss or process death, then a restart
+  kCrashInJob,  // the same, in the midst of a disk job
+  kPause,
+  kPartition,  // two halves
+  kOneWayCut,  // one half does not hear the other
+  kIsolate,    // one node
+  kBridge,     // two halves that one node connects
+  kClog,       // a link holds its frames, then lets them go
+  kSlowLink,
+  kDiskStall,
+  kDiskError,  // one operation fails with EIO
+  kDiskFull,   // one operation fails with ENOSPC
+  kWallJump,
+};
+inline constexpr int kFaultKinds = 13;
+// As "one-way-cut".
+absl::string_view FaultKindName(FaultKind kind);
+
+struct FaultOptions {
+  Duration interval;  // on average; 0: none of this kind
+  Duration length;    // on average
+};
+
+struct SwarmOptions {
+  int servers = 3;
+  bool rocksdb = false;
+  // One sync in so many does nothing and says that it did; 0: none. A planted
+  // bug, never drawn.
+  uint64_t lying_disk_one_in = 0;
+
+  Duration election_timeout = Milliseconds(300);
+  Duration heartbeat_interval = Milliseconds(30);
+  int64_t drift_ppm_max = 0;
+  Duration timer_lateness;
+  LinkOptions link;
+  DiskOptions disk;
+
+  int clients = 3;
+  Duration client_pause = Milliseconds(100);  // between operations, on average
+  Duration client_timeout = Seconds(2);
+
+  Duration fault_time = Seconds(30);
+  // In which the healed cluster has to be right again.
+  Duration liveness_time = Seconds(20);
+  std::array<FaultOptions, kFaultKinds> faults = {};
+
+  FaultOptions& FaultsOf(FaultKind kind) {
+    return faults[static_cast<size_t>(kind)];
+  }
+};
+
+SwarmOptions DrawSwarmOptions(uint64_t seed);
+
+// One line, "servers=3 rocksdb=no ... crash=500ms/1200ms ...".
+std::string Describe(const SwarmOptions& options);
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_SWARM_OPTIONS_H_

@@ -1,0 +1,183 @@
+#include "jaco/sim/world.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/sim/sim_clock.h"
+#include "jaco/sim/stream.h"
+
+namespace jaco::sim {
+namespace {
+
+// Until a server that stopped by itself is started again.
+constexpr Duration kRestartDelay = Milliseconds(100);
+
+server::Founding MakeFounding(int servers) {
+  server::Founding founding;
+  founding.cluster_id = "00000000-0000-4000-8000-000000000001";
+  founding.cluster_name = "simulated";
+  founding.token_hash = std::string(64, 'a');
+  founding.time_unix_ms = absl::ToUnixMillis(SimClock::WallOrigin());
+  for (int i = 1; i <= servers; ++i) {
+    founding.members.push_back({raft::NodeId(static_cast<uint64_t>(i)),
+                                absl::StrCat("n", i),
+                                absl::StrCat("10.0.0.", i, ":7001")});
+  }
+  return founding;
+}
+
+bool Same(const raft::Observation& a, const raft::Observation& b) {
+  return a.hard_state == b.hard_state &&
+         a.durable_hard_state == b.durable_hard_state && a.role == b.role &&
+         a.leader == b.leader && a.commit == b.commit &&
+         a.applied == b.applied && a.durable == b.durable && a.last == b.last;
+}
+
+}  // namespace
+
+World::World(uint64_t seed, const SwarmOptions& options, Trace& trace)
+    : seed_(seed),
+      options_(options),
+      trace_(trace),
+      fabric_(queue_, trace, seed, options.link),
+      context_{queue_,
+               trace_,
+               fabric_,
+               findings_,
+               options_,
+               seed,
+               MakeFounding(options.servers)} {
+  JACO_CHECK(options.servers >= 1 && options.servers <= kNodesMax);
+  for (int i = 1; i <= options.servers; ++i) {
+    nodes_.push_back(
+        std::make_unique<SimNode>(context_, static_cast<NodeNumber>(i)));
+    nodes_.back()->Start();
+  }
+}
+
+World::~World() = default;
+
+bool World::Step() {
+  Event event;
+  if (!queue_.Pop(&event)) return false;
+  trace_.Begin(queue_.now(), event.label);
+  event.task();
+  // Gone before its node may go down.
+  event.task = nullptr;
+  if (event.label.node != kWorld) AfterEvent(node(event.label.node));
+  return true;
+}
+
+void World::AfterEvent(SimNode& node) {
+  if (!node.up()) return;
+  if (node.doomed()) {
+    Duration& down_for = down_for_[node.number()];
+    const bool power = node.power_failed();
+    StopNode(node, power ? StopKind::kPowerLoss : StopKind::kKill);
+    RestartAfter(node.number(), power ? down_for : kRestartDelay);
+    return;
+  }
+  Observe(node);
+}
+
+void World::Observe(SimNode& node) {
+  const raft::Raft* raft = node.server()->raft();
+  if (raft == nullptr) return;
+  std::optional<raft::Observation>& seen = node.last_seen();
+  const raft::Observation now = raft::Observe(*raft);
+  const absl::Status invariants =
+      raft::CheckInvariants(seen.has_value() ? *seen : now, *raft);
+  if (!invariants.ok()) {
+    findings_.Report("core_invariants", std::string(invariants.message()));
+  }
+  if (seen.has_value() && Same(*seen, now)) return;
+  const fsm::ClusterState& state = node.server()->state();
+  checkers_.Check({.node = node.number(),
+                   .fresh = !seen.has_value(),
+                   .at = now,
+                   .log = &raft->log(),
+                   .configuration = &raft->configuration(),
+                   .machine_applied = state.applied(),
+                   .digest = state.digest()},
+                  findings_);
+  seen = now;
+  trace_.State(node.number(), now.role, now.hard_state.term.value(),
+               now.last.index.value(), now.commit.index.value(),
+               now.applied.value());
+}
+
+NodeNumber World::Leader() {
+  NodeNumber leader = kWorld;
+  raft::Term highest;
+  for (const auto& node : nodes_) {
+    const auto& seen = node->last_seen();
+    if (!node->up() || !seen.has_value()) continue;
+    if (seen->role != raft::Role::kLeader) continue;
+    if (seen->hard_state.term <= highest) continue;
+    leader = node->number();
+    highest = seen->hard_state.term;
+  }
+  return leader;
+}
+
+void World::Crash(NodeNumber number, StopKind kind, Duration down_for) {
+  if (!node(number).up()) return;
+  StopNode(node(number), kind);
+  RestartAfter(number, down_for);
+}
+
+void World::CrashInJob(NodeNumber number, uint64_t operations,
+                       Duration down_for) {
+  if (!node(number).up()) return;
+  down_for_[number] = down_for;
+  node(number).FailPowerAt(operations);
+}
+
+void World::StopNode(SimNode& node, StopKind kind) {
+  ++crashes_;
+  node.Stop(kind);
+  Prng prng = MakeStream(seed_, Stream::kReset, node.number(), node.starts());
+  fabric_.ResetConnections(node.number(), prng.Chance(1, 2));
+  if (down_observer_ != nullptr) down_observer_(node.number());
+}
+
+void World::RestartAfter(NodeNumber number, Duration down_for) {
+  restarts_[number] =
+      queue_.Schedule(queue_.now() + down_for, kWorldOwner,
+                      {EventKind::kRestart, kWorld, number}, [this, number] {
+                        if (!node(number).up()) node(number).Start();
+                      });
+}
+
+void World::Pause(NodeNumber number) {
+  if (!node(number).up()) return;
+  trace_.Note({EventKind::kPause, number});
+  queue_.Pause(number);
+}
+
+void World::Resume(NodeNumber number) {
+  if (!queue_.IsPaused(number)) return;
+  trace_.Note({EventKind::kResume, number});
+  queue_.Resume(number);
+}
+
+void World::HealAll() {
+  fabric_.HealAll();
+  for (NodeNumber number = 1; number <= servers(); ++number) {
+    Resume(number);
+    queue_.Cancel(restarts_[number]);
+    if (!node(number).up()) node(number).Start();
+    node(number).ClearFaults();
+  }
+}
+
+void World::CalmNetwork() {
+  LinkOptions calm = options_.link;
+  calm.loss = 0;
+  calm.duplicate = 0;
+  calm.reorder = 0;
+  fabric_.SetOptions(calm);
+}
+
+}  // namespace jaco::sim

@@ -1,0 +1,89 @@
+// A cluster in a world of its own: nodes, links, one queue, one clock; and the
+// checkers that look at a node after each of its events.
+
+#ifndef JACO_SIM_WORLD_H_
+#define JACO_SIM_WORLD_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "jaco/base/time.h"
+#include "jaco/sim/checkers/cluster_checkers.h"
+#include "jaco/sim/checkers/findings.h"
+#include "jaco/sim/event_queue.h"
+#include "jaco/sim/sim_network.h"
+#include "jaco/sim/sim_node.h"
+#include "jaco/sim/swarm_options.h"
+#include "jaco/sim/trace.h"
+
+namespace jaco::sim {
+
+class World {
+ public:
+  // `trace` outlives the world.
+  World(uint64_t seed, const SwarmOptions& options, Trace& trace);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // Runs the next event and looks at the node that it touched. False when there
+  // is none.
+  bool Step();
+
+  // Node numbers go from 1 to servers().
+  NodeNumber servers() const { return static_cast<NodeNumber>(nodes_.size()); }
+  SimNode& node(NodeNumber number) { return *nodes_[number - 1]; }
+  // Who leads in the highest term, of the nodes that are up; kWorld: nobody.
+  NodeNumber Leader();
+
+  // A node that is up goes down, and comes up again after `down_for`.
+  void Crash(NodeNumber number, StopKind kind, Duration down_for);
+  // The same at its `operations`-th file operation from now on.
+  void CrashInJob(NodeNumber number, uint64_t operations, Duration down_for);
+  void Pause(NodeNumber number);
+  void Resume(NodeNumber number);
+  // Whatever is down comes up, whatever is paused goes on, links are sound.
+  void HealAll();
+  // Only the delay of links remains.
+  void CalmNetwork();
+
+  // Called after a node went down: its callbacks will not run.
+  void SetDownObserver(absl::AnyInvocable<void(NodeNumber)> observer) {
+    down_observer_ = std::move(observer);
+  }
+
+  EventQueue& queue() { return queue_; }
+  Trace& trace() { return trace_; }
+  Fabric& fabric() { return fabric_; }
+  Findings& findings() { return findings_; }
+  const SwarmOptions& options() const { return options_; }
+  const ClusterCheckers& checkers() const { return checkers_; }
+  Instant now() const { return queue_.now(); }
+  uint64_t crashes() const { return crashes_; }
+
+ private:
+  void AfterEvent(SimNode& node);
+  void Observe(SimNode& node);
+  void StopNode(SimNode& node, StopKind kind);
+  void RestartAfter(NodeNumber number, Duration down_for);
+
+  const uint64_t seed_;
+  const SwarmOptions options_;
+  Trace& trace_;
+  EventQueue queue_;
+  Fabric fabric_;
+  Findings findings_;
+  const NodeContext context_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  PerNode<Duration> down_for_ = {};  // of the next crash that comes by itself
+  PerNode<EventId> restarts_ = {};
+  ClusterCheckers checkers_;
+  absl::AnyInvocable<void(NodeNumber)> down_observer_;
+  uint64_t crashes_ = 0;
+};
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_WORLD_H_

@@ -1,0 +1,169 @@
+#include "jaco/storage/log_format.h"
+
+#include <cstring>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
+#include "jaco/raft/codec.h"
+
+namespace jaco::storage {
+namespace {
+
+constexpr char kSegmentMagic[] = "jacolog\n";
+constexpr size_t kMagicBytes = sizeof(kSegmentMagic) - 1;
+constexpr uint16_t kRecordMagic = 0x4a52;
+constexpr size_t kRecordHeaderBytes = 12;
+constexpr absl::string_view kSuffix = ".log";
+constexpr size_t kDigits = 20;
+
+// `bytes` is a whole record but for its first field, the checksum.
+uint32_t RecordChecksum(uint64_t sequence, uint64_t offset,
+                        absl::string_view bytes) {
+  char place[16];
+  StoreLittleEndian(sequence, place);
+  StoreLittleEndian(offset, place + 8);
+  return Crc32c(bytes, Crc32c(absl::string_view(place, sizeof(place))));
+}
+
+}  // namespace
+
+uint64_t EntryRecordBytes(const raft::Entry& entry) {
+  return RecordBytes(raft::EncodedEntrySize(entry));
+}
+
+std::string SegmentName(uint64_t sequence) {
+  return absl::StrFormat("%020u%s", sequence, kSuffix);
+}
+
+std::optional<uint64_t> SequenceOfName(absl::string_view name) {
+  uint64_t sequence = 0;
+  if (!absl::ConsumeSuffix(&name, kSuffix) || name.size() != kDigits ||
+      !absl::ascii_isdigit(name.front()) ||
+      !absl::SimpleAtoi(name, &sequence)) {
+    return std::nullopt;
+  }
+  return sequence;
+}
+
+void RecordBuffer::Reset(uint64_t sequence, uint64_t offset, size_t size_hint) {
+  sequence_ = sequence;
+  offset_ = offset;
+  bytes_.clear();
+  bytes_.reserve(size_hint);
+}
+
+void RecordBuffer::AddSegmentHeader() {
+  const size_t begin = bytes_.size();
+  bytes_.append(kSegmentMagic, kMagicBytes);
+  AppendLittleEndian(kLogFormatVersion, &bytes_);
+  AppendLittleEndian(uint32_t{0}, &bytes_);
+  AppendLittleEndian(sequence_, &bytes_);
+  AppendLittleEndian(uint32_t{0}, &bytes_);
+  AppendLittleEndian(Crc32c(absl::string_view(bytes_).substr(begin)), &bytes_);
+}
+
+void RecordBuffer::AddLogStart(const LogStart& start) {
+  const size_t begin = BeginRecord();
+  AppendLittleEndian(start.last_compacted.term.value(), &bytes_);
+  AppendLittleEndian(start.last_compacted.index.value(), &bytes_);
+  AppendLittleEndian(start.first_segment, &bytes_);
+  FinishRecord(begin, RecordType::kLogStart);
+}
+
+void RecordBuffer::AddHardState(const raft::HardState& state) {
+  const size_t begin = BeginRecord();
+  bytes_.append(raft::EncodeHardState(state));
+  FinishRecord(begin, RecordType::kHardState);
+}
+
+void RecordBuffer::AddEntry(const raft::Entry& entry) {
+  const size_t begin = BeginRecord();
+  raft::AppendEntry(entry, &bytes_);
+  FinishRecord(begin, RecordType::kEntry);
+}
+
+void RecordBuffer::AddSyncMark() {
+  const uint64_t durable_to = end();
+  const size_t begin = BeginRecord();
+  AppendLittleEndian(durable_to, &bytes_);
+  FinishRecord(begin, RecordType::kSyncMark);
+}
+
+void RecordBuffer::AddSegmentEnd() {
+  FinishRecord(BeginRecord(), RecordType::kSegmentEnd);
+}
+
+size_t RecordBuffer::BeginRecord() {
+  const size_t begin = bytes_.size();
+  bytes_.append(kRecordHeaderBytes, '\0');
+  return begin;
+}
+
+void RecordBuffer::FinishRecord(size_t begin, RecordType type) {
+  const size_t payload = bytes_.size() - begin - kRecordHeaderBytes;
+  bytes_.resize(begin + RecordBytes(payload));
+  char* header = bytes_.data() + begin;
+  StoreLittleEndian(kRecordMagic, header + 4);
+  StoreLittleEndian(static_cast<uint8_t>(type), header + 6);
+  StoreLittleEndian(static_cast<uint32_t>(payload), header + 8);
+  StoreLittleEndian(RecordChecksum(sequence_, offset_ + begin,
+                                   absl::string_view(bytes_).substr(begin + 4)),
+                    header);
+}
+
+std::optional<Record> ParseRecord(absl::string_view segment, uint64_t sequence,
+                                  uint64_t offset, uint32_t payload_max) {
+  if (offset + kRecordHeaderBytes > segment.size()) return std::nullopt;
+  const char* header = segment.data() + offset;
+  // Nearly all places that are no record end here, before any checksum.
+  if (LoadLittleEndian<uint16_t>(header + 4) != kRecordMagic) {
+    return std::nullopt;
+  }
+  const auto payload = LoadLittleEndian<uint32_t>(header + 8);
+  const uint64_t size = RecordBytes(payload);
+  if (payload > payload_max || size > segment.size() - offset) {
+    return std::nullopt;
+  }
+  if (LoadLittleEndian<uint32_t>(header) !=
+      RecordChecksum(sequence, offset, segment.substr(offset + 4, size - 4))) {
+    return std::nullopt;
+  }
+  return Record{static_cast<RecordType>(header[6]), offset, offset + size,
+                segment.substr(offset + kRecordHeaderBytes, payload)};
+}
+
+absl::StatusOr<bool> CheckSegmentHeader(absl::string_view segment,
+                                        uint64_t sequence) {
+  if (segment.size() < kSegmentHeaderBytes) return false;
+  const char* header = segment.data();
+  const bool valid =
+      std::memcmp(header, kSegmentMagic, kMagicBytes) == 0 &&
+      LoadLittleEndian<uint64_t>(header + 16) == sequence &&
+      LoadLittleEndian<uint32_t>(header + 28) == Crc32c(segment.substr(0, 28));
+  const auto version = LoadLittleEndian<uint32_t>(header + 8);
+  if (valid && version != kLogFormatVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("format version ", version, "; this build knows version ",
+                     kLogFormatVersion));
+  }
+  return valid;
+}
+
+absl::StatusOr<LogStart> DecodeLogStart(absl::string_view payload) {
+  ByteReader reader(payload);
+  LogStart start;
+  start.last_compacted.term = raft::Term(reader.Read<uint64_t>());
+  start.last_compacted.index = raft::LogIndex(reader.Read<uint64_t>());
+  start.first_segment = reader.Read<uint64_t>();
+  if (!reader.AtEnd()) {
+    return absl::InvalidArgumentError("log start has the wrong size");
+  }
+  return start;
+}
+
+}  // namespace jaco::storage

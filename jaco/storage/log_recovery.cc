@@ -1,0 +1,186 @@
+#include "jaco/storage/log_recovery.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/storage/log_replay.h"
+
+namespace jaco::storage {
+namespace {
+
+// One recovery from beginning to end. The order in which a segment is followed
+// by the next (SegmentWriter::Create, synced; then Finish, synced; then the
+// first append) gives the cases:
+// - the last segment is finished: its successor was there and is lost;
+// - the last but one is not: the last can hold no more than its head. It never
+//   came into use and is removed;
+// - any other segment is not finished, or any but such a one has a damaged
+//   head: corruption.
+class Recovery {
+ public:
+  Recovery(env::FileSystem& fs, const std::string& directory,
+           uint64_t segment_bytes, RecoveredLog* recovered)
+      : fs_(fs),
+        directory_(directory),
+        segment_bytes_(segment_bytes),
+        recovered_(recovered) {}
+
+  absl::StatusOr<LogTail> Run() {
+    absl::Status status = ListSegments();
+    if (status.ok()) status = RemoveUnused();
+    if (!status.ok()) return status;
+    if (sequences_.empty()) return CreateFirst();
+    status = ReplayAll();
+    if (status.ok()) status = CheckTail();
+    if (!status.ok()) return status;
+    return OpenTail();
+  }
+
+ private:
+  absl::Status ListSegments();
+  absl::Status RemoveUnused();
+  absl::Status RemoveLast();
+  absl::Status ReplayAll();
+  absl::Status CheckTail();
+  absl::StatusOr<LogTail> CreateFirst();
+  absl::StatusOr<LogTail> OpenTail();
+  absl::Status MakeBeforeLastDurable();
+
+  std::string PathOf(uint64_t sequence) const {
+    return absl::StrCat(directory_, "/", SegmentName(sequence));
+  }
+  absl::StatusOr<SegmentScan> Scan(uint64_t sequence) {
+    return ScanSegment(fs_, PathOf(sequence), sequence);
+  }
+
+  env::FileSystem& fs_;
+  const std::string& directory_;
+  const uint64_t segment_bytes_;
+  RecoveredLog* const recovered_;
+  std::vector<uint64_t> sequences_;  // consecutive
+  SegmentScan last_;
+  LogStart start_;
+};
+
+absl::Status Recovery::ListSegments() {
+  const absl::StatusOr<std::vector<std::string>> names = fs_.List(directory_);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const std::optional<uint64_t> sequence = SequenceOfName(name);
+    if (!sequence.has_value()) continue;
+    if (!sequences_.empty() && *sequence != sequences_.back() + 1) {
+      return Corrupt(PathOf(sequences_.back() + 1), 0, "segment is missing");
+    }
+    sequences_.push_back(*sequence);
+  }
+  return absl::OkStatus();
+}
+
+// Removes a last segment that never came into use; scans the one that is last
+// then.
+absl::Status Recovery::RemoveUnused() {
+  if (sequences_.empty()) return absl::OkStatus();
+  absl::StatusOr<SegmentScan> last = Scan(sequences_.back());
+  if (!last.ok()) return last.status();
+  last_ = *std::move(last);
+  if (!last_.HoldsOnlyHead()) return absl::OkStatus();
+  if (sequences_.size() == 1) {
+    const bool first_unused = !last_.has_head() && last_.sequence == 1;
+    return first_unused ? RemoveLast() : absl::OkStatus();
+  }
+  absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
+  if (!before.ok()) return before.status();
+  if (before->finished) return absl::OkStatus();
+  last_ = *std::move(before);
+  return RemoveLast();
+}
+
+absl::Status Recovery::RemoveLast() {
+  const absl::Status removed = fs_.Remove(PathOf(sequences_.back()));
+  sequences_.pop_back();
+  return removed.ok() ? fs_.SyncDirectory(directory_) : removed;
+}
+
+absl::Status Recovery::ReplayAll() {
+  if (!last_.has_head()) return Corrupt(last_.path, 0, "damaged segment head");
+  const absl::StatusOr<LogStart> start = LogStartOf(last_);
+  if (!start.ok()) return start.status();
+  start_ = *start;
+  if (start_.first_segment < sequences_.front() ||
+      start_.first_segment > sequences_.back()) {
+    return Corrupt(PathOf(start_.first_segment), 0, "segment is missing");
+  }
+  LogReplay replay(start_, recovered_);
+  for (uint64_t s = start_.first_segment; s < sequences_.back(); ++s) {
+    const absl::StatusOr<SegmentScan> scan = Scan(s);
+    if (!scan.ok()) return scan.status();
+    if (!scan->finished) {
+      return Corrupt(scan->path, scan->end,
+                     "invalid record in a segment that others follow");
+    }
+    const absl::Status status = replay.Replay(*scan);
+    if (!status.ok()) return status;
+  }
+  return replay.Replay(last_);
+}
+
+absl::Status Recovery::CheckTail() {
+  if (last_.finished) {
+    return Corrupt(PathOf(last_.sequence + 1), 0, "segment is missing");
+  }
+  if (last_.MarkedBeyondEnd()) {
+    return Corrupt(last_.path, last_.end,
+                   "invalid record in front of a sync mark");
+  }
+  recovered_->torn_bytes = last_.TailBytes();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LogTail> Recovery::CreateFirst() {
+  auto writer =
+      SegmentWriter::Create(fs_, directory_, 1, segment_bytes_, {}, {});
+  if (!writer.ok()) return writer.status();
+  return LogTail{*std::move(writer), 1};
+}
+
+absl::StatusOr<LogTail> Recovery::OpenTail() {
+  absl::Status status = MakeBeforeLastDurable();
+  if (status.ok()) status = fs_.SyncDirectory(directory_);
+  if (!status.ok()) return status;
+  auto file = fs_.Open(last_.path, env::OpenMode::kReadWrite);
+  if (!file.ok()) return file.status();
+  const uint64_t capacity =
+      std::max<uint64_t>(segment_bytes_, last_.bytes.size());
+  status = (*file)->Preallocate(capacity);
+  if (status.ok()) status = MakeDurable(last_, **file);
+  if (!status.ok()) return status;
+  auto writer = std::make_unique<SegmentWriter>(
+      *std::move(file), last_.sequence, last_.end, capacity);
+  if (!last_.EndsInMark()) status = writer->WriteMark();
+  if (!status.ok()) return status;
+  return LogTail{std::move(writer), start_.first_segment};
+}
+
+// While the last segment holds no mark, the process before may have died as it
+// was ending the one before.
+absl::Status Recovery::MakeBeforeLastDurable() {
+  if (last_.durable != 0 || sequences_.size() < 2) return absl::OkStatus();
+  const absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
+  if (!before.ok()) return before.status();
+  auto file = fs_.Open(before->path, env::OpenMode::kReadWrite);
+  if (!file.ok()) return file.status();
+  return MakeDurable(*before, **file);
+}
+
+}  // namespace
+
+absl::StatusOr<LogTail> RecoverLog(env::FileSystem& fs,
+                                   const std::string& directory,
+                                   uint64_t segment_bytes,
+                                   RecoveredLog* recovered) {
+  return Recovery(fs, directory, segment_bytes, recovered).Run();
+}
+
+}  // namespace jaco::storage

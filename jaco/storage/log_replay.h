@@ -1,0 +1,41 @@
+// What the records of a log mean, one after the other.
+
+#ifndef JACO_STORAGE_LOG_REPLAY_H_
+#define JACO_STORAGE_LOG_REPLAY_H_
+
+#include "absl/status/status.h"
+#include "jaco/storage/log_segment.h"
+#include "jaco/storage/raft_log.h"
+
+namespace jaco::storage {
+
+// Fills a RecoveredLog, segment by segment in order.
+class LogReplay {
+ public:
+  // `start` is what the newest segment says.
+  LogReplay(const LogStart& start, RecoveredLog* log);
+
+  // kDataLoss, with path and offset, for records that cannot follow what came
+  // before.
+  absl::Status Replay(const SegmentScan& segment);
+
+ private:
+  absl::Status ReplayRecord(const SegmentScan& segment, const Record& record);
+  absl::Status ReplayLogStart(const Record& record);
+  absl::Status ReplayHardState(const Record& record, bool in_head);
+  absl::Status ReplayEntry(const Record& record);
+
+  RecoveredLog* log_;
+  bool at_first_segment_ = true;
+};
+
+// The head of a segment that has one.
+absl::StatusOr<LogStart> LogStartOf(const SegmentScan& segment);
+
+// kDataLoss that names the place.
+absl::Status Corrupt(absl::string_view path, uint64_t offset,
+                     absl::string_view reason);
+
+}  // namespace jaco::storage
+
+#endif  // JACO_STORAGE_LOG_REPLAY_H_

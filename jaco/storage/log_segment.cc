@@ -1,0 +1,178 @@
+#include "jaco/storage/log_segment.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace jaco::storage {
+namespace {
+
+// What stands behind the records of a full segment.
+constexpr uint64_t kClosingBytes = kSyncMarkBytes + kSegmentEndBytes;
+
+absl::StatusOr<std::string> ReadWhole(env::FileSystem& fs,
+                                      const std::string& path) {
+  auto file = fs.Open(path, env::OpenMode::kRead);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<uint64_t> size = (*file)->Size();
+  if (!size.ok()) return size.status();
+  std::string bytes(*size, '\0');
+  const absl::StatusOr<size_t> got =
+      (*file)->ReadAt(0, bytes.size(), bytes.data());
+  if (!got.ok()) return got.status();
+  bytes.resize(*got);
+  return bytes;
+}
+
+// Where the bytes that are not 0 end, at or after `from`.
+uint64_t NonZeroEnd(absl::string_view bytes, uint64_t from) {
+  const size_t last = bytes.find_last_not_of('\0');
+  return last == absl::string_view::npos ? from
+                                         : std::max<uint64_t>(from, last + 1);
+}
+
+void ScanRecords(SegmentScan* scan) {
+  uint64_t offset = kSegmentHeaderBytes;
+  while (!scan->finished) {
+    const std::optional<Record> record =
+        ParseRecord(scan->bytes, scan->sequence, offset);
+    if (!record.has_value()) break;
+    scan->records.push_back(*record);
+    scan->finished = record->type == RecordType::kSegmentEnd;
+    offset = record->end;
+    if (record->type == RecordType::kSyncMark) scan->durable = record->offset;
+  }
+  const std::vector<Record>& records = scan->records;
+  if (records.size() >= 2 && records[0].type == RecordType::kLogStart &&
+      records[1].type == RecordType::kHardState) {
+    scan->end = offset;
+  } else {
+    scan->records.clear();
+    scan->finished = false;
+  }
+}
+
+}  // namespace
+
+bool SegmentScan::HoldsOnlyHead() const {
+  return NonZeroEnd(bytes, 0) <= kSegmentHeadBytes;
+}
+
+bool SegmentScan::MarkedBeyondEnd() const {
+  // Longer records are passed by unread: checksumming whatever looks like one,
+  // at every place, would take quadratic time on bytes made for it.
+  constexpr uint32_t kMarkPayloadMax = 8;
+  const uint64_t tail_end = end + TailBytes();
+  for (uint64_t at = end; at < tail_end; at += kRecordAlignment) {
+    const std::optional<Record> record =
+        ParseRecord(bytes, sequence, at, kMarkPayloadMax);
+    if (record.has_value() && record->type == RecordType::kSyncMark) {
+      return true;
+    }
+  }
+  return false;
+}
+
+uint64_t SegmentScan::TailBytes() const { return NonZeroEnd(bytes, end) - end; }
+
+absl::StatusOr<SegmentScan> ScanSegment(env::FileSystem& fs,
+                                        const std::string& path,
+                                        uint64_t sequence) {
+  absl::StatusOr<std::string> bytes = ReadWhole(fs, path);
+  if (!bytes.ok()) return bytes.status();
+  SegmentScan scan;
+  scan.path = path;
+  scan.sequence = sequence;
+  scan.bytes = *std::move(bytes);
+  const absl::StatusOr<bool> header = CheckSegmentHeader(scan.bytes, sequence);
+  if (!header.ok()) {
+    return absl::Status(header.status().code(),
+                        absl::StrCat(path, ": ", header.status().message()));
+  }
+  if (*header) ScanRecords(&scan);
+  return scan;
+}
+
+absl::Status MakeDurable(const SegmentScan& scan, env::File& file) {
+  std::string bytes = scan.bytes.substr(scan.durable, scan.end - scan.durable);
+  bytes.append(scan.TailBytes(), '\0');
+  const absl::Status written = file.WriteAt(scan.durable, bytes);
+  return written.ok() ? file.Sync() : written;
+}
+
+absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
+    env::FileSystem& fs, const std::string& directory, uint64_t sequence,
+    uint64_t capacity, const LogStart& start, const raft::HardState& state) {
+  const std::string path = absl::StrCat(directory, "/", SegmentName(sequence));
+  auto file = fs.Open(path, env::OpenMode::kCreate);
+  if (!file.ok()) return file.status();
+  auto writer =
+      std::make_unique<SegmentWriter>(*std::move(file), sequence, 0, capacity);
+  absl::Status status = writer->WriteHead(start, state);
+  if (status.ok()) status = fs.SyncDirectory(directory);
+  if (status.ok()) return writer;
+  // It may be tried again under the same name. Should the file stay, recovery
+  // knows a segment that holds nothing.
+  writer.reset();
+  fs.Remove(path).IgnoreError();
+  return status;
+}
+
+absl::Status SegmentWriter::WriteHead(const LogStart& start,
+                                      const raft::HardState& state) {
+  absl::Status status = file_->Preallocate(capacity_);
+  if (!status.ok()) return status;
+  RecordBuffer& head = NewBatch(kSegmentHeadBytes);
+  head.AddSegmentHeader();
+  head.AddLogStart(start);
+  head.AddHardState(state);
+  status = WriteBuffer();
+  return status.ok() ? file_->Sync() : status;
+}
+
+SegmentWriter::SegmentWriter(std::unique_ptr<env::File> file, uint64_t sequence,
+                             uint64_t offset, uint64_t capacity)
+    : file_(std::move(file)),
+      sequence_(sequence),
+      offset_(offset),
+      capacity_(capacity) {}
+
+bool SegmentWriter::Fits(uint64_t record_bytes) const {
+  return offset_ + record_bytes + kClosingBytes <= capacity_;
+}
+
+uint64_t SegmentWriter::CapacityFor(uint64_t record_bytes) {
+  return kSegmentHeadBytes + record_bytes + kClosingBytes;
+}
+
+RecordBuffer& SegmentWriter::NewBatch(size_t size_hint) {
+  batch_.Reset(sequence_, offset_, size_hint);
+  return batch_;
+}
+
+absl::Status SegmentWriter::WriteBatch() {
+  absl::Status status = WriteBuffer();
+  if (status.ok()) status = file_->Sync();
+  return status.ok() ? WriteMark() : status;
+}
+
+absl::Status SegmentWriter::Finish() {
+  NewBatch(kSegmentEndBytes).AddSegmentEnd();
+  const absl::Status status = WriteBuffer();
+  return status.ok() ? file_->Sync() : status;
+}
+
+absl::Status SegmentWriter::WriteMark() {
+  NewBatch(kSyncMarkBytes).AddSyncMark();
+  return WriteBuffer();
+}
+
+absl::Status SegmentWriter::WriteBuffer() {
+  const absl::Status status = file_->WriteAt(batch_.offset(), batch_.bytes());
+  offset_ = batch_.end();
+  return status;
+}
+
+}  // namespace jaco::storage

@@ -1,0 +1,149 @@
+#include "jaco/storage/raft_log.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
+#include "jaco/storage/log_format.h"
+#include "jaco/storage/log_recovery.h"
+#include "jaco/storage/log_segment.h"
+
+namespace jaco::storage {
+namespace {
+
+std::string ParentOf(absl::string_view path) {
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  const size_t slash = path.rfind('/');
+  if (slash == absl::string_view::npos) return ".";
+  return std::string(path.substr(0, std::max<size_t>(slash, 1)));
+}
+
+uint64_t EncodedBytes(const raft::Persist& write) {
+  uint64_t bytes = write.hard_state.has_value() ? kHardStateRecordBytes : 0;
+  for (const raft::EntryPtr& entry : write.entries) {
+    bytes += EntryRecordBytes(*entry);
+  }
+  return bytes;
+}
+
+class SegmentedLog final : public RaftLog {
+ public:
+  SegmentedLog(env::FileSystem& fs, const RaftLogOptions& options,
+               const RecoveredLog& recovered, LogTail tail)
+      : fs_(fs),
+        options_(options),
+        writer_(std::move(tail.writer)),
+        start_{recovered.log_start, tail.first_segment},
+        hard_state_(recovered.hard_state),
+        last_(recovered.entries.empty() ? recovered.log_start
+                                        : recovered.entries.back()->id) {}
+
+  absl::Status Write(absl::Span<const raft::Persist> writes) override {
+    if (!failed_.ok()) return failed_;
+    uint64_t bytes = 0;
+    for (const raft::Persist& write : writes) bytes += EncodedBytes(write);
+    if (bytes == 0) return absl::OkStatus();
+    if (!writer_->Fits(bytes)) {
+      const absl::Status status = BeginSegment(bytes);
+      if (!status.ok()) return status;
+    }
+    failed_ = Append(writes, bytes);
+    return failed_;
+  }
+
+ private:
+  absl::Status Append(absl::Span<const raft::Persist> writes, uint64_t bytes) {
+    RecordBuffer& batch = writer_->NewBatch(bytes);
+    for (const raft::Persist& write : writes) Add(write, batch);
+    const absl::Status status = writer_->WriteBatch();
+    if (!absl::IsResourceExhausted(status)) return status;
+    // The room was reserved: this is no lack of it that will pass.
+    return absl::DataLossError(status.message());
+  }
+
+  // The hard state comes first: no prefix of a torn write has an entry of a
+  // term that the server does not know it has reached.
+  void Add(const raft::Persist& write, RecordBuffer& batch) {
+    if (write.hard_state.has_value()) {
+      JACO_CHECK_MSG(write.hard_state->term >= hard_state_.term, "term ",
+                     write.hard_state->term.value(), " after ",
+                     hard_state_.term.value());
+      hard_state_ = *write.hard_state;
+      batch.AddHardState(hard_state_);
+    }
+    bool first = true;
+    for (const raft::EntryPtr& entry : write.entries) {
+      CheckFollows(entry->id, first);
+      batch.AddEntry(*entry);
+      last_ = entry->id;
+      first = false;
+    }
+  }
+
+  void CheckFollows(const raft::EntryId& id, bool first) const {
+    const bool next = id.index == last_.index.Next();
+    const bool replaces = first && id.index <= last_.index &&
+                          id.index > start_.last_compacted.index;
+    JACO_CHECK_MSG(next || replaces, "entry ", id.index.value(),
+                   " after entry ", last_.index.value());
+    JACO_CHECK_MSG(replaces || id.term >= last_.term, "entry ",
+                   id.index.value(), " of term ", id.term.value(),
+                   " after term ", last_.term.value());
+  }
+
+  // The next segment is made before this one is ended: a lack of room is
+  // noticed while nothing has changed yet, and an end says that there must be a
+  // successor.
+  absl::Status BeginSegment(uint64_t record_bytes) {
+    auto next = SegmentWriter::Create(
+        fs_, options_.directory, writer_->sequence() + 1,
+        std::max(options_.segment_bytes,
+                 SegmentWriter::CapacityFor(record_bytes)),
+        start_, hard_state_);
+    if (!next.ok()) {
+      if (!absl::IsResourceExhausted(next.status())) failed_ = next.status();
+      return next.status();
+    }
+    failed_ = writer_->Finish();
+    writer_ = *std::move(next);
+    return failed_;
+  }
+
+  env::FileSystem& fs_;
+  const RaftLogOptions options_;
+  std::unique_ptr<SegmentWriter> writer_;
+  const LogStart start_;
+  raft::HardState hard_state_;
+  raft::EntryId last_;
+  absl::Status failed_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RaftLog>> RaftLog::Open(
+    env::FileSystem& fs, const RaftLogOptions& options,
+    RecoveredLog* recovered) {
+  absl::Status status = fs.CreateDirectory(options.directory);
+  if (status.ok()) status = fs.SyncDirectory(ParentOf(options.directory));
+  if (!status.ok()) return status;
+  *recovered = {};
+  absl::StatusOr<LogTail> tail =
+      RecoverLog(fs, options.directory, options.segment_bytes, recovered);
+  if (!tail.ok()) return tail.status();
+  return std::make_unique<SegmentedLog>(fs, options, *recovered,
+                                        *std::move(tail));
+}
+
+absl::StatusOr<bool> RaftLog::Exists(env::FileSystem& fs,
+                                     absl::string_view directory) {
+  const absl::StatusOr<bool> exists = fs.Exists(directory);
+  if (!exists.ok() || !*exists) return exists;
+  const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
+  if (!names.ok()) return names.status();
+  return std::any_of(names->begin(), names->end(), [](const auto& name) {
+    return SequenceOfName(name).has_value();
+  });
+}
+
+}  // namespace jaco::storage
