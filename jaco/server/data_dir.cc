@@ -9,8 +9,10 @@
 namespace jaco::server {
 namespace {
 
-storage::RaftLogOptions LogOptions(const std::string& path) {
-  return {.directory = absl::StrCat(path, "/raft")};
+storage::RaftLogOptions LogOptions(const std::string& path,
+                                   uint64_t segment_bytes) {
+  return {.directory = absl::StrCat(path, "/raft"),
+          .segment_bytes = segment_bytes};
 }
 
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
@@ -35,8 +37,9 @@ absl::Status CheckFit(const std::string& path, const DataDir& dir) {
 
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
-                                                   bool use_rocksdb) {
-  const storage::RaftLogOptions log_options = LogOptions(path);
+                                                   bool use_rocksdb,
+                                                   uint64_t segment_bytes) {
+  const storage::RaftLogOptions log_options = LogOptions(path, segment_bytes);
   absl::StatusOr<bool> exists =
       storage::RaftLog::Exists(fs, log_options.directory);
   if (!exists.ok()) return exists.status();
@@ -70,9 +73,11 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
 
 absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
                            const storage::Identity& identity,
-                           const raft::Persist& founding) {
+                           const raft::Persist& founding,
+                           uint64_t segment_bytes) {
   storage::RecoveredLog recovered;
-  auto log = storage::RaftLog::Open(fs, LogOptions(path), &recovered);
+  auto log =
+      storage::RaftLog::Open(fs, LogOptions(path, segment_bytes), &recovered);
   if (!log.ok()) return log.status();
   if (HoldsRaftState(recovered)) {
     return MakeError(ErrorCode::kClusterAlreadyInitialized,

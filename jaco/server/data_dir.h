@@ -38,13 +38,15 @@ struct DataDir {
 // kDataLoss when the parts do not fit together, and the errors of the parts.
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
-                                                   bool use_rocksdb);
+                                                   bool use_rocksdb,
+                                                   uint64_t segment_bytes);
 
 // Gives `path` an identity and a log that begins with `founding`: one durable
 // write, so there is either all of it or no Raft state. Nothing is opened.
 absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
                            const storage::Identity& identity,
-                           const raft::Persist& founding);
+                           const raft::Persist& founding,
+                           uint64_t segment_bytes);
 
 }  // namespace jaco::server
 

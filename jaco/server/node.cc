@@ -80,9 +80,9 @@ void Node::Open(absl::AnyInvocable<void(absl::Status)> done) {
   auto opened = std::make_shared<Opened>();
   env_.disk->Submit(
       env::Lane::kLog,
-      [opened, path = options_.data_dir,
-       use_rocksdb = options_.use_rocksdb](env::FileSystem& fs) {
-        auto dir = OpenDataDir(fs, path, use_rocksdb);
+      [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
+       segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
+        auto dir = OpenDataDir(fs, path, use_rocksdb, segment_bytes);
         if (!dir.ok()) return dir.status();
         opened->dir = *std::move(dir);
         return absl::OkStatus();
@@ -182,9 +182,9 @@ void Node::Create(raft::NodeId self, raft::Persist write,
   identity.node_name = options_.node_name;
   env_.disk->Submit(
       env::Lane::kLog,
-      [path = options_.data_dir, identity,
-       write = std::move(write)](env::FileSystem& fs) {
-        return CreateDataDir(fs, path, identity, write);
+      [path = options_.data_dir, identity, write = std::move(write),
+       segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
+        return CreateDataDir(fs, path, identity, write, segment_bytes);
       },
       [this, done = std::move(done)](absl::Status created) mutable {
         // Whatever happened, what the disk holds now decides.

@@ -8,6 +8,7 @@
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
 #include "jaco/raft/codec.h"
+#include "jaco/raft/describe.h"
 
 namespace jaco::server {
 namespace {
@@ -35,20 +36,6 @@ absl::Status UndecidedError() {
   return MakeError(
       ErrorCode::kTimeout,
       "the write was not decided in time; it may take effect later");
-}
-
-absl::string_view RoleName(raft::Role role) {
-  switch (role) {
-    case raft::Role::kFollower:
-      return "follower";
-    case raft::Role::kPreCandidate:
-      return "pre-candidate";
-    case raft::Role::kCandidate:
-      return "candidate";
-    case raft::Role::kLeader:
-      return "leader";
-  }
-  return "unknown";
 }
 
 }  // namespace
@@ -109,7 +96,7 @@ void Replica::Pump() {
         env_.logger->Write(
             LogLevel::kInfo, kSubsystem,
             absl::StrCat("term ", ready.role_change->term.value(), ": ",
-                         RoleName(ready.role_change->role), ", leader ",
+                         raft::RoleName(ready.role_change->role), ", leader ",
                          ready.role_change->leader.value()));
       }
       role_changed_(*ready.role_change);

@@ -15,6 +15,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/storage/raft_log.h"
 
 namespace jaco::server {
 
@@ -23,7 +24,8 @@ struct ServerOptions {
   std::string data_dir;      // exists, is locked by the caller
   std::string peer_address;  // as others dial it
   bool use_rocksdb = true;   // else applied state is kept in memory only
-  raft::Options raft;        // `id` is ignored
+  uint64_t log_segment_bytes = storage::RaftLogOptions().segment_bytes;
+  raft::Options raft;  // `id` is ignored
 };
 
 // A member of the cluster that BootstrapMember founds.

@@ -49,6 +49,7 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
   result.data_dir = kDataDirectory;
   result.peer_address = member.address;
   result.use_rocksdb = options.rocksdb;
+  result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
   return result;
@@ -198,8 +199,12 @@ void SimNode::FailPowerAt(uint64_t operations) {
 }
 
 void SimNode::FailDiskAt(uint64_t operations, SimFileSystem::Fault fault) {
-  disk_fault_at_ = files_.operations() + operations;
-  files_.FailAt(disk_fault_at_, fault);
+  const uint64_t at = files_.operations() + operations;
+  // One that has struck keeps excusing what it leads to.
+  if (files_.operations() < disk_fault_at_ || disk_fault_at_ == 0) {
+    disk_fault_at_ = at;
+  }
+  files_.FailAt(at, fault);
 }
 
 bool SimNode::doomed() const { return failed_ || files_.crashed(); }

@@ -94,12 +94,14 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   options.client_pause = DrawScaled(prng, Milliseconds(20), 4);
   options.client_timeout = DrawScaled(prng, Milliseconds(500), 3);
   for (FaultOptions& faults : options.faults) faults = DrawFaults(prng);
+  options.segment_bytes = uint64_t{1024} << prng.Below(7);
   return options;
 }
 
 std::string Describe(const SwarmOptions& options) {
   std::string text = absl::StrCat(
       "servers=", options.servers, " rocksdb=", options.rocksdb ? "yes" : "no",
+      " segment=", options.segment_bytes,
       " heartbeat=", Text(options.heartbeat_interval),
       " election=", Text(options.election_timeout),
       " drift_ppm=", options.drift_ppm_max,

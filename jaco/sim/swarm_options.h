@@ -45,6 +45,7 @@ struct FaultOptions {
 struct SwarmOptions {
   int servers = 3;
   bool rocksdb = false;
+  uint64_t segment_bytes = uint64_t{64} << 10;  // of the Raft log
   // One sync in so many does nothing and says that it did; 0: none. A planted
   // bug, never drawn.
   uint64_t lying_disk_one_in = 0;

@@ -56,9 +56,13 @@ class SegmentedLog final : public RaftLog {
   absl::Status Append(absl::Span<const raft::Persist> writes, uint64_t bytes) {
     RecordBuffer& batch = writer_->NewBatch(bytes);
     for (const raft::Persist& write : writes) Add(write, batch);
-    const absl::Status status = writer_->WriteBatch();
+    return Lasting(writer_->WriteBatch());
+  }
+
+  // Within a segment the room was reserved: a lack of it there is damage, and
+  // not to be tried again.
+  static absl::Status Lasting(absl::Status status) {
     if (!absl::IsResourceExhausted(status)) return status;
-    // The room was reserved: this is no lack of it that will pass.
     return absl::DataLossError(status.message());
   }
 
@@ -105,7 +109,7 @@ class SegmentedLog final : public RaftLog {
       if (!absl::IsResourceExhausted(next.status())) failed_ = next.status();
       return next.status();
     }
-    failed_ = writer_->Finish();
+    failed_ = Lasting(writer_->Finish());
     writer_ = *std::move(next);
     return failed_;
   }
