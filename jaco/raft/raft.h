@@ -74,7 +74,7 @@ class Raft {
  public:
   // `prng` jitters election timeouts: give every server a different seed.
   Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
-  Raft(const Raft&) = delete;
+  Raft(const Raft&) = default;  // the same state once more
   Raft& operator=(const Raft&) = delete;
 
   // A message from `from`, whose identity the transport vouches for. Messages
@@ -145,6 +145,9 @@ class Raft {
     return configurations_.current();
   }
   LogIndex configuration_index() const { return configurations_.index(); }
+  // The same for states that differ in times, jitter and open reads only, as
+  // good as never for others.
+  uint64_t Fingerprint() const;
   // What the leader knows of the others; nullptr for other roles.
   const std::vector<Progress>* progress() const;
 
