@@ -23,10 +23,10 @@ struct Scenario {
   Configuration founding;
   size_t servers = 0;  // those that are no members at first have the last ids
   Term term_max{2};    // nobody stands for election beyond
-  size_t messages_max = 4;  // in flight; what would be more is lost
-  int proposals = 1;
-  int crashes = 1;  // each with a restart
-  int losses = 1;
+  size_t messages_max = 2;  // in flight; what would be more is lost
+  int proposals = 0;
+  int crashes = 0;  // each with a restart
+  int losses = 0;
   int duplicates = 0;
   // Begins with server 1 as the leader of term 1, its first entry committed.
   bool led = false;
