@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/cmd/suggest.h"
+#include "jaco/fsm/validate.h"
 #include "jaco/net/sansio/host_port.h"
 
 namespace jaco::cmd {
@@ -47,16 +48,15 @@ absl::Status SetText(const std::string& value, std::string* out) {
 }
 
 absl::Status SetName(const std::string& value, std::string* out) {
-  constexpr size_t kNameBytesMax = 253;
   const bool fits =
-      !value.empty() && value.size() <= kNameBytesMax &&
+      !value.empty() && value.size() <= fsm::kNameBytesMax &&
       std::all_of(value.begin(), value.end(), [](char c) {
         return absl::ascii_isalnum(c) || c == '-' || c == '.' || c == '_';
       });
   if (!fits) {
-    return Invalid(
-        absl::StrCat(Quoted(value), " is not a node name: 1 to ", kNameBytesMax,
-                     " letters, digits, dashes, dots and underscores"));
+    return Invalid(absl::StrCat(
+        Quoted(value), " is not a node name: 1 to ", fsm::kNameBytesMax,
+        " letters, digits, dashes, dots and underscores"));
   }
   *out = value;
   return absl::OkStatus();
@@ -331,7 +331,13 @@ absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
     return Invalid(absl::StrCat(
         path, ": listen_addr and cluster_addr are both ", config->listen_addr));
   }
-  if (config->node_name.empty()) config->node_name = HostName();
+  if (config->node_name.empty()) {
+    const absl::Status status = SetName(HostName(), &config->node_name);
+    if (!status.ok()) {
+      return Invalid(absl::StrCat("the name of this host, ", status.message(),
+                                  "; set node_name in ", path));
+    }
+  }
   return config;
 }
 

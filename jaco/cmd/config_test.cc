@@ -35,6 +35,12 @@ TEST(ParseConfigTest, Defaults) {
   }
 }
 
+TEST(ParseConfigTest, NodeNamesAreWhatTheClusterTakes) {
+  EXPECT_EQ(ErrorOf("node_name: " + std::string(128, 'a')), "");
+  EXPECT_THAT(ErrorOf("node_name: " + std::string(129, 'a')),
+              HasSubstr("is not a node name: 1 to 128 "));
+}
+
 TEST(ParseConfigTest, AllKeys) {
   const auto config = ParseConfig(
       "node_name: node-1\n"

@@ -15,15 +15,25 @@ std::string ShownStatus(fsm::NodeStatus status) {
   return fsm::NodeStatus_Name(status).substr(kPrefix.size());
 }
 
+// By the rules of the machine: a founding that it refuses would be durable
+// already.
+absl::Status Validate(const InitRequest& request,
+                      const ServerOptions& options) {
+  absl::Status status;
+  if (!request.cluster_name.empty()) {
+    status = fsm::ValidateName("cluster name", request.cluster_name);
+  }
+  if (status.ok()) status = fsm::ValidateName("node name", options.node_name);
+  if (status.ok()) status = fsm::ValidateAddress(options.peer_address);
+  return status;
+}
+
 }  // namespace
 
 void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
                           Reply<InitResponse> reply) {
-  if (!request.cluster_name.empty()) {
-    absl::Status status =
-        fsm::ValidateName("cluster name", request.cluster_name);
-    if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
-  }
+  absl::Status status = Validate(request, node_->options());
+  if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
   env::Entropy& entropy = *node_->env().entropy;
   const raft::NodeId self(NewNodeId(entropy));
   InitResponse response;

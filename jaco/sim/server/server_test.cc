@@ -41,12 +41,12 @@ constexpr uint64_t kSegmentBytes = uint64_t{64} << 10;
 // A process that runs one server.
 struct Process {
   Process(sim::EventQueue& queue, env::FileSystem& files, uint64_t number,
-          bool use_rocksdb)
+          bool use_rocksdb, const std::string& node_name)
       : clock(queue, {}),
         loop(queue, clock, 1, Duration(), Prng(number)),
         disk(queue, loop, files, {}, Prng(number)),
         entropy(number),
-        server({.node_name = "node-1",
+        server({.node_name = node_name,
                 .data_dir = "/data",
                 .peer_address = "10.0.0.5:7001",
                 .use_rocksdb = use_rocksdb,
@@ -83,8 +83,8 @@ class ServerTest : public ::testing::TestWithParam<bool> {
   }
 
   void StartProcess() {
-    process_ =
-        std::make_unique<Process>(queue_, *files_, ++processes_, GetParam());
+    process_ = std::make_unique<Process>(queue_, *files_, ++processes_,
+                                         GetParam(), node_name_);
     Settle();
   }
   void CrashAndRestart() {
@@ -147,6 +147,7 @@ class ServerTest : public ::testing::TestWithParam<bool> {
   sim::EventQueue queue_;
   std::unique_ptr<sim::SimFileSystem> files_;
   uint64_t processes_ = 0;
+  std::string node_name_ = "node-1";
   std::unique_ptr<Process> process_;
 };
 
@@ -212,6 +213,16 @@ TEST_P(ServerTest, BadClusterNamesAreRefused) {
   EXPECT_EQ(CodeNameOf(Init("a b").status()), "validation_failed");
   EXPECT_EQ(CodeNameOf(Init("a\n").status()), "validation_failed");
   EXPECT_FALSE(server().Status().initialized);
+}
+
+TEST_P(ServerTest, ABadNodeNameIsRefusedBeforeItIsDurable) {
+  node_name_ = std::string(129, 'a');
+  StartProcess();
+  EXPECT_EQ(CodeNameOf(Init().status()), "validation_failed");
+  EXPECT_EQ(server().lifecycle(), Lifecycle::kUninitialized);
+  node_name_ = "node-1";
+  StartProcess();
+  EXPECT_TRUE(Init().ok());
 }
 
 TEST_P(ServerTest, TokensAreIssuedListedAndRevoked) {
