@@ -23,15 +23,15 @@ absl::Status CheckSuccession(const Configuration& previous,
                                           ")"));
 }
 
-absl::Status ConfigurationChecker::Check(const Raft& server) {
-  const Log& log = server.log();
-  const LogIndex at = server.configuration_index();
+absl::Status ConfigurationChecker::Check(const Observation& server) {
+  const Log& log = *server.log;
+  const LogIndex at = server.configuration_index;
   const EntryId latest{log.TermAt(at).value_or(Term()), at};
-  const auto [seen, fresh] = seen_.emplace(server.id(), latest);
+  const auto [seen, fresh] = seen_.emplace(server.id, latest);
   if (!fresh && seen->second == latest) return absl::OkStatus();
   seen->second = latest;
   ++changes_;
-  const bool leads = server.role() == Role::kLeader;
+  const bool leads = server.role == Role::kLeader;
   int under_way = 0;
   std::optional<Configuration> previous;
   for (LogIndex i = log.start().index.Next(); i <= log.last().index; ++i) {
@@ -42,14 +42,15 @@ absl::Status ConfigurationChecker::Check(const Raft& server) {
       absl::Status status = CheckSuccession(*previous, next);
       if (!status.ok()) return status;
     }
-    if (leads && entry.id.term == server.term() && i > server.commit()) {
+    if (leads && entry.id.term == server.hard_state.term &&
+        i > server.commit.index) {
       ++under_way;
     }
     previous = std::move(next);
   }
   if (under_way <= 1) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("server ", server.id().value(),
-                                          " has ", under_way,
+  return absl::InternalError(absl::StrCat("server ", server.id.value(), " has ",
+                                          under_way,
                                           " changes of members under way"));
 }
 

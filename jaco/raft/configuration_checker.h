@@ -1,4 +1,4 @@
-// For tests: the rules of changing members, as the logs tell them (§4.1, §4.3).
+// The rules of changing members, as the logs tell them (§4.1, §4.3).
 
 #ifndef JACO_RAFT_CONFIGURATION_CHECKER_H_
 #define JACO_RAFT_CONFIGURATION_CHECKER_H_
@@ -6,7 +6,7 @@
 #include <map>
 
 #include "absl/status/status.h"
-#include "jaco/raft/raft.h"
+#include "jaco/raft/invariants.h"
 #include "jaco/raft/types.h"
 
 namespace jaco::raft {
@@ -20,8 +20,7 @@ class ConfigurationChecker {
  public:
   // After each event on `server`: configurations follow each other by the
   // rules, and a leader has at most one change of its own under way.
-  absl::Status Check(const Raft& server);
-  void OnCrash(NodeId server) { seen_.erase(server); }
+  absl::Status Check(const Observation& server);
 
   // How many were seen in logs, joint ones included.
   size_t changes() const { return changes_; }
