@@ -29,7 +29,16 @@ bool SameContent(const raft::Message& a, const raft::Message& b) {
   return x != nullptr && y != nullptr && x->term == y->term &&
          x->previous == y->previous && x->commit == y->commit &&
          x->round == y->round && x->session == y->session &&
-         x->entries == y->entries;
+         x->address == y->address && x->entries == y->entries;
+}
+
+// Where the sender is answered; empty when the message does not say.
+absl::string_view AddressIn(const raft::Message& message) {
+  if (const auto* vote = std::get_if<raft::RequestVoteRequest>(&message)) {
+    return vote->address;
+  }
+  const auto* append = std::get_if<raft::AppendEntriesRequest>(&message);
+  return append == nullptr ? "" : append->address;
 }
 
 absl::Status UndecidedError() {
@@ -143,6 +152,9 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
                        absl::StrCat("a bad frame from server ", from, ": ",
                                     message.status().message()));
     return;
+  }
+  if (const absl::string_view address = AddressIn(*message); !address.empty()) {
+    SetAddresses({{raft::NodeId(from), std::string(address)}});
   }
   raft_.Step(env_.clock->Now(), raft::NodeId(from), *std::move(message));
   Pump();

@@ -63,9 +63,6 @@ class Replica final : public env::FrameReceiver {
   // Binds to the network and takes up the protocol.
   void Start();
 
-  // Where others are, for a server that has no configuration yet.
-  void SetAddresses(const Addresses& addresses);
-
   // `done` gets the verdict of the state machine, or an error: no_leader,
   // rate_limited, too_large, disk_full: nothing was proposed; timeout: the
   // outcome is not known. Never runs `done` before it returns.
@@ -99,6 +96,7 @@ class Replica final : public env::FrameReceiver {
   void Pump();
   void SchedulePump();
   void CancelTimers();
+  void SetAddresses(const Addresses& addresses);
   void SendMessages(const std::vector<raft::OutgoingMessage>& messages);
   const env::PeerAddress* AddressOf(raft::NodeId node);
   void SubmitWrites();
