@@ -237,6 +237,8 @@ class Raft {
   // Membership and hand-over: raft_membership.cc.
   absl::Status CheckChange(const Configuration& target) const;
   bool MayCampaign() const;
+  std::string OwnAddress() const;
+  bool MayNotKnowUs(const Progress& peer) const;
   void SyncPeers(Instant now);
   Progress& AddPeer(Instant now, NodeId node);
   void KeepStranger(Instant now, NodeId node);

@@ -93,6 +93,25 @@ bool Raft::MayCampaign() const {
          previous->IsVoter(id());
 }
 
+// Empty when nobody said where it is.
+std::string Raft::OwnAddress() const {
+  for (const Configuration* known :
+       {&configurations_.current(), configurations_.previous()}) {
+    if (known == nullptr) continue;
+    for (const auto& [node, address] : known->addresses) {
+      if (node == id()) return address;
+    }
+  }
+  return "";
+}
+
+// A server that lags behind, or comes back, knows members that were, not those
+// that are; it could not answer them.
+bool Raft::MayNotKnowUs(const Progress& peer) const {
+  return peer.match < configurations_.index() ||
+         !configuration().Contains(id());
+}
+
 Progress& Raft::AddPeer(Instant now, NodeId node) {
   Progress peer;
   peer.id = node;

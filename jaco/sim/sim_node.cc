@@ -142,10 +142,8 @@ void SimNode::OnStarted(const absl::Status& status) {
                        static_cast<uint32_t>(status.code())});
   if (!status.ok()) return Doom("start", status);
   server::Server& server = incarnation_->server;
-  const bool founder = number_ <= context_.options.servers;
   if (server.lifecycle() == server::Lifecycle::kMember) {
     founded_ = true;
-    if (!founder && server.raft()->last().index == raft::LogIndex()) Join();
     return;
   }
   if (founded_) {
@@ -154,19 +152,13 @@ void SimNode::OnStarted(const absl::Status& status) {
                                    " was a member before its restart and is "
                                    "not any more"));
   }
-  if (!founder) return Join();
-  server.Found(raft::NodeId(number_), context_.founding,
-               [this](const absl::Status& done) { OnFounded(done); });
-}
-
-void SimNode::Join() {
-  std::vector<std::pair<raft::NodeId, std::string>> members;
-  for (NodeNumber i = 1; i <= kNodesMax; ++i) {
-    members.emplace_back(raft::NodeId(i), MemberOf(i).address);
+  const bool founder = number_ <= context_.options.servers;
+  const auto done = [this](const absl::Status& result) { OnFounded(result); };
+  if (founder) {
+    server.Found(raft::NodeId(number_), context_.founding, done);
+  } else {
+    server.Join(raft::NodeId(number_), done);
   }
-  incarnation_->server.Join(
-      raft::NodeId(number_), std::move(members),
-      [this](const absl::Status& done) { OnFounded(done); });
 }
 
 void SimNode::OnFounded(const absl::Status& status) {

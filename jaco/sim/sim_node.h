@@ -86,7 +86,6 @@ class SimNode {
   struct Incarnation;
 
   void OnStarted(const absl::Status& status);
-  void Join();
   void OnFounded(const absl::Status& status);
   void OnFailed(const absl::Status& status);
   void Doom(absl::string_view what, const absl::Status& status);
