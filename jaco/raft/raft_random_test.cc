@@ -341,7 +341,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   EXPECT_GT(committed, 4 * seeds);
   EXPECT_GT(reads, seeds / 2);
   if (GetParam().others > 0) {
-    EXPECT_GT(changes, 20 * seeds);
+    EXPECT_GT(changes, 10 * seeds);
   }
   RecordProperty("committed", static_cast<int>(committed));
   RecordProperty("reads", static_cast<int>(reads));
