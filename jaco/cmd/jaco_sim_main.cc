@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -67,6 +68,7 @@ void AddOverrides(CLI::App& app, Overrides& overrides) {
 SwarmOptions OptionsOf(uint64_t seed, const Overrides& overrides) {
   SwarmOptions options = DrawSwarmOptions(seed);
   options.servers = overrides.servers.value_or(options.servers);
+  options.spares = std::min(options.spares, kNodesMax - options.servers);
   options.rocksdb = overrides.rocksdb.value_or(options.rocksdb);
   options.clients = overrides.clients.value_or(options.clients);
   options.lying_disk_one_in = overrides.lying_disk.value_or(0);

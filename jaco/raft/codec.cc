@@ -31,6 +31,11 @@ absl::StatusOr<EntryPtr> ReadEntry(ByteReader& reader) {
     return absl::InvalidArgumentError(
         absl::StrCat("entry ", index.value(), " has unknown kind ", kind));
   }
+  if (kind == static_cast<uint8_t>(EntryKind::kConfiguration)) {
+    // Whoever gets the entry may rely on its configuration.
+    absl::StatusOr<Configuration> configuration = DecodeConfiguration(data);
+    if (!configuration.ok()) return configuration.status();
+  }
   return std::make_shared<const Entry>(
       Entry{{term, index}, static_cast<EntryKind>(kind), std::string(data)});
 }
@@ -91,7 +96,8 @@ bool AddressesAscending(const Configuration& configuration) {
   return Ascending(nodes);
 }
 
-// What is wrong with `configuration`; empty when nothing is.
+}  // namespace
+
 absl::string_view DefectOf(const Configuration& configuration) {
   if (configuration.voters.empty()) return "no voters";
   if (!Ascending(configuration.voters)) return "voters out of order";
@@ -99,12 +105,13 @@ absl::string_view DefectOf(const Configuration& configuration) {
   if (!Ascending(configuration.learners)) return "learners out of order";
   if (!AddressesAscending(configuration)) return "addresses out of order";
   for (const NodeId node : configuration.learners) {
-    if (configuration.IsVoter(node)) return "a learner that is a voter";
+    if (std::binary_search(configuration.voters.begin(),
+                           configuration.voters.end(), node)) {
+      return "a learner that is a voter";
+    }
   }
   return "";
 }
-
-}  // namespace
 
 size_t EncodedEntrySize(const Entry& entry) {
   return kEntryHeaderBytes + entry.data.size();

@@ -35,8 +35,12 @@ absl::StatusOr<EntryPtr> DecodeEntry(absl::string_view data);
 std::string EncodeHardState(const HardState& state);
 absl::StatusOr<HardState> DecodeHardState(absl::string_view data);
 
-// Lists must be sorted and without repeats, `voters` not empty, no learner a
-// voter, and no node 0.
+// What is wrong with `configuration` in itself, as "no voters"; empty when
+// nothing is.
+absl::string_view DefectOf(const Configuration& configuration);
+
+// Lists must be sorted and without repeats, `voters` not empty, no learner in
+// `voters`, and no node 0.
 std::string EncodeConfiguration(const Configuration& configuration);
 absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view data);
 

@@ -21,7 +21,7 @@ void Feed(const std::string& bytes) {
 
 std::vector<std::string> Corpus(Prng& prng) {
   std::vector<std::string> corpus;
-  for (uint64_t type = 0; type < 4; ++type) {
+  for (uint64_t type = 0; type < kMessageTypes; ++type) {
     corpus.push_back(EncodeMessage(SampleMessage(prng, type)));
   }
   corpus.emplace_back();

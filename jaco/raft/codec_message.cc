@@ -21,10 +21,13 @@ enum class MessageType : uint8_t {
   kRequestVoteResponse = 2,
   kAppendEntriesRequest = 3,
   kAppendEntriesResponse = 4,
+  kTimeoutNow = 5,
+  kReadIndexRequest = 6,
+  kReadIndexResponse = 7,
 };
 
 // Of a frame without its entries.
-constexpr size_t kFixedBytesMax = 64;
+constexpr size_t kFixedBytesMax = 72;
 
 size_t SizeBound(const Message& message) {
   size_t size = kFixedBytesMax;
@@ -41,6 +44,10 @@ void AppendId(const EntryId& id, std::string* out) {
   AppendLittleEndian(id.index.value(), out);
 }
 
+void AppendBool(bool value, std::string* out) {
+  out->push_back(value ? '\1' : '\0');
+}
+
 void AppendType(MessageType type, std::string* out) {
   out->push_back(kFrameVersion);
   out->push_back(static_cast<char>(type));
@@ -50,14 +57,15 @@ void AppendMessage(const RequestVoteRequest& request, std::string* out) {
   AppendType(MessageType::kRequestVoteRequest, out);
   AppendLittleEndian(request.term.value(), out);
   AppendId(request.last, out);
-  out->push_back(request.pre_vote);
+  AppendBool(request.pre_vote, out);
+  AppendBool(request.transfer, out);
 }
 
 void AppendMessage(const RequestVoteResponse& response, std::string* out) {
   AppendType(MessageType::kRequestVoteResponse, out);
   AppendLittleEndian(response.term.value(), out);
-  out->push_back(response.pre_vote);
-  out->push_back(response.granted);
+  AppendBool(response.pre_vote, out);
+  AppendBool(response.granted, out);
 }
 
 void AppendMessage(const AppendEntriesRequest& request, std::string* out) {
@@ -66,6 +74,7 @@ void AppendMessage(const AppendEntriesRequest& request, std::string* out) {
   AppendId(request.previous, out);
   AppendLittleEndian(request.commit.value(), out);
   AppendLittleEndian(request.round, out);
+  AppendLittleEndian(request.session.value(), out);
   AppendLittleEndian(static_cast<uint32_t>(request.entries.size()), out);
   for (const EntryPtr& entry : request.entries) AppendEntry(*entry, out);
 }
@@ -73,10 +82,30 @@ void AppendMessage(const AppendEntriesRequest& request, std::string* out) {
 void AppendMessage(const AppendEntriesResponse& response, std::string* out) {
   AppendType(MessageType::kAppendEntriesResponse, out);
   AppendLittleEndian(response.term.value(), out);
-  out->push_back(response.success);
+  AppendBool(response.success, out);
   AppendLittleEndian(response.round, out);
+  AppendLittleEndian(response.session.value(), out);
   AppendLittleEndian(response.match.value(), out);
   AppendId(response.hint, out);
+}
+
+void AppendMessage(const TimeoutNow& request, std::string* out) {
+  AppendType(MessageType::kTimeoutNow, out);
+  AppendLittleEndian(request.term.value(), out);
+}
+
+void AppendMessage(const ReadIndexRequest& request, std::string* out) {
+  AppendType(MessageType::kReadIndexRequest, out);
+  AppendLittleEndian(request.term.value(), out);
+  AppendLittleEndian(request.id.value(), out);
+}
+
+void AppendMessage(const ReadIndexResponse& response, std::string* out) {
+  AppendType(MessageType::kReadIndexResponse, out);
+  AppendLittleEndian(response.term.value(), out);
+  AppendLittleEndian(response.id.value(), out);
+  AppendBool(response.success, out);
+  AppendLittleEndian(response.index.value(), out);
 }
 
 Term TakeTerm(ByteReader& reader) { return Term(reader.Read<uint64_t>()); }
@@ -104,6 +133,7 @@ absl::StatusOr<Message> ReadRequestVoteRequest(ByteReader& reader) {
   request.term = TakeTerm(reader);
   request.last = TakeId(reader);
   request.pre_vote = TakeBool(reader, &defect);
+  request.transfer = TakeBool(reader, &defect);
   if (!defect.ok()) return defect;
   return request;
 }
@@ -161,6 +191,7 @@ absl::StatusOr<Message> ReadAppendEntriesRequest(ByteReader& reader) {
   request.previous = TakeId(reader);
   request.commit = TakeIndex(reader);
   request.round = reader.Read<uint64_t>();
+  request.session = TakeIndex(reader);
   const absl::Status entries = TakeEntries(reader, &request);
   if (!entries.ok()) return entries;
   return request;
@@ -172,8 +203,31 @@ absl::StatusOr<Message> ReadAppendEntriesResponse(ByteReader& reader) {
   response.term = TakeTerm(reader);
   response.success = TakeBool(reader, &defect);
   response.round = reader.Read<uint64_t>();
+  response.session = TakeIndex(reader);
   response.match = TakeIndex(reader);
   response.hint = TakeId(reader);
+  if (!defect.ok()) return defect;
+  return response;
+}
+
+absl::StatusOr<Message> ReadTimeoutNow(ByteReader& reader) {
+  return TimeoutNow{.term = TakeTerm(reader)};
+}
+
+absl::StatusOr<Message> ReadReadIndexRequest(ByteReader& reader) {
+  ReadIndexRequest request;
+  request.term = TakeTerm(reader);
+  request.id = ReadId(reader.Read<uint64_t>());
+  return request;
+}
+
+absl::StatusOr<Message> ReadReadIndexResponse(ByteReader& reader) {
+  absl::Status defect;
+  ReadIndexResponse response;
+  response.term = TakeTerm(reader);
+  response.id = ReadId(reader.Read<uint64_t>());
+  response.success = TakeBool(reader, &defect);
+  response.index = TakeIndex(reader);
   if (!defect.ok()) return defect;
   return response;
 }
@@ -188,6 +242,12 @@ absl::StatusOr<Message> ReadBody(uint8_t type, ByteReader& reader) {
       return ReadAppendEntriesRequest(reader);
     case MessageType::kAppendEntriesResponse:
       return ReadAppendEntriesResponse(reader);
+    case MessageType::kTimeoutNow:
+      return ReadTimeoutNow(reader);
+    case MessageType::kReadIndexRequest:
+      return ReadReadIndexRequest(reader);
+    case MessageType::kReadIndexResponse:
+      return ReadReadIndexResponse(reader);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("frame has unknown message type ", type));

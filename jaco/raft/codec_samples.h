@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "jaco/base/prng.h"
+#include "jaco/raft/codec.h"
 #include "jaco/raft/message.h"
 #include "jaco/raft/types.h"
 
@@ -38,42 +39,6 @@ inline EntryId SampleId(Prng& prng) {
   return {Term(SampleNumber(prng)), LogIndex(SampleNumber(prng))};
 }
 
-inline EntryPtr SampleEntry(Prng& prng, EntryId id) {
-  return std::make_shared<const Entry>(
-      Entry{id, static_cast<EntryKind>(prng.Below(3)), SampleBytes(prng, 40)});
-}
-
-inline AppendEntriesRequest SampleAppendEntries(Prng& prng) {
-  AppendEntriesRequest request;
-  request.previous = {Term(prng.Below(1000)), LogIndex(prng.Next() >> 1)};
-  request.commit = LogIndex(SampleNumber(prng));
-  request.round = SampleNumber(prng);
-  EntryId id = request.previous;
-  for (uint64_t n = prng.Below(5); n > 0; --n) {
-    id = {id.term + prng.Below(3), id.index.Next()};
-    request.entries.push_back(SampleEntry(prng, id));
-  }
-  request.term = id.term + prng.Below(3);
-  return request;
-}
-
-// `type` from 0 to 3 chooses the kind of message.
-inline Message SampleMessage(Prng& prng, uint64_t type) {
-  const Term term(SampleNumber(prng));
-  switch (type) {
-    case 0:
-      return RequestVoteRequest{term, SampleId(prng), prng.Chance(1, 2)};
-    case 1:
-      return RequestVoteResponse{term, prng.Chance(1, 2), prng.Chance(1, 2)};
-    case 2:
-      return SampleAppendEntries(prng);
-    default:
-      return AppendEntriesResponse{term, prng.Chance(1, 2), SampleNumber(prng),
-                                   LogIndex(SampleNumber(prng)),
-                                   SampleId(prng)};
-  }
-}
-
 inline Configuration SampleConfiguration(Prng& prng) {
   Configuration configuration;
   configuration.voters.push_back(NodeId(1 + prng.Below(9)));
@@ -94,6 +59,59 @@ inline Configuration SampleConfiguration(Prng& prng) {
     configuration.addresses.emplace_back(NodeId(node), SampleBytes(prng, 20));
   }
   return configuration;
+}
+
+inline EntryPtr SampleEntry(Prng& prng, EntryId id) {
+  Entry entry{id, static_cast<EntryKind>(prng.Below(3)), {}};
+  entry.data = entry.kind == EntryKind::kConfiguration
+                   ? EncodeConfiguration(SampleConfiguration(prng))
+                   : SampleBytes(prng, 40);
+  return std::make_shared<const Entry>(std::move(entry));
+}
+
+inline AppendEntriesRequest SampleAppendEntries(Prng& prng) {
+  AppendEntriesRequest request;
+  request.previous = {Term(prng.Below(1000)), LogIndex(prng.Next() >> 1)};
+  request.commit = LogIndex(SampleNumber(prng));
+  request.round = SampleNumber(prng);
+  request.session = LogIndex(SampleNumber(prng));
+  EntryId id = request.previous;
+  for (uint64_t n = prng.Below(5); n > 0; --n) {
+    id = {id.term + prng.Below(3), id.index.Next()};
+    request.entries.push_back(SampleEntry(prng, id));
+  }
+  request.term = id.term + prng.Below(3);
+  return request;
+}
+
+inline constexpr uint64_t kMessageTypes = std::variant_size_v<Message>;
+
+// `type` below kMessageTypes chooses the kind of message.
+inline Message SampleMessage(Prng& prng, uint64_t type) {
+  const Term term(SampleNumber(prng));
+  switch (type) {
+    case 0:
+      return RequestVoteRequest{term, SampleId(prng), prng.Chance(1, 2),
+                                prng.Chance(1, 2)};
+    case 1:
+      return RequestVoteResponse{term, prng.Chance(1, 2), prng.Chance(1, 2)};
+    case 2:
+      return SampleAppendEntries(prng);
+    case 3:
+      return AppendEntriesResponse{term,
+                                   prng.Chance(1, 2),
+                                   SampleNumber(prng),
+                                   LogIndex(SampleNumber(prng)),
+                                   LogIndex(SampleNumber(prng)),
+                                   SampleId(prng)};
+    case 4:
+      return TimeoutNow{term};
+    case 5:
+      return ReadIndexRequest{term, ReadId(SampleNumber(prng))};
+    default:
+      return ReadIndexResponse{term, ReadId(SampleNumber(prng)),
+                               prng.Chance(1, 2), LogIndex(SampleNumber(prng))};
+  }
 }
 
 }  // namespace jaco::raft

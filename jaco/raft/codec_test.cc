@@ -56,7 +56,7 @@ void ExpectRefused(const Result& result, const std::string& reason) {
 
 RC_GTEST_PROP(CodecPropertyTest, MessagesRoundTrip, (uint64_t seed)) {
   Prng prng(seed);
-  for (uint64_t type = 0; type < 4; ++type) {
+  for (uint64_t type = 0; type < kMessageTypes; ++type) {
     const Message message = SampleMessage(prng, type);
     const auto decoded = DecodeMessage(EncodeMessage(message));
     RC_ASSERT(decoded.ok());
@@ -79,7 +79,7 @@ RC_GTEST_PROP(CodecPropertyTest, PartsRoundTrip,
 RC_GTEST_PROP(CodecPropertyTest, TruncatedOrExtendedIsRefused,
               (uint64_t seed)) {
   Prng prng(seed);
-  for (uint64_t type = 0; type < 4; ++type) {
+  for (uint64_t type = 0; type < kMessageTypes; ++type) {
     const std::string frame = EncodeMessage(SampleMessage(prng, type));
     for (size_t size = 0; size < frame.size(); ++size) {
       RC_ASSERT(DecodeMessage(frame.substr(0, size)).status().code() ==
@@ -119,7 +119,7 @@ TEST(CodecTest, GoldenBytes) {
             "0101"
             "0807060504030201"
             "02000000000000000300000000000000"
-            "01");
+            "0100");
   EXPECT_EQ(hex(EncodeMessage(RequestVoteResponse{Term(5), false, true})),
             "0102"
             "0500000000000000"
@@ -130,12 +130,14 @@ TEST(CodecTest, GoldenBytes) {
           {Term(4), LogIndex(9)},
           LogIndex(8),
           7,
+          LogIndex(6),
           {MakeEntry(4, 10, "hi"), MakeEntry(5, 11, "", EntryKind::kNoop)}})),
       "0103"
       "0500000000000000"
       "04000000000000000900000000000000"
       "0800000000000000"
       "0700000000000000"
+      "0600000000000000"
       "02000000"
       "04000000000000000a00000000000000"
       "01"
@@ -144,14 +146,25 @@ TEST(CodecTest, GoldenBytes) {
       "05000000000000000b00000000000000"
       "00"
       "00000000");
-  EXPECT_EQ(hex(EncodeMessage(AppendEntriesResponse{
-                Term(5), true, 7, LogIndex(11), {Term(3), LogIndex(4)}})),
+  EXPECT_EQ(hex(EncodeMessage(AppendEntriesResponse{Term(5),
+                                                    true,
+                                                    7,
+                                                    LogIndex(6),
+                                                    LogIndex(11),
+                                                    {Term(3), LogIndex(4)}})),
             "0104"
             "0500000000000000"
             "01"
             "0700000000000000"
+            "0600000000000000"
             "0b00000000000000"
             "03000000000000000400000000000000");
+  EXPECT_EQ(hex(EncodeMessage(TimeoutNow{Term(5)})), "01050500000000000000");
+  EXPECT_EQ(hex(EncodeMessage(ReadIndexRequest{Term(5), ReadId(9)})),
+            "010605000000000000000900000000000000");
+  EXPECT_EQ(hex(EncodeMessage(
+                ReadIndexResponse{Term(5), ReadId(9), true, LogIndex(4)})),
+            "010705000000000000000900000000000000010400000000000000");
   EXPECT_EQ(hex(EncodeHardState({Term(1), NodeId(2)})),
             "01000000000000000200000000000000");
   EXPECT_EQ(hex(EncodeConfiguration({.voters = {NodeId(1)},
@@ -174,8 +187,8 @@ TEST(CodecTest, FramesThatNoEncoderMakes) {
   bytes[0] = 2;
   ExpectRefused(DecodeMessage(bytes), "unknown version 2");
   bytes = vote;
-  bytes[1] = 5;
-  ExpectRefused(DecodeMessage(bytes), "unknown message type 5");
+  bytes[1] = 8;
+  ExpectRefused(DecodeMessage(bytes), "unknown message type 8");
   bytes = vote;
   bytes.back() = 2;
   ExpectRefused(DecodeMessage(bytes), "boolean with the value 2");
@@ -184,7 +197,7 @@ TEST(CodecTest, FramesThatNoEncoderMakes) {
 TEST(CodecTest, EntriesThatDoNotFollow) {
   const auto decode = [](EntryId previous, std::vector<EntryPtr> entries) {
     return DecodeMessage(EncodeMessage(AppendEntriesRequest{
-        Term(5), previous, LogIndex(0), 0, std::move(entries)}));
+        Term(5), previous, LogIndex(0), 0, LogIndex(), std::move(entries)}));
   };
   const EntryId previous{Term(3), LogIndex(9)};
   ExpectRefused(decode(previous, {MakeEntry(3, 11, "")}),

@@ -68,15 +68,21 @@ void Conversation::Nodes(const Words& words, const Words& body) {
   if (auto value = Option(words, "batch")) {
     options.append_entries_max = Number(*value);
   }
-  Configuration configuration;
+  std::vector<NodeId> nodes;
   for (size_t i = 1; i < words.size(); ++i) {
-    if (Node(words[i]) != kNoNode) {
-      configuration.voters.push_back(Node(words[i]));
+    if (Node(words[i]) != kNoNode) nodes.push_back(Node(words[i]));
+  }
+  Configuration configuration{.voters = nodes};
+  if (auto voters = Option(words, "voters")) {
+    configuration.voters.clear();
+    for (absl::string_view voter : absl::StrSplit(*voters, ',')) {
+      configuration.voters.push_back(Node(voter));
     }
   }
-  for (NodeId id : configuration.voters) {
+  for (NodeId id : nodes) {
     options.id = id;
-    disk = {.configuration = configuration};
+    disk = {};
+    if (configuration.IsVoter(id)) disk.configuration = configuration;
     for (const std::string& line : body) {
       const Words parts = WordsOf(line);
       if (Node(parts[0]) != id) continue;
@@ -323,7 +329,8 @@ void Conversation::ShowProgress(const Raft& raft) {
     Line(absl::StrCat("  ", peer.id.value(), probe ? " probe" : " replicate",
                       " match=", peer.match.value(),
                       " next=", peer.next.value(),
-                      " inflight=", peer.inflights.messages()));
+                      " inflight=", peer.inflights.messages(),
+                      peer.departing ? " departing" : ""));
   }
 }
 
@@ -423,6 +430,10 @@ std::string Conversation::Run(absl::string_view command) {
       {"persist", &Conversation::PersistWrites},
       {"propose", &Conversation::Propose},
       {"read", &Conversation::Read},
+      {"change", &Conversation::Change},
+      {"transfer", &Conversation::Transfer},
+      {"reset", &Conversation::Reset},
+      {"members", &Conversation::Members},
       {"stabilize", &Conversation::Stabilize},
       {"crash", &Conversation::Crash},
       {"restart", &Conversation::Restart},

@@ -2,7 +2,8 @@
 // what came of each written below it, to be read in review.
 //
 //   nodes 1 2 3 [inflight=N] [batch=N]   with, in indented lines below it, what
-//     1 log=1:1,1:2 [term=T] [vote=N]    some of them have on disk
+//     1 log=1:1,1:2 [term=T] [vote=N]    some of them have on disk. With
+//                        voters=1,2 the others are in no cluster yet
 //   lead N               timeout and stabilize, in one line of output
 //   timeout N            N's clock moves on to its deadline
 //   advance 100ms [N..]  clocks move on; deadlines that are reached are called
@@ -13,13 +14,16 @@
 //   auto-persist on|off  on (as at the start): writes are done at once
 //   persist N [upto]     N's writes (up to that number) are durable
 //   propose N text       read N id
+//   change N voters 1 2 [learners 3]   asks N for this configuration
+//   transfer N M         asks N to hand over to M
+//   reset N M            N's connection to M breaks
 //   stabilize [N..]      delivers and persists until nothing is left (between
 //                        these servers)
 //   crash N              what was not persisted is lost
 //   restart N
 //   partition 1 | 2 3    cuts the links between the groups; what is under way
 //   heal                 there is lost, and what is sent later
-//   status               log N               network
+//   status               log N               network             members
 //
 // The output: indented lines are what a server did because of the line above.
 
@@ -68,6 +72,10 @@ class Conversation {
   void PersistWrites(const Words& words);
   void Propose(const Words& words);
   void Read(const Words& words);
+  void Change(const Words& words);
+  void Transfer(const Words& words);
+  void Reset(const Words& words);
+  void Members(const Words& words);
   void Stabilize(const Words& words);
   void Crash(const Words& words);
   void Restart(const Words& words);

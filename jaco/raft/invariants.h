@@ -26,7 +26,7 @@ struct Observation {
   LogIndex durable;
   EntryId last;
   LogIndex configuration_index;
-  uint64_t match_sum = 0;                        // over a leader's peers
+  uint64_t match_sum = 0;                        // over a leader's members
   const std::vector<Progress>* peers = nullptr;  // of a leader
   const Configuration* configuration = nullptr;
   const Log* log = nullptr;

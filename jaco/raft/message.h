@@ -17,6 +17,8 @@ struct RequestVoteRequest {
   Term term;     // the candidate's; for a pre-vote the one it would start
   EntryId last;  // the candidate's last log entry
   bool pre_vote = false;
+  // The leader told it to (TimeoutNow, §3.10): stickiness does not apply.
+  bool transfer = false;
 
   friend bool operator==(const RequestVoteRequest&,
                          const RequestVoteRequest&) = default;
@@ -39,14 +41,18 @@ struct AppendEntriesRequest {
   LogIndex commit;   // the leader's commit index
   // Counts the leader's leadership confirmations (ReadIndex, §6.4); echoed.
   uint64_t round = 0;
+  // Since which configuration entry the receiver is a member; echoed. An answer
+  // from before it was removed and added again says nothing about now.
+  LogIndex session;
   std::vector<EntryPtr> entries;
 };
 
 struct AppendEntriesResponse {
   Term term;
   bool success = false;
-  // The round of the request that is answered.
+  // Those of the request that is answered.
   uint64_t round = 0;
+  LogIndex session;
   // success: the follower's log is durable and equal to the leader's up to
   // here. failure: the index of the request's `previous`, which did not match.
   LogIndex match;
@@ -59,8 +65,37 @@ struct AppendEntriesResponse {
                          const AppendEntriesResponse&) = default;
 };
 
+// The leader to the one that shall take over, which has the whole log: start an
+// election at once (§3.10).
+struct TimeoutNow {
+  Term term;
+
+  friend bool operator==(const TimeoutNow&, const TimeoutNow&) = default;
+};
+
+// A follower asks its leader for the index that a linearizable read must wait
+// for (§6.4).
+struct ReadIndexRequest {
+  Term term;
+  ReadId id;  // the follower's own
+
+  friend bool operator==(const ReadIndexRequest&,
+                         const ReadIndexRequest&) = default;
+};
+
+struct ReadIndexResponse {
+  Term term;
+  ReadId id;
+  bool success = false;  // false: not the leader, or no longer
+  LogIndex index;
+
+  friend bool operator==(const ReadIndexResponse&,
+                         const ReadIndexResponse&) = default;
+};
+
 using Message = std::variant<RequestVoteRequest, RequestVoteResponse,
-                             AppendEntriesRequest, AppendEntriesResponse>;
+                             AppendEntriesRequest, AppendEntriesResponse,
+                             TimeoutNow, ReadIndexRequest, ReadIndexResponse>;
 
 inline Term TermOf(const Message& message) {
   return std::visit([](const auto& m) { return m.term; }, message);

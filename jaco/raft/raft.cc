@@ -58,6 +58,7 @@ void Raft::Step(Instant now, NodeId from, Message message) {
 absl::StatusOr<EntryId> Raft::Propose(Instant /*now*/, std::string command) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr) return NotLeaderError();
+  if (leader->transfer.has_value()) return TransferError();
   if (command.size() > options_.command_bytes_max) {
     return MakeError(
         ErrorCode::kTooLarge,
@@ -77,19 +78,18 @@ absl::StatusOr<EntryId> Raft::Propose(Instant /*now*/, std::string command) {
 void Raft::OnDeadline(Instant now) {
   if (auto* leader = std::get_if<Leader>(&state_)) {
     if (!CheckQuorum(now)) return;
+    ExpireTransfer(now);
     if (now < leader->heartbeat_deadline) return;
     dirty_ = true;
+    DropDeparted(now);
     leader->heartbeat_deadline = now + options_.heartbeat_interval;
     for (Progress& peer : leader->peers) peer.message_due = true;
     return;
   }
-  if (now < election_deadline_) return;
+  ExpireReads(now);
+  if (now < election_deadline_ || !MayCampaign()) return;
   dirty_ = true;
-  if (configuration().IsVoter(id())) {
-    StartCampaign(now, /*pre_vote=*/true);
-  } else {
-    ResetElectionDeadline(now);
-  }
+  StartPreVote(now);
 }
 
 void Raft::OnPersisted(Instant now, PersistId upto) {
@@ -103,7 +103,11 @@ void Raft::OnPersisted(Instant now, PersistId upto) {
       CountVote(now, id(), /*granted=*/true);
     }
   }
-  if (std::holds_alternative<Leader>(state_)) AdvanceCommit();
+  if (std::holds_alternative<Leader>(state_)) {
+    AdvanceCommit();
+    FinishReadRounds();  // the configuration that just left may have hindered
+    OnCommitAdvanced(now);
+  }
 }
 
 void Raft::OnApplied(Instant /*now*/, LogIndex upto) {
@@ -116,6 +120,7 @@ Ready Raft::TakeReady() {
   if (std::holds_alternative<Leader>(state_)) {
     StartReadRound();
     SendAppends();
+    TellTransferTarget();
   }
   ready.persist = durability_.TakeWrite(hard_state_, log_);
   TakeCommitted(ready);
@@ -141,14 +146,19 @@ void Raft::TakeCommitted(Ready& ready) {
 }
 
 Instant Raft::NextDeadline() const {
-  const auto* leader = std::get_if<Leader>(&state_);
-  if (leader == nullptr) {
-    return configuration().IsVoter(id()) ? election_deadline_
-                                         : Instant::Never();
+  if (const auto* leader = std::get_if<Leader>(&state_)) {
+    // Alone there is nobody to tell and nobody to hear from.
+    if (leader->peers.empty()) return Instant::Never();
+    if (!leader->transfer.has_value()) return leader->heartbeat_deadline;
+    return std::min(leader->heartbeat_deadline, leader->transfer->deadline);
   }
-  // Alone there is nobody to tell and nobody to hear from.
-  if (leader->peers.empty()) return Instant::Never();
-  return leader->heartbeat_deadline;
+  Instant deadline = MayCampaign() ? election_deadline_ : Instant::Never();
+  if (const auto* follower = std::get_if<Follower>(&state_)) {
+    for (const auto& [read, expiry] : follower->reads) {
+      deadline = std::min(deadline, expiry);
+    }
+  }
+  return deadline;
 }
 
 void Raft::Send(NodeId to, Message message) {
@@ -169,6 +179,11 @@ absl::Status Raft::NotLeaderError() const {
                    leader_ == kNoNode
                        ? "no leader is known"
                        : absl::StrCat("server ", leader_.value(), " leads"));
+}
+
+absl::Status Raft::TransferError() const {
+  return MakeError(ErrorCode::kNoLeader,
+                   "leadership is being handed over; try again");
 }
 
 }  // namespace jaco::raft

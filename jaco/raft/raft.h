@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -73,7 +74,7 @@ class Raft {
  public:
   // `prng` jitters election timeouts: give every server a different seed.
   Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
-  Raft(const Raft&) = delete;
+  Raft(const Raft&) = default;  // the same state once more
   Raft& operator=(const Raft&) = delete;
 
   // A message from `from`, whose identity the transport vouches for. Messages
@@ -86,9 +87,32 @@ class Raft {
   // no_leader (not the leader), rate_limited, too_large.
   absl::StatusOr<EntryId> Propose(Instant now, std::string command);
 
-  // Asks for the index that a linearizable read must wait for (§6.4). Answered
-  // in Ready.reads, at once with no_leader when this server does not lead.
+  // Begins the change to `target`, whose `outgoing` is empty: any change of
+  // voters, learners and addresses at once. A change of voters goes through
+  // joint consensus (§4.3), which is left by itself when it is committed.
+  // Returns the id of the first configuration entry. Errors: no_leader,
+  // conflict (a change is under way, or this leader has committed nothing yet:
+  // try again), validation_failed.
+  absl::StatusOr<EntryId> ProposeConfiguration(Instant now,
+                                               Configuration target);
+
+  // Hands leadership to the voter `target`, which is not about to leave, once
+  // it has the whole log (§3.10). Until it took over, or an election timeout
+  // has passed without that, Propose answers no_leader. Errors: no_leader,
+  // validation_failed.
+  absl::Status TransferLeadership(Instant now, NodeId target);
+
+  // Asks for the index that a linearizable read must wait for (§6.4); followers
+  // ask their leader. Answered in Ready.reads, with no_leader when no leader is
+  // known or it did not answer within an election timeout. `id` was never used
+  // before, not even before a restart: an answer may arrive that late, and must
+  // not be taken for that to another question.
   void RequestRead(Instant now, ReadId id);
+
+  // The connection to `node` was reset or refused. A follower of that node does
+  // not wait for its election timeout: PreVote and CheckQuorum make a false
+  // alarm harmless.
+  void OnPeerDown(Instant now, NodeId node);
 
   // Time has reached Ready.deadline. Early or spurious calls do no harm.
   void OnDeadline(Instant now);
@@ -121,6 +145,9 @@ class Raft {
     return configurations_.current();
   }
   LogIndex configuration_index() const { return configurations_.index(); }
+  // The same for states that differ in times, jitter and open reads only, as
+  // good as never for others.
+  uint64_t Fingerprint() const;
   // What the leader knows of the others; nullptr for other roles.
   const std::vector<Progress>* progress() const;
 
@@ -131,36 +158,52 @@ class Raft {
     LogIndex match;         // our log equals the leader's up to here
     LogIndex acknowledged;  // the durable part of it that it need not be told
     uint64_t round = 0;     // the highest that the leader has sent
+    LogIndex session;       // the same
     // The leader is owed an answer, however far the disk has come.
     bool answer_due = false;
     // A granted vote that waits until it is durable.
     std::optional<NodeId> vote_for;
+    // Reads that the leader was asked for, each with when to give up.
+    std::map<ReadId, Instant> reads;
   };
   struct Candidate {
     bool pre_vote = true;
+    bool transfer = false;  // on the leader's word
     // The requests have left: our own vote is durable.
     bool asked = false;
     std::vector<NodeId> granted;
     std::vector<NodeId> refused;
   };
+  struct Read {
+    NodeId from;
+    ReadId id;
+  };
   struct ReadRound {
     uint64_t round = 0;
     LogIndex index;
-    std::vector<ReadId> reads;
+    std::vector<Read> reads;
+  };
+  struct Transfer {
+    NodeId target;
+    Instant deadline;
+    bool told = false;
   };
   struct Leader {
-    std::vector<Progress> peers;  // all members but this server, by id
-    LogIndex first_of_term;       // the no-op that opened the term
+    // All members but this server, by id, and those that are leaving.
+    std::vector<Progress> peers;
+    LogIndex first_of_term;  // the no-op that opened the term
     Instant heartbeat_deadline;
     uint64_t round = 0;  // of the last leadership confirmation that was sent
-    std::vector<ReadId> reads_waiting;       // for the next round
+    std::vector<Read> reads_waiting;         // for the next round
     std::vector<ReadRound> reads_in_flight;  // ascending rounds
     size_t uncommitted_bytes = 0;
+    std::optional<Transfer> transfer;
   };
 
   // Elections: raft_election.cc.
   void BecomeFollower(Instant now, Term term, NodeId leader);
-  void StartCampaign(Instant now, bool pre_vote);
+  void StartPreVote(Instant now);
+  void StartElection(Instant now, bool transfer);
   void AskForVotes();
   void CountVote(Instant now, NodeId voter, bool granted);
   void BecomeLeader(Instant now);
@@ -191,15 +234,36 @@ class Raft {
   void SendAppend(Progress& peer);
   bool MayStreamTo(const Progress& peer) const;
 
+  // Membership and hand-over: raft_membership.cc.
+  absl::Status CheckChange(const Configuration& target) const;
+  bool MayCampaign() const;
+  void SyncPeers(Instant now);
+  Progress& AddPeer(Instant now, NodeId node);
+  void KeepStranger(Instant now, NodeId node);
+  bool TellsOfDeparture(const Progress& peer) const;
+  void DropDeparted(Instant now);
+  void OnCommitAdvanced(Instant now);
+  void LeaveJoint(Instant now);
+  void StepAside(Instant now);
+  void TellTransferTarget();
+  void ExpireTransfer(Instant now);
+  void Handle(Instant now, NodeId from, const TimeoutNow& request);
+
   // Reads: raft_read.cc.
+  void Handle(Instant now, NodeId from, const ReadIndexRequest& request);
+  void Handle(Instant now, NodeId from, const ReadIndexResponse& response);
+  void AskLeaderForRead(Instant now, ReadId id);
+  void ExpireReads(Instant now);
   void StartReadRound();
   void FinishReadRounds();
-  std::vector<ReadId> TakeReads();
-  void RefuseReads(const std::vector<ReadId>& reads);
+  void AnswerRead(const Read& read, LogIndex index);
+  std::vector<Read> TakeReads();
+  void RefuseReads(const std::vector<Read>& reads);
 
   void Send(NodeId to, Message message);
   Progress* FindPeer(NodeId id);
   absl::Status NotLeaderError() const;
+  absl::Status TransferError() const;
   Instant NextDeadline() const;
   void TakeCommitted(Ready& ready);
 

@@ -24,7 +24,7 @@ void Raft::BecomeFollower(Instant now, Term term, NodeId leader) {
   // A higher term alone is no reason to wait longer: only a leader's message
   // and a granted vote are (§3.4). But a leader had no deadline of this kind.
   if (std::holds_alternative<Leader>(state_)) ResetElectionDeadline(now);
-  const std::vector<ReadId> reads = TakeReads();
+  const std::vector<Read> reads = TakeReads();
   // What was promised to an earlier leader or candidate is void.
   state_ = Follower{};
   leader_ = leader;
@@ -32,16 +32,22 @@ void Raft::BecomeFollower(Instant now, Term term, NodeId leader) {
   RefuseReads(reads);
 }
 
-void Raft::StartCampaign(Instant now, bool pre_vote) {
+void Raft::StartPreVote(Instant now) {
+  RefuseReads(TakeReads());
   leader_ = kNoNode;
   leader_contact_.reset();
-  state_ = Candidate{.pre_vote = pre_vote};
+  state_ = Candidate{.pre_vote = true};
   ResetElectionDeadline(now);
-  if (pre_vote) {
-    AskForVotes();
-    CountVote(now, id(), /*granted=*/true);
-    return;
-  }
+  AskForVotes();
+  CountVote(now, id(), /*granted=*/true);
+}
+
+void Raft::StartElection(Instant now, bool transfer) {
+  RefuseReads(TakeReads());
+  leader_ = kNoNode;
+  leader_contact_.reset();
+  state_ = Candidate{.pre_vote = false, .transfer = transfer};
+  ResetElectionDeadline(now);
   // Our own vote counts, and is known to others, only once it is durable
   // (OnPersisted): a candidate that forgot it could win the same term twice,
   // the second time with a shorter log.
@@ -57,7 +63,8 @@ void Raft::AskForVotes() {
     if (member == id() || !configuration().IsVoter(member)) continue;
     Send(member, RequestVoteRequest{.term = term,
                                     .last = log_.last(),
-                                    .pre_vote = candidate.pre_vote});
+                                    .pre_vote = candidate.pre_vote,
+                                    .transfer = candidate.transfer});
   }
 }
 
@@ -76,7 +83,7 @@ void Raft::CountVote(Instant now, NodeId voter, bool granted) {
       return;
     case VoteResult::kWon:
       if (candidate.pre_vote) {
-        StartCampaign(now, /*pre_vote=*/false);
+        StartElection(now, /*transfer=*/false);
       } else {
         BecomeLeader(now);
       }
@@ -85,15 +92,6 @@ void Raft::CountVote(Instant now, NodeId voter, bool granted) {
 
 void Raft::BecomeLeader(Instant now) {
   Leader leader;
-  for (NodeId member : configuration().Members()) {
-    if (member == id()) continue;
-    Progress peer;
-    peer.id = member;
-    peer.next = log_.last().index.Next();
-    // Counting from now gives every follower one election timeout to answer.
-    peer.last_contact = now;
-    leader.peers.push_back(std::move(peer));
-  }
   for (LogIndex i = commit_.Next(); i <= log_.last().index; ++i) {
     leader.uncommitted_bytes += log_.At(i)->data.size();
   }
@@ -101,6 +99,7 @@ void Raft::BecomeLeader(Instant now) {
   leader.heartbeat_deadline = now + options_.heartbeat_interval;
   state_ = std::move(leader);
   leader_ = id();
+  SyncPeers(now);
   // An entry of the own term commits what earlier terms left open (§3.6.2) and
   // tells which reads are safe (§6.4).
   AppendOwn(EntryKind::kNoop, {});
@@ -123,10 +122,12 @@ bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
 void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
   // A server that is in touch with a leader neither grants nor takes over the
   // term: one that was cut off, or removed, cannot disturb the rest (§4.2.3).
-  // But a leader that asks for votes in a later term has stepped down itself.
+  // But a leader that asks for votes in a later term has stepped down itself,
+  // and one that hands over says so.
   const bool leader_gave_up =
-      from == leader_ && request.term > hard_state_.term;
+      request.transfer || (from == leader_ && request.term > hard_state_.term);
   const bool ignore = HeardFromLeaderLately(now) && !leader_gave_up;
+  KeepStranger(now, from);
   if (!ignore && !request.pre_vote && request.term > hard_state_.term) {
     BecomeFollower(now, request.term, kNoNode);
   }

@@ -71,6 +71,7 @@ void Raft::RejectAppend(NodeId to, const AppendEntriesRequest& request) {
                .term = hard_state_.term,
                .success = false,
                .round = request.round,
+               .session = request.session,
                .match = previous.index,
                .hint = log_.LastNotBeyond({previous.term, previous.index})});
 }
@@ -97,6 +98,7 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
   }
   follower.match = std::max(follower.match, match);
   follower.round = std::max(follower.round, request.round);
+  follower.session = std::max(follower.session, request.session);
   // The leader sends after what it takes us to have: that is no news to it.
   follower.acknowledged =
       std::max(follower.acknowledged,
@@ -114,6 +116,7 @@ void Raft::ReleaseAcknowledgement() {
   Send(leader_, AppendEntriesResponse{.term = hard_state_.term,
                                       .success = true,
                                       .round = follower->round,
+                                      .session = follower->session,
                                       .match = match});
   follower->acknowledged = std::max(follower->acknowledged, match);
   follower->answer_due = false;
@@ -128,7 +131,10 @@ void Raft::Handle(Instant now, NodeId from,
     return;
   }
   Progress* peer = FindPeer(from);
-  if (peer == nullptr || response.term < hard_state_.term) return;
+  if (peer == nullptr || response.term < hard_state_.term ||
+      response.session != peer->session) {
+    return;
+  }
   auto& leader = std::get<Leader>(state_);
   if (response.match > log_.last().index || response.round > leader.round) {
     return;  // no such thing was ever sent
@@ -143,6 +149,8 @@ void Raft::Handle(Instant now, NodeId from,
     OnRejected(*peer, response);
   }
   FinishReadRounds();
+  if (peer->departing) DropDeparted(now);
+  OnCommitAdvanced(now);
 }
 
 void Raft::OnRejected(Progress& peer, const AppendEntriesResponse& response) {
@@ -219,7 +227,10 @@ void Raft::SendAppend(Progress& peer) {
   request.previous = {*log_.TermAt(previous), previous};
   request.commit = commit_;
   peer.commit_sent = commit_;
-  request.round = std::get<Leader>(state_).round;
+  auto& leader = std::get<Leader>(state_);
+  if (TellsOfDeparture(peer)) peer.told_round = ++leader.round;
+  request.round = leader.round;
+  request.session = peer.session;
   if (MayStreamTo(peer)) {
     log_.CopyTo(&request.entries, peer.next, options_.append_entries_max,
                 options_.append_bytes_max);

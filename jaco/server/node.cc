@@ -134,12 +134,37 @@ absl::Status Node::Resume(Opened& opened) {
                      absl::StrCat("member ", dir.identity.node_id.value(),
                                   " resumes at index ",
                                   replica_->raft().last().index.value()));
+  replica_->SetAddresses(joined_at_);
   replica_->Start();
   return absl::OkStatus();
 }
 
 void Node::Found(raft::NodeId self, Founding founding,
                  absl::AnyInvocable<void(absl::Status)> done) {
+  Create(self, FoundingWrite(founding), std::move(done));
+}
+
+// A joiner has a term and an empty log: that makes it a member of nothing yet,
+// but not uninitialized, and it takes the log of whoever leads.
+void Node::Join(raft::NodeId self, Replica::Addresses members,
+                absl::AnyInvocable<void(absl::Status)> done) {
+  const bool waits = replica_ != nullptr && replica_->raft().id() == self &&
+                     replica_->raft().last().index == raft::LogIndex();
+  if (waits) {
+    replica_->SetAddresses(members);
+    env_.loop->Post(
+        [done = std::move(done)]() mutable { done(absl::OkStatus()); });
+    return;
+  }
+  if (lifecycle_ == Lifecycle::kUninitialized) joined_at_ = std::move(members);
+  raft::Persist write;
+  write.id = raft::PersistId(1);
+  write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
+  Create(self, std::move(write), std::move(done));
+}
+
+void Node::Create(raft::NodeId self, raft::Persist write,
+                  absl::AnyInvocable<void(absl::Status)> done) {
   if (lifecycle_ != Lifecycle::kUninitialized) {
     absl::Status status =
         lifecycle_ == Lifecycle::kFailed
@@ -159,7 +184,7 @@ void Node::Found(raft::NodeId self, Founding founding,
   env_.disk->Submit(
       env::Lane::kLog,
       [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
-       identity, write = FoundingWrite(founding),
+       identity, write = std::move(write),
        segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
         auto dir = CreateDataDir(fs, path, use_rocksdb, identity, write,
                                  segment_bytes);
@@ -185,6 +210,22 @@ void Node::OnNotFounded(absl::Status why,
     if (!opened.ok()) Fail(opened);
     done(std::move(why));
   });
+}
+
+void Node::ChangeConfiguration(raft::Configuration target,
+                               absl::AnyInvocable<void(absl::Status)> done) {
+  if (absl::Status admitted = Admit(); !admitted.ok()) {
+    env_.loop->Post([done = std::move(done), admitted]() mutable {
+      done(std::move(admitted));
+    });
+    return;
+  }
+  replica_->ChangeConfiguration(std::move(target), std::move(done));
+}
+
+absl::Status Node::TransferLeadership(raft::NodeId target) {
+  if (absl::Status admitted = Admit(); !admitted.ok()) return admitted;
+  return replica_->TransferLeadership(target);
 }
 
 void Node::WhenFounded(absl::AnyInvocable<void()> ready) {
@@ -252,7 +293,9 @@ absl::Status Node::NoLeaderError() const {
 
 // The core speaks of ids; operators know names.
 absl::Status Node::Explain(absl::Status status) const {
-  return CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError() : status;
+  const bool elsewhere = replica_->raft().role() != raft::Role::kLeader;
+  return elsewhere && CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError()
+                                                             : status;
 }
 
 void Node::Propose(const Caller& caller, fsm::Command command, Done done) {

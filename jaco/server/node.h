@@ -32,6 +32,12 @@ class Node {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
+  void Join(raft::NodeId self, Replica::Addresses members,
+            absl::AnyInvocable<void(absl::Status)> done);
+  void ChangeConfiguration(raft::Configuration target,
+                           absl::AnyInvocable<void(absl::Status)> done);
+  absl::Status TransferLeadership(raft::NodeId target);
+
   // Runs `ready` when this server, alone in its configuration, leads and has
   // applied its founding.
   void WhenFounded(absl::AnyInvocable<void()> ready);
@@ -72,6 +78,8 @@ class Node {
  private:
   struct Opened;
 
+  void Create(raft::NodeId self, raft::Persist write,
+              absl::AnyInvocable<void(absl::Status)> done);
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   void OnNotFounded(absl::Status why,
@@ -90,6 +98,7 @@ class Node {
   absl::AnyInvocable<void()> founded_;
   Instant leaderless_since_;
   fsm::ClusterState state_;
+  Replica::Addresses joined_at_;  // who was named to Join
   std::unique_ptr<Replica> replica_;
 };
 

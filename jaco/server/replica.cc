@@ -28,7 +28,8 @@ bool SameContent(const raft::Message& a, const raft::Message& b) {
   const auto* y = std::get_if<raft::AppendEntriesRequest>(&b);
   return x != nullptr && y != nullptr && x->term == y->term &&
          x->previous == y->previous && x->commit == y->commit &&
-         x->round == y->round && x->entries == y->entries;
+         x->round == y->round && x->session == y->session &&
+         x->entries == y->entries;
 }
 
 absl::Status UndecidedError() {
@@ -55,7 +56,9 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
       stored_(raft_.applied()),
-      flushed_(raft_.applied()) {}
+      flushed_(raft_.applied()),
+      // Answers to reads of an earlier run may still be under way.
+      next_read_(parts.seed) {}
 
 Replica::~Replica() {
   if (!stopped_) env_.network->Bind(nullptr);
@@ -71,6 +74,12 @@ void Replica::CancelTimers() {
 void Replica::Start() {
   env_.network->Bind(this);
   Pump();
+}
+
+void Replica::SetAddresses(const Addresses& addresses) {
+  for (const auto& [id, address] : addresses) {
+    addresses_[id] = {id.value(), address};
+  }
 }
 
 void Replica::Pump() {
@@ -119,12 +128,14 @@ void Replica::SendMessages(const std::vector<raft::OutgoingMessage>& messages) {
 }
 
 const env::PeerAddress* Replica::AddressOf(raft::NodeId node) {
-  if (addresses_index_ != raft_.configuration_index() || addresses_.empty()) {
-    addresses_.clear();
-    for (const auto& [id, address] : raft_.configuration().addresses) {
-      addresses_[id] = {id.value(), address};
-    }
-    addresses_index_ = raft_.configuration_index();
+  // The id and not the index alone: a new leader may replace the entry.
+  const raft::LogIndex index = raft_.configuration_index();
+  const raft::EntryId in_force{raft_.log().TermAt(index).value_or(raft::Term()),
+                               index};
+  if (addresses_of_ != in_force) {
+    // Those who left stay: they are yet to be told.
+    SetAddresses(raft_.configuration().addresses);
+    addresses_of_ = in_force;
   }
   const auto it = addresses_.find(node);
   return it == addresses_.end() ? nullptr : &it->second;
@@ -142,7 +153,10 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
   Pump();
 }
 
-void Replica::OnPeerDown(env::PeerId /*peer*/) {}
+void Replica::OnPeerDown(env::PeerId peer) {
+  raft_.OnPeerDown(env_.clock->Now(), raft::NodeId(peer));
+  Pump();
+}
 
 // ---- The log lane: everything queued goes in one write and one sync.
 
@@ -288,16 +302,21 @@ void Replica::Propose(std::string command, ProposeDone done) {
     });
     return;
   }
+  Await(*id, std::move(done));
+}
+
+// `done` runs when what is at `id` is decided.
+void Replica::Await(const raft::EntryId& id, ProposeDone done) {
   // An entry of an earlier leadership of ours waits at the same index: it is
   // gone from this log, but another server may still hold and commit it.
-  if (const auto it = proposals_.find(id->index); it != proposals_.end()) {
+  if (const auto it = proposals_.find(id.index); it != proposals_.end()) {
     env_.loop->Post([done = std::move(it->second.done)]() mutable {
       done(UndecidedError());
     });
     proposals_.erase(it);
   }
-  proposals_[id->index] = {id->term, env_.clock->Now() + kProposeTimeout,
-                           std::move(done)};
+  proposals_[id.index] = {id.term, env_.clock->Now() + kProposeTimeout,
+                          std::move(done)};
   ArmExpiry();
   SchedulePump();
 }
@@ -339,6 +358,26 @@ void Replica::EndProposals(std::map<raft::LogIndex, Waiting> proposals) {
                                             "take effect later")
                             : UndecidedError());
   }
+}
+
+void Replica::ChangeConfiguration(raft::Configuration target, ReadDone done) {
+  absl::StatusOr<raft::EntryId> id =
+      raft_.ProposeConfiguration(env_.clock->Now(), std::move(target));
+  if (!id.ok()) {
+    env_.loop->Post([done = std::move(done), status = id.status()]() mutable {
+      done(std::move(status));
+    });
+    return;
+  }
+  Await(*id, [done = std::move(done)](absl::StatusOr<Applied> applied) mutable {
+    done(applied.status());
+  });
+}
+
+absl::Status Replica::TransferLeadership(raft::NodeId target) {
+  absl::Status status = raft_.TransferLeadership(env_.clock->Now(), target);
+  SchedulePump();
+  return status;
 }
 
 // ---- Reads.

@@ -32,6 +32,21 @@ void Server::Found(raft::NodeId self, Founding founding,
   impl_->node.Found(self, std::move(founding), std::move(done));
 }
 
+void Server::Join(raft::NodeId self,
+                  std::vector<std::pair<raft::NodeId, std::string>> members,
+                  absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->node.Join(self, std::move(members), std::move(done));
+}
+
+void Server::ChangeConfiguration(raft::Configuration target,
+                                 absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->node.ChangeConfiguration(std::move(target), std::move(done));
+}
+
+absl::Status Server::TransferLeadership(raft::NodeId target) {
+  return impl_->node.TransferLeadership(target);
+}
+
 void Server::Init(const Caller& caller, InitRequest request,
                   Reply<InitResponse> reply) {
   impl_->cluster.Init(caller, std::move(request), std::move(reply));

@@ -1,6 +1,7 @@
 #include "jaco/sim/sim_node.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
@@ -57,6 +58,11 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
 
 }  // namespace
 
+server::FoundingMember MemberOf(NodeNumber number) {
+  return {raft::NodeId(number), absl::StrCat("n", int{number}),
+          absl::StrCat("10.0.0.", int{number}, ":7001")};
+}
+
 // Members are destroyed from the last to the first: the server before what it
 // runs on.
 struct SimNode::Incarnation {
@@ -79,7 +85,7 @@ struct SimNode::Incarnation {
              MakeStream(context.seed, Stream::kDisk, node, number)),
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
         logger(context.trace, node),
-        server(OptionsOf(context.options, context.founding.members[node - 1]),
+        server(OptionsOf(context.options, MemberOf(node)),
                {.clock = &clock,
                 .loop = &loop,
                 .network = &network,
@@ -136,8 +142,10 @@ void SimNode::OnStarted(const absl::Status& status) {
                        static_cast<uint32_t>(status.code())});
   if (!status.ok()) return Doom("start", status);
   server::Server& server = incarnation_->server;
+  const bool founder = number_ <= context_.options.servers;
   if (server.lifecycle() == server::Lifecycle::kMember) {
     founded_ = true;
+    if (!founder && server.raft()->last().index == raft::LogIndex()) Join();
     return;
   }
   if (founded_) {
@@ -146,8 +154,19 @@ void SimNode::OnStarted(const absl::Status& status) {
                                    " was a member before its restart and is "
                                    "not any more"));
   }
+  if (!founder) return Join();
   server.Found(raft::NodeId(number_), context_.founding,
                [this](const absl::Status& done) { OnFounded(done); });
+}
+
+void SimNode::Join() {
+  std::vector<std::pair<raft::NodeId, std::string>> members;
+  for (NodeNumber i = 1; i <= kNodesMax; ++i) {
+    members.emplace_back(raft::NodeId(i), MemberOf(i).address);
+  }
+  incarnation_->server.Join(
+      raft::NodeId(number_), std::move(members),
+      [this](const absl::Status& done) { OnFounded(done); });
 }
 
 void SimNode::OnFounded(const absl::Status& status) {

@@ -8,6 +8,9 @@
 namespace jaco::sim {
 namespace {
 
+// With the spares: as many as a cluster is meant to have voters at most.
+constexpr int kServersMax = 7;
+
 // Between 1 and 2^`doublings` times `least`, small ones as likely as large.
 Duration DrawScaled(Prng& prng, Duration least, uint64_t doublings) {
   return least * (int64_t{1} << prng.Below(doublings + 1));
@@ -70,6 +73,10 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "disk-full";
     case FaultKind::kWallJump:
       return "wall-jump";
+    case FaultKind::kReconfigure:
+      return "reconfigure";
+    case FaultKind::kTransfer:
+      return "transfer";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }
@@ -95,12 +102,17 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   options.client_timeout = DrawScaled(prng, Milliseconds(500), 3);
   for (FaultOptions& faults : options.faults) faults = DrawFaults(prng);
   options.segment_bytes = uint64_t{1024} << prng.Below(7);
+  if (options.FaultsOf(FaultKind::kReconfigure).interval > Duration()) {
+    const auto most = static_cast<uint64_t>(kServersMax - options.servers);
+    options.spares = static_cast<int>(prng.Between(0, most));
+  }
   return options;
 }
 
 std::string Describe(const SwarmOptions& options) {
   std::string text = absl::StrCat(
-      "servers=", options.servers, " rocksdb=", options.rocksdb ? "yes" : "no",
+      "servers=", options.servers, " spares=", options.spares,
+      " rocksdb=", options.rocksdb ? "yes" : "no",
       " segment=", options.segment_bytes,
       " heartbeat=", Text(options.heartbeat_interval),
       " election=", Text(options.election_timeout),

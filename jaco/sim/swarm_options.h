@@ -32,8 +32,10 @@ enum class FaultKind : uint8_t {
   kDiskError,  // one operation fails with EIO
   kDiskFull,   // one operation fails with ENOSPC
   kWallJump,
+  kReconfigure,  // the leader is asked for other members, maybe without itself
+  kTransfer,     // the leader is asked to hand over
 };
-inline constexpr int kFaultKinds = 13;
+inline constexpr int kFaultKinds = 15;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 
@@ -43,7 +45,8 @@ struct FaultOptions {
 };
 
 struct SwarmOptions {
-  int servers = 3;
+  int servers = 3;  // that found the cluster
+  int spares = 0;   // that wait until somebody adds them
   bool rocksdb = false;
   uint64_t segment_bytes = uint64_t{64} << 10;  // of the Raft log
   // One sync in so many does nothing and says that it did; 0: none. A planted

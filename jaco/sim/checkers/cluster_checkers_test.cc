@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "jaco/raft/codec.h"
+
 namespace jaco::sim {
 namespace {
 
@@ -50,6 +52,7 @@ struct FakeNode {
   }
   void Follow() {
     view.log = log.get();
+    view.at.log = log.get();
     view.configuration = &configuration;
     view.at.last = log->last();
   }
@@ -280,6 +283,24 @@ TEST_F(CheckersTest, AllTogetherPassAHealthyCluster) {
   EXPECT_EQ(Found(), "");
   EXPECT_EQ(checkers.committed().last(), LogIndex(2));
   EXPECT_EQ(checkers.elections().leaders(), 1u);
+}
+
+TEST_F(CheckersTest, VotersThatChangeWithoutAJointConfiguration) {
+  ConfigurationRules checker;
+  FakeNode node(1, {});
+  const auto append = [&](uint64_t index, uint64_t voter) {
+    node.log->Append(std::make_shared<const raft::Entry>(
+        raft::Entry{{Term(1), LogIndex(index)},
+                    raft::EntryKind::kConfiguration,
+                    raft::EncodeConfiguration({.voters = {NodeId(voter)}})}));
+    node.view.at.configuration_index = LogIndex(index);
+  };
+  append(1, 1);
+  checker.Check(node.view, findings_);
+  EXPECT_FALSE(findings_.first().has_value());
+  append(2, 2);
+  checker.Check(node.view, findings_);
+  EXPECT_EQ(Found(), "configuration_rules");
 }
 
 }  // namespace
