@@ -37,8 +37,10 @@ absl::string_view AddressIn(const raft::Message& message) {
   if (const auto* vote = std::get_if<raft::RequestVoteRequest>(&message)) {
     return vote->address;
   }
-  const auto* append = std::get_if<raft::AppendEntriesRequest>(&message);
-  return append == nullptr ? "" : append->address;
+  if (const auto* append = std::get_if<raft::AppendEntriesRequest>(&message)) {
+    return append->address;
+  }
+  return {};
 }
 
 absl::Status UndecidedError() {
