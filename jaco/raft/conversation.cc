@@ -51,6 +51,18 @@ std::vector<EntryPtr> ParseLog(absl::string_view text) {
   return entries;
 }
 
+absl::string_view StateName(Progress::State state) {
+  switch (state) {
+    case Progress::State::kProbe:
+      return "probe";
+    case Progress::State::kReplicate:
+      return "replicate";
+    case Progress::State::kSnapshot:
+      return "snapshot";
+  }
+  return "unknown";
+}
+
 std::string LinkName(NodeId from, NodeId to) {
   return absl::StrCat(from.value(), "->", to.value());
 }
@@ -319,8 +331,7 @@ void Conversation::Restart(const Words& words) {
 void Conversation::ShowProgress(const Raft& raft) {
   if (raft.progress() == nullptr) return;
   for (const Progress& peer : *raft.progress()) {
-    const bool probe = peer.state == Progress::State::kProbe;
-    Line(absl::StrCat("  ", peer.id.value(), probe ? " probe" : " replicate",
+    Line(absl::StrCat("  ", peer.id.value(), " ", StateName(peer.state),
                       " match=", peer.match.value(),
                       " next=", peer.next.value(),
                       " inflight=", peer.inflights.messages()));
@@ -389,6 +400,10 @@ void Conversation::Say(NodeId id, const Ready& ready) {
     say(absl::StrCat("applies ", Describe(ready.committed)));
   }
   for (const ReadResult& read : ready.reads) say(Describe(read));
+  for (const SnapshotToSend& wanted : ready.snapshots_to_send) {
+    snapshot_sessions_[{id, wanted.to}] = wanted.session;
+    say(absl::StrCat("wants a snapshot sent to ", wanted.to.value()));
+  }
 }
 
 void Conversation::Act(TestServer& server, const Ready& ready) {
@@ -423,6 +438,10 @@ std::string Conversation::Run(absl::string_view command) {
       {"persist", &Conversation::PersistWrites},
       {"propose", &Conversation::Propose},
       {"read", &Conversation::Read},
+      {"compact", &Conversation::Compact},
+      {"snapshot", &Conversation::Snapshot},
+      {"sent", &Conversation::SnapshotSent},
+      {"failed", &Conversation::SnapshotFailed},
       {"stabilize", &Conversation::Stabilize},
       {"crash", &Conversation::Crash},
       {"restart", &Conversation::Restart},

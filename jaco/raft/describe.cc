@@ -40,6 +40,20 @@ std::string Text(const AppendEntriesResponse& m) {
                       Round(m.round));
 }
 
+std::string Text(const TimeoutNow& m) {
+  return absl::StrCat("TimeoutNow term=", m.term.value());
+}
+
+std::string Text(const ReadIndexRequest& m) {
+  return absl::StrCat("ReadIndex term=", m.term.value(), " id=", m.id.value());
+}
+
+std::string Text(const ReadIndexResponse& m) {
+  return absl::StrCat("ReadIndex", m.success ? "Given" : "Refused",
+                      " term=", m.term.value(), " id=", m.id.value(),
+                      m.success ? absl::StrCat(" index=", m.index.value()) : "");
+}
+
 }  // namespace
 
 std::string Describe(const EntryId& id) {
@@ -74,6 +88,9 @@ std::string Describe(const Persist& write) {
   if (write.hard_state.has_value()) {
     absl::StrAppend(&text, " term=", write.hard_state->term.value(),
                     " vote=", write.hard_state->voted_for.value());
+  }
+  if (write.log_start.has_value()) {
+    absl::StrAppend(&text, " start=", Describe(write.log_start->last));
   }
   if (!write.entries.empty()) {
     absl::StrAppend(&text, " [", Describe(write.entries), "]");

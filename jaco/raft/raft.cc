@@ -82,7 +82,10 @@ void Raft::OnDeadline(Instant now) {
     if (now < leader->heartbeat_deadline) return;
     dirty_ = true;
     leader->heartbeat_deadline = now + options_.heartbeat_interval;
-    for (Progress& peer : leader->peers) peer.message_due = true;
+    for (Progress& peer : leader->peers) {
+      peer.message_due = true;
+      if (std::exchange(peer.snapshot_failed, false)) peer.snapshot_due = true;
+    }
     return;
   }
   ExpireReads(now);
@@ -120,6 +123,7 @@ Ready Raft::TakeReady() {
     SendAppends();
     TellTransferTarget();
     DropDeparted();
+    AskForSnapshots(ready);
   }
   ready.persist = durability_.TakeWrite(hard_state_, log_);
   TakeCommitted(ready);
