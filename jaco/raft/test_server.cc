@@ -94,9 +94,10 @@ Ready TestServer::FinishWrites(PersistId upto) {
 }
 
 Ready TestServer::Compact(LogIndex index) {
+  const EntryId before = raft_->log().start();
   const Ready ready = Take([&](Raft& raft) { raft.CompactTo(index); });
   const EntryId start = raft_->log().start();
-  if (start.index > disk_.start.index) {
+  if (start != before) {
     disk_.configuration = raft_->ConfigurationAt(start.index);
     const size_t gone = start.index - disk_.start.index;
     disk_.entries.erase(
