@@ -39,8 +39,8 @@ absl::StatusOr<HardState> DecodeHardState(absl::string_view data);
 // nothing is.
 absl::string_view DefectOf(const Configuration& configuration);
 
-// Lists must be sorted and without repeats, `voters` not empty, no learner a
-// voter, and no node 0.
+// Lists must be sorted and without repeats, `voters` not empty, no learner in
+// `voters`, and no node 0.
 std::string EncodeConfiguration(const Configuration& configuration);
 absl::StatusOr<Configuration> DecodeConfiguration(absl::string_view data);
 

@@ -20,6 +20,11 @@ class Configurations {
   }
 
   const Configuration& current() const { return stack_.back().configuration; }
+  // The one before it; nullptr when that is not known any more.
+  const Configuration* previous() const {
+    return stack_.size() < 2 ? nullptr
+                             : &stack_[stack_.size() - 2].configuration;
+  }
   // The index of the entry that holds it.
   LogIndex index() const { return stack_.back().index; }
   // The one that holds as of `index`, which is not before the base's.

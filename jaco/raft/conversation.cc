@@ -51,18 +51,6 @@ std::vector<EntryPtr> ParseLog(absl::string_view text) {
   return entries;
 }
 
-absl::string_view StateName(Progress::State state) {
-  switch (state) {
-    case Progress::State::kProbe:
-      return "probe";
-    case Progress::State::kReplicate:
-      return "replicate";
-    case Progress::State::kSnapshot:
-      return "snapshot";
-  }
-  return "unknown";
-}
-
 std::string LinkName(NodeId from, NodeId to) {
   return absl::StrCat(from.value(), "->", to.value());
 }
@@ -80,15 +68,21 @@ void Conversation::Nodes(const Words& words, const Words& body) {
   if (auto value = Option(words, "batch")) {
     options.append_entries_max = Number(*value);
   }
-  Configuration configuration;
+  std::vector<NodeId> nodes;
   for (size_t i = 1; i < words.size(); ++i) {
-    if (Node(words[i]) != kNoNode) {
-      configuration.voters.push_back(Node(words[i]));
+    if (Node(words[i]) != kNoNode) nodes.push_back(Node(words[i]));
+  }
+  Configuration configuration{.voters = nodes};
+  if (auto voters = Option(words, "voters")) {
+    configuration.voters.clear();
+    for (absl::string_view voter : absl::StrSplit(*voters, ',')) {
+      configuration.voters.push_back(Node(voter));
     }
   }
-  for (NodeId id : configuration.voters) {
+  for (NodeId id : nodes) {
     options.id = id;
-    disk = {.configuration = configuration};
+    disk = {};
+    if (configuration.IsVoter(id)) disk.configuration = configuration;
     for (const std::string& line : body) {
       const Words parts = WordsOf(line);
       if (Node(parts[0]) != id) continue;
@@ -326,46 +320,6 @@ void Conversation::Restart(const Words& words) {
   Act(*it->second, it->second->Restart());
 }
 
-// ---- Looking.
-
-void Conversation::ShowProgress(const Raft& raft) {
-  if (raft.progress() == nullptr) return;
-  for (const Progress& peer : *raft.progress()) {
-    Line(absl::StrCat("  ", peer.id.value(), " ", StateName(peer.state),
-                      " match=", peer.match.value(),
-                      " next=", peer.next.value(),
-                      " inflight=", peer.inflights.messages()));
-  }
-}
-
-void Conversation::Status(const Words&) {
-  for (const auto& [id, server] : servers_) {
-    if (!server->up()) {
-      Line(absl::StrCat(id.value(), " is down"));
-      continue;
-    }
-    const Raft& raft = server->raft();
-    Line(absl::StrCat(
-        id.value(), " ",
-        Describe(RoleChange{raft.term(), raft.role(), raft.leader()}), " vote=",
-        raft.hard_state().voted_for.value(), " last=", Describe(raft.last()),
-        " durable=", raft.durable().value(), " commit=", raft.commit().value(),
-        " applied=", raft.applied().value()));
-    ShowProgress(raft);
-  }
-}
-
-void Conversation::Log(const Words& words) {
-  TestServer* server = Server(words, 1);
-  if (server == nullptr) return;
-  const jaco::raft::Log& log = server->raft().log();
-  std::vector<EntryPtr> entries;
-  for (LogIndex i = log.start().index; i < log.last().index;) {
-    entries.push_back(log.At(++i));
-  }
-  Line(Describe(entries));
-}
-
 // ---- What all have in common.
 
 void Conversation::Line(absl::string_view line) {
@@ -442,6 +396,10 @@ std::string Conversation::Run(absl::string_view command) {
       {"snapshot", &Conversation::Snapshot},
       {"sent", &Conversation::SnapshotSent},
       {"failed", &Conversation::SnapshotFailed},
+      {"change", &Conversation::Change},
+      {"transfer", &Conversation::Transfer},
+      {"reset", &Conversation::Reset},
+      {"members", &Conversation::Members},
       {"stabilize", &Conversation::Stabilize},
       {"crash", &Conversation::Crash},
       {"restart", &Conversation::Restart},

@@ -2,7 +2,8 @@
 // what came of each written below it, to be read in review.
 //
 //   nodes 1 2 3 [inflight=N] [batch=N]   with, in indented lines below it, what
-//     1 log=1:1,1:2 [term=T] [vote=N]    some of them have on disk
+//     1 log=1:1,1:2 [term=T] [vote=N]    some of them have on disk. With
+//                        voters=1,2 the others are in no cluster yet
 //   lead N               timeout and stabilize, in one line of output
 //   timeout N            N's clock moves on to its deadline
 //   advance 100ms [N..]  clocks move on; deadlines that are reached are called
@@ -17,13 +18,16 @@
 //   snapshot A->B index  B gets A's snapshot of that entry
 //   sent A->B index      A learns that B has it
 //   failed A->B          A learns that it did not work
+//   change N voters 1 2 [learners 3]   asks N for this configuration
+//   transfer N M         asks N to hand over to M
+//   reset N M            N's connection to M breaks
 //   stabilize [N..]      delivers and persists until nothing is left (between
 //                        these servers)
 //   crash N              what was not persisted is lost
 //   restart N
 //   partition 1 | 2 3    cuts the links between the groups; what is under way
 //   heal                 there is lost, and what is sent later
-//   status               log N               network
+//   status               log N               network             members
 //
 // The output: indented lines are what a server did because of the line above.
 
@@ -78,6 +82,10 @@ class Conversation {
   void SnapshotSent(const Words& words);
   void SnapshotFailed(const Words& words);
 
+  void Change(const Words& words);
+  void Transfer(const Words& words);
+  void Reset(const Words& words);
+  void Members(const Words& words);
   void Stabilize(const Words& words);
   void Crash(const Words& words);
   void Restart(const Words& words);

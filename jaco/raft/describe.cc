@@ -4,13 +4,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "jaco/raft/codec.h"
 
 namespace jaco::raft {
 namespace {
 
 std::string Text(const RequestVoteRequest& m) {
   return absl::StrCat(m.pre_vote ? "PreVote" : "Vote", " term=", m.term.value(),
-                      " last=", Describe(m.last));
+                      " last=", Describe(m.last),
+                      m.transfer ? " transfer" : "");
 }
 
 std::string Text(const RequestVoteResponse& m) {
@@ -19,25 +21,32 @@ std::string Text(const RequestVoteResponse& m) {
                       " term=", m.term.value());
 }
 
+// What is 0 most of the time is shown only when it is not.
 std::string Round(uint64_t round) {
   return round == 0 ? "" : absl::StrCat(" round=", round);
+}
+
+std::string Session(LogIndex session) {
+  return session == LogIndex() ? ""
+                               : absl::StrCat(" session=", session.value());
 }
 
 std::string Text(const AppendEntriesRequest& m) {
   return absl::StrCat(
       "Append term=", m.term.value(), " prev=", Describe(m.previous),
-      " commit=", m.commit.value(), Round(m.round),
+      " commit=", m.commit.value(), Round(m.round), Session(m.session),
       m.entries.empty() ? "" : absl::StrCat(" [", Describe(m.entries), "]"));
 }
 
 std::string Text(const AppendEntriesResponse& m) {
   if (m.success) {
     return absl::StrCat("Appended term=", m.term.value(),
-                        " match=", m.match.value(), Round(m.round));
+                        " match=", m.match.value(), Round(m.round),
+                        Session(m.session));
   }
   return absl::StrCat("AppendRefused term=", m.term.value(),
                       " prev=", m.match.value(), " hint=", Describe(m.hint),
-                      Round(m.round));
+                      Round(m.round), Session(m.session));
 }
 
 std::string Text(const TimeoutNow& m) {
@@ -45,16 +54,37 @@ std::string Text(const TimeoutNow& m) {
 }
 
 std::string Text(const ReadIndexRequest& m) {
-  return absl::StrCat("ReadIndex term=", m.term.value(), " id=", m.id.value());
+  return absl::StrCat("ReadIndex term=", m.term.value(),
+                      " read=", m.id.value());
 }
 
 std::string Text(const ReadIndexResponse& m) {
-  return absl::StrCat("ReadIndex", m.success ? "Given" : "Refused",
-                      " term=", m.term.value(), " id=", m.id.value(),
-                      m.success ? absl::StrCat(" index=", m.index.value()) : "");
+  if (!m.success) {
+    return absl::StrCat("ReadIndexRefused term=", m.term.value(),
+                        " read=", m.id.value());
+  }
+  return absl::StrCat("ReadIndexIs term=", m.term.value(),
+                      " read=", m.id.value(), " index=", m.index.value());
+}
+
+std::string Nodes(const std::vector<NodeId>& nodes) {
+  return absl::StrJoin(nodes, " ", [](std::string* out, NodeId node) {
+    absl::StrAppend(out, node.value());
+  });
 }
 
 }  // namespace
+
+std::string Describe(const Configuration& configuration) {
+  std::string text = Nodes(configuration.voters);
+  if (configuration.IsJoint()) {
+    absl::StrAppend(&text, " from ", Nodes(configuration.outgoing));
+  }
+  if (!configuration.learners.empty()) {
+    absl::StrAppend(&text, " learners ", Nodes(configuration.learners));
+  }
+  return text;
+}
 
 std::string Describe(const EntryId& id) {
   return absl::StrCat(id.term.value(), ":", id.index.value());
@@ -65,8 +95,12 @@ std::string Describe(const Entry& entry) {
   switch (entry.kind) {
     case EntryKind::kNoop:
       return text + "/noop";
-    case EntryKind::kConfiguration:
-      return text + "/configuration";
+    case EntryKind::kConfiguration: {
+      const auto configuration = DecodeConfiguration(entry.data);
+      return absl::StrCat(
+          text, "/configuration(",
+          configuration.ok() ? Describe(*configuration) : "undecodable", ")");
+    }
     case EntryKind::kCommand:
       if (!entry.data.empty()) absl::StrAppend(&text, "/", entry.data);
   }

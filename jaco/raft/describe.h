@@ -16,7 +16,9 @@ namespace jaco::raft {
 
 // "term:index".
 std::string Describe(const EntryId& id);
-// "2:5", "2:5/noop", "2:5/configuration" or "2:5/<command>".
+// "1 2 3", with " from 1 4 5" in joint consensus, with " learners 6".
+std::string Describe(const Configuration& configuration);
+// "2:5", "2:5/noop", "2:5/configuration(1 2 3)" or "2:5/<command>".
 std::string Describe(const Entry& entry);
 // Separated by spaces.
 std::string Describe(const std::vector<EntryPtr>& entries);

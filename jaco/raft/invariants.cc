@@ -167,7 +167,7 @@ Observation Observe(const Raft& raft) {
   seen.commit = {raft.log().TermAt(commit).value_or(Term(0)), commit};
   if (seen.peers != nullptr) {
     for (const Progress& peer : *seen.peers) {
-      seen.match_sum += peer.match.value();
+      if (!peer.departing) seen.match_sum += peer.match.value();
     }
   }
   return seen;

@@ -27,7 +27,7 @@ struct Observation {
   LogIndex installed;
   EntryId last;
   LogIndex configuration_index;
-  uint64_t match_sum = 0;                        // over a leader's peers
+  uint64_t match_sum = 0;                        // over a leader's members
   const std::vector<Progress>* peers = nullptr;  // of a leader
   const Configuration* configuration = nullptr;
   const Log* log = nullptr;

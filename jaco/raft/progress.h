@@ -47,6 +47,8 @@ struct Progress {
   // Out of the configuration; kept until it knows, so that it does not have to
   // guess why nobody talks to it any more.
   bool departing = false;
+  // departing: the round of the message that told it; 0: not told yet.
+  uint64_t told_round = 0;
   State state = State::kProbe;
   // The follower's log is durable and equal to ours up to here. Never falls.
   LogIndex match;

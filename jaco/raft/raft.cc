@@ -81,6 +81,7 @@ void Raft::OnDeadline(Instant now) {
     ExpireTransfer(now);
     if (now < leader->heartbeat_deadline) return;
     dirty_ = true;
+    DropDeparted(now);
     leader->heartbeat_deadline = now + options_.heartbeat_interval;
     for (Progress& peer : leader->peers) {
       peer.message_due = true;
@@ -89,7 +90,7 @@ void Raft::OnDeadline(Instant now) {
     return;
   }
   ExpireReads(now);
-  if (now < election_deadline_ || !configuration().IsVoter(id())) return;
+  if (now < election_deadline_ || !MayCampaign()) return;
   dirty_ = true;
   StartPreVote(now);
 }
@@ -107,6 +108,7 @@ void Raft::OnPersisted(Instant now, PersistId upto) {
   }
   if (std::holds_alternative<Leader>(state_)) {
     AdvanceCommit();
+    FinishReadRounds();  // the configuration that just left may have hindered
     OnCommitAdvanced(now);
   }
 }
@@ -122,7 +124,6 @@ Ready Raft::TakeReady() {
     StartReadRound();
     SendAppends();
     TellTransferTarget();
-    DropDeparted();
     AskForSnapshots(ready);
   }
   ready.persist = durability_.TakeWrite(hard_state_, log_);
@@ -155,8 +156,7 @@ Instant Raft::NextDeadline() const {
     if (!leader->transfer.has_value()) return leader->heartbeat_deadline;
     return std::min(leader->heartbeat_deadline, leader->transfer->deadline);
   }
-  Instant deadline =
-      configuration().IsVoter(id()) ? election_deadline_ : Instant::Never();
+  Instant deadline = MayCampaign() ? election_deadline_ : Instant::Never();
   if (const auto* follower = std::get_if<Follower>(&state_)) {
     for (const auto& [read, expiry] : follower->reads) {
       deadline = std::min(deadline, expiry);

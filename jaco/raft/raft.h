@@ -96,14 +96,17 @@ class Raft {
   absl::StatusOr<EntryId> ProposeConfiguration(Instant now,
                                                Configuration target);
 
-  // Hands leadership to the voter `target` once it has the whole log (§3.10).
-  // Until it took over, or an election timeout has passed without that, Propose
-  // answers no_leader. Errors: no_leader, validation_failed.
+  // Hands leadership to the voter `target`, which is not about to leave, once
+  // it has the whole log (§3.10). Until it took over, or an election timeout
+  // has passed without that, Propose answers no_leader. Errors: no_leader,
+  // validation_failed.
   absl::Status TransferLeadership(Instant now, NodeId target);
 
   // Asks for the index that a linearizable read must wait for (§6.4); followers
   // ask their leader. Answered in Ready.reads, with no_leader when no leader is
-  // known or it did not answer within an election timeout.
+  // known or it did not answer within an election timeout. `id` was never used
+  // before, not even before a restart: an answer may arrive that late, and must
+  // not be taken for that to another question.
   void RequestRead(Instant now, ReadId id);
 
   // The connection to `node` was reset or refused. A follower of that node does
@@ -258,8 +261,12 @@ class Raft {
 
   // Membership and hand-over: raft_membership.cc.
   absl::Status CheckChange(const Configuration& target) const;
+  bool MayCampaign() const;
   void SyncPeers(Instant now);
-  void DropDeparted();
+  Progress& AddPeer(Instant now, NodeId node);
+  void KeepStranger(Instant now, NodeId node);
+  bool TellsOfDeparture(const Progress& peer) const;
+  void DropDeparted(Instant now);
   void OnCommitAdvanced(Instant now);
   void LeaveJoint(Instant now);
   void StepAside(Instant now);

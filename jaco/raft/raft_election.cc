@@ -127,6 +127,7 @@ void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
   const bool leader_gave_up =
       request.transfer || (from == leader_ && request.term > hard_state_.term);
   const bool ignore = HeardFromLeaderLately(now) && !leader_gave_up;
+  KeepStranger(now, from);
   if (!ignore && !request.pre_vote && request.term > hard_state_.term) {
     BecomeFollower(now, request.term, kNoNode);
   }

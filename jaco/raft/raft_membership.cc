@@ -15,6 +15,12 @@
 namespace jaco::raft {
 namespace {
 
+// How many election timeouts a server that left may be silent before it is no
+// longer told.
+constexpr int kDepartingTimeouts = 10;
+// Servers that left and are yet to be told, and were no members of late.
+constexpr ptrdiff_t kStrangersMax = 8;
+
 // `target` with the addresses that `old` has for its outgoing voters.
 void KeepAddresses(const Configuration& old, Configuration& target) {
   for (const auto& [node, address] : old.addresses) {
@@ -68,11 +74,6 @@ absl::StatusOr<EntryId> Raft::ProposeConfiguration(Instant now,
   if (absl::Status status = CheckChange(target); !status.ok()) return status;
   if (target.voters != configuration().voters) {
     target.outgoing = configuration().voters;
-    // A voter that becomes a learner is one once it has left.
-    std::erase_if(target.learners, [&](NodeId node) {
-      return std::binary_search(target.outgoing.begin(), target.outgoing.end(),
-                                node);
-    });
   }
   KeepAddresses(configuration(), target);
   DropStrangers(target);
@@ -82,36 +83,78 @@ absl::StatusOr<EntryId> Raft::ProposeConfiguration(Instant now,
   return log_.last();
 }
 
+// A voter of the configuration before stands too, until it knows that the
+// latest is committed: its log may be the one that nobody else can win against.
+// It does not count its own vote then (§4.2.2).
+bool Raft::MayCampaign() const {
+  if (configuration().IsVoter(id())) return true;
+  const Configuration* previous = configurations_.previous();
+  return configurations_.index() > commit_ && previous != nullptr &&
+         previous->IsVoter(id());
+}
+
+Progress& Raft::AddPeer(Instant now, NodeId node) {
+  Progress peer;
+  peer.id = node;
+  peer.session = configurations_.index();
+  peer.next = log_.last().index.Next();
+  // Counting from now gives every follower one election timeout to answer.
+  peer.last_contact = now;
+  peer.message_due = true;
+  auto& peers = std::get<Leader>(state_).peers;
+  const auto at =
+      std::find_if(peers.begin(), peers.end(),
+                   [&](const Progress& other) { return other.id > node; });
+  return *peers.insert(at, std::move(peer));
+}
+
 // One Progress for each other member; those that are no members any more stay
 // until they know it.
 void Raft::SyncPeers(Instant now) {
   auto& peers = std::get<Leader>(state_).peers;
+  // What is known of a server that left and comes again is void: it may come
+  // with an empty disk.
+  std::erase_if(peers, [&](const Progress& peer) {
+    return peer.departing && configuration().Contains(peer.id);
+  });
   for (Progress& peer : peers) {
     peer.departing = !configuration().Contains(peer.id);
   }
   for (NodeId member : configuration().Members()) {
-    if (member == id() || FindPeer(member) != nullptr) continue;
-    Progress peer;
-    peer.id = member;
-    peer.session = configurations_.index();
-    peer.next = log_.last().index.Next();
-    // Counting from now gives every follower one election timeout to answer.
-    peer.last_contact = now;
-    peer.message_due = true;
-    peers.push_back(std::move(peer));
+    if (member != id() && FindPeer(member) == nullptr) AddPeer(now, member);
   }
-  std::sort(peers.begin(), peers.end(),
-            [](const Progress& a, const Progress& b) { return a.id < b.id; });
 }
 
-// A server that left is told so: it is kept until it holds the entry that
-// removed it and was sent the commit of it.
-void Raft::DropDeparted() {
-  auto& leader = std::get<Leader>(state_);
+// A server that is no member asks for votes: it left under an earlier leader
+// and was not told.
+void Raft::KeepStranger(Instant now, NodeId node) {
+  auto* leader = std::get_if<Leader>(&state_);
+  if (leader == nullptr || configuration().Contains(node)) return;
+  if (FindPeer(node) != nullptr) return;
+  const auto strangers =
+      std::count_if(leader->peers.begin(), leader->peers.end(),
+                    [](const Progress& peer) { return peer.departing; });
+  if (strangers < kStrangersMax) AddPeer(now, node).departing = true;
+}
+
+// Whether the next message says that the configuration without `peer`, which it
+// holds, is committed.
+bool Raft::TellsOfDeparture(const Progress& peer) const {
   const LogIndex removed_at = configurations_.index();
-  std::erase_if(leader.peers, [&](const Progress& peer) {
-    return peer.departing && peer.match >= removed_at &&
-           peer.commit_sent >= removed_at;
+  return peer.departing && peer.told_round == 0 && peer.match >= removed_at &&
+         commit_ >= removed_at;
+}
+
+// Those that know that they left, and those that will not be told for now.
+void Raft::DropDeparted(Instant now) {
+  const Duration patience = options_.election_timeout * kDepartingTimeouts;
+  std::erase_if(std::get<Leader>(state_).peers, [&](const Progress& peer) {
+    if (!peer.departing) return false;
+    // A whole snapshot is too much only to tell it.
+    if (peer.state == Progress::State::kSnapshot) return true;
+    const bool knows =
+        peer.told_round > 0 && peer.acknowledged_round >= peer.told_round;
+    return knows || now - peer.last_contact >= patience;
   });
 }
 
@@ -154,9 +197,11 @@ absl::Status Raft::TransferLeadership(Instant now, NodeId target) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr) return NotLeaderError();
   if (target == id()) return absl::OkStatus();
-  if (!configuration().IsVoter(target)) {
+  const auto& voters = configuration().voters;
+  if (!std::binary_search(voters.begin(), voters.end(), target)) {
     return MakeError(ErrorCode::kValidationFailed,
-                     absl::StrCat("server ", target.value(), " is no voter"));
+                     absl::StrCat("server ", target.value(),
+                                  " is no voter, or is about to leave"));
   }
   dirty_ = true;
   leader->transfer = Transfer{target, now + options_.election_timeout};
@@ -189,9 +234,8 @@ void Raft::Handle(Instant now, NodeId from, const TimeoutNow& request) {
 void Raft::OnPeerDown(Instant now, NodeId node) {
   if (leader_ != node || !std::holds_alternative<Follower>(state_)) return;
   dirty_ = true;
+  BecomeFollower(now, hard_state_.term, kNoNode);
   // Others may be told at the same moment: a little apart, one of them wins.
-  leader_ = kNoNode;
-  leader_contact_.reset();
   election_deadline_ =
       std::min(election_deadline_,
                now + prng_.Between(Duration(), options_.heartbeat_interval));

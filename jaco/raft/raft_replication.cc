@@ -149,6 +149,7 @@ void Raft::Handle(Instant now, NodeId from,
     OnRejected(*peer, response);
   }
   FinishReadRounds();
+  if (peer->departing) DropDeparted(now);
   OnCommitAdvanced(now);
 }
 
@@ -240,7 +241,9 @@ void Raft::SendAppend(Progress& peer) {
   request.previous = {*log_.TermAt(previous), previous};
   request.commit = commit_;
   peer.commit_sent = commit_;
-  request.round = std::get<Leader>(state_).round;
+  auto& leader = std::get<Leader>(state_);
+  if (TellsOfDeparture(peer)) peer.told_round = ++leader.round;
+  request.round = leader.round;
   request.session = peer.session;
   if (MayStreamTo(peer)) {
     log_.CopyTo(&request.entries, peer.next, options_.append_entries_max,

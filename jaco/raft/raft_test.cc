@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/base/time.h"
+#include "jaco/raft/codec.h"
 #include "jaco/raft/test_server.h"
 
 namespace jaco::raft {
@@ -32,9 +33,21 @@ class RaftTest : public ::testing::Test {
  protected:
   // Server 1 with this configuration.
   void Start(Configuration configuration, Options options = {}) {
+    StartFrom({.configuration = std::move(configuration)}, options);
+  }
+  // The same with `next` at index 1 of its log, in term 1.
+  void Start(Configuration configuration, const Configuration& next) {
+    StartFrom({.hard_state = {.term = Term(1)},
+               .configuration = std::move(configuration),
+               .entries = {std::make_shared<const Entry>(
+                   Entry{.id = {Term(1), LogIndex(1)},
+                         .kind = EntryKind::kConfiguration,
+                         .data = EncodeConfiguration(next)})}},
+              {});
+  }
+  void StartFrom(ModelDisk disk, Options options) {
     options.id = NodeId(1);
-    server_ = std::make_unique<TestServer>(
-        options, ModelDisk{.configuration = std::move(configuration)}, 1);
+    server_ = std::make_unique<TestServer>(options, std::move(disk), 1);
     last_ = server_->Restart();
   }
 
@@ -61,8 +74,9 @@ class RaftTest : public ::testing::Test {
     return id;
   }
   void Grant(uint64_t from, bool pre_vote) {
+    const Term asked = pre_vote ? raft().term().Next() : raft().term();
     Step(from, RequestVoteResponse{
-                   .term = Term(1), .pre_vote = pre_vote, .granted = true});
+                   .term = asked, .pre_vote = pre_vote, .granted = true});
   }
   // Server 1 is alone and leads term 1.
   void StartAlone(Options options = {}) {
@@ -170,7 +184,9 @@ TEST_F(RaftTest, LearnersFollowAndNeverCampaign) {
 }
 
 TEST_F(RaftTest, JointConsensusNeedsBothMajorities) {
-  Start({.voters = Nodes({1, 2, 3}), .outgoing = Nodes({1, 4, 5})});
+  // In the log and not committed: else it would be left at once.
+  Start({.voters = Nodes({1, 4, 5})},
+        {.voters = Nodes({1, 2, 3}), .outgoing = Nodes({1, 4, 5})});
   Timeout();
   EXPECT_THAT(last_.messages, SizeIs(4));
   Grant(2, true);
@@ -184,14 +200,17 @@ TEST_F(RaftTest, JointConsensusNeedsBothMajorities) {
   ASSERT_EQ(raft().role(), Role::kLeader);
   Persist();
   const auto acknowledge = [&](uint64_t from) {
-    Step(from, AppendEntriesResponse{
-                   .term = Term(1), .success = true, .match = LogIndex(1)});
+    Step(from, AppendEntriesResponse{.term = Term(2),
+                                     .success = true,
+                                     .session = LogIndex(1),
+                                     .match = LogIndex(2)});
   };
   acknowledge(2);
   acknowledge(3);
   EXPECT_EQ(raft().commit(), LogIndex(0));
   acknowledge(5);
-  EXPECT_EQ(raft().commit(), LogIndex(1));
+  EXPECT_EQ(raft().commit(), LogIndex(2));
+  EXPECT_FALSE(raft().configuration().IsJoint());
 }
 
 TEST_F(RaftTest, AnswersToWhatWasNeverSentAreIgnored) {

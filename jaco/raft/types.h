@@ -67,8 +67,9 @@ struct HardState {
 
 // Who takes part. While `outgoing` is not empty the cluster is in joint
 // consensus (§4.3): elections and commitment need a majority of `voters` and a
-// majority of `outgoing`. Each list is sorted and without repeats; learners are
-// in neither voter list.
+// majority of `outgoing`. Each list is sorted and without repeats. No learner
+// is in `voters`; one that is in `outgoing` still votes, and is a learner once
+// the joint configuration has been left.
 struct Configuration {
   std::vector<NodeId> voters;
   std::vector<NodeId> outgoing;

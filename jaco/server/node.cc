@@ -134,6 +134,7 @@ absl::Status Node::Resume(Opened& opened) {
                      absl::StrCat("member ", dir.identity.node_id.value(),
                                   " resumes at index ",
                                   replica_->raft().last().index.value()));
+  replica_->SetAddresses(joined_at_);
   replica_->Start();
   return absl::OkStatus();
 }
@@ -145,8 +146,17 @@ void Node::Found(raft::NodeId self, Founding founding,
 
 // A joiner has a term and an empty log: that makes it a member of nothing yet,
 // but not uninitialized, and it takes the log of whoever leads.
-void Node::Join(raft::NodeId self,
+void Node::Join(raft::NodeId self, Replica::Addresses members,
                 absl::AnyInvocable<void(absl::Status)> done) {
+  const bool waits = replica_ != nullptr && replica_->raft().id() == self &&
+                     replica_->raft().last().index == raft::LogIndex();
+  if (waits) {
+    replica_->SetAddresses(members);
+    env_.loop->Post(
+        [done = std::move(done)]() mutable { done(absl::OkStatus()); });
+    return;
+  }
+  if (lifecycle_ == Lifecycle::kUninitialized) joined_at_ = std::move(members);
   raft::Persist write;
   write.id = raft::PersistId(1);
   write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};

@@ -32,7 +32,8 @@ class Node {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  void Join(raft::NodeId self, absl::AnyInvocable<void(absl::Status)> done);
+  void Join(raft::NodeId self, Replica::Addresses members,
+            absl::AnyInvocable<void(absl::Status)> done);
   void ChangeConfiguration(raft::Configuration target,
                            absl::AnyInvocable<void(absl::Status)> done);
   absl::Status TransferLeadership(raft::NodeId target);
@@ -95,6 +96,7 @@ class Node {
   absl::AnyInvocable<void()> founded_;
   Instant leaderless_since_;
   fsm::ClusterState state_;
+  Replica::Addresses joined_at_;  // who was named to Join
   std::unique_ptr<Replica> replica_;
 };
 

@@ -27,7 +27,8 @@ bool SameContent(const raft::Message& a, const raft::Message& b) {
   const auto* y = std::get_if<raft::AppendEntriesRequest>(&b);
   return x != nullptr && y != nullptr && x->term == y->term &&
          x->previous == y->previous && x->commit == y->commit &&
-         x->round == y->round && x->entries == y->entries;
+         x->round == y->round && x->session == y->session &&
+         x->entries == y->entries;
 }
 
 absl::Status UndecidedError() {
@@ -63,7 +64,9 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
       stored_(raft_.applied()),
-      flushed_(raft_.applied()) {}
+      flushed_(raft_.applied()),
+      // Answers to reads of an earlier run may still be under way.
+      next_read_(parts.seed) {}
 
 Replica::~Replica() {
   if (!stopped_) env_.network->Bind(nullptr);
@@ -79,6 +82,12 @@ void Replica::CancelTimers() {
 void Replica::Start() {
   env_.network->Bind(this);
   Pump();
+}
+
+void Replica::SetAddresses(const Addresses& addresses) {
+  for (const auto& [id, address] : addresses) {
+    addresses_[id] = {id.value(), address};
+  }
 }
 
 void Replica::Pump() {
@@ -127,12 +136,14 @@ void Replica::SendMessages(const std::vector<raft::OutgoingMessage>& messages) {
 }
 
 const env::PeerAddress* Replica::AddressOf(raft::NodeId node) {
-  if (addresses_index_ != raft_.configuration_index() || addresses_.empty()) {
+  // The id and not the index alone: a new leader may replace the entry.
+  const raft::LogIndex index = raft_.configuration_index();
+  const raft::EntryId in_force{raft_.log().TermAt(index).value_or(raft::Term()),
+                               index};
+  if (addresses_of_ != in_force) {
     // Those who left stay: they are yet to be told.
-    for (const auto& [id, address] : raft_.configuration().addresses) {
-      addresses_[id] = {id.value(), address};
-    }
-    addresses_index_ = raft_.configuration_index();
+    SetAddresses(raft_.configuration().addresses);
+    addresses_of_ = in_force;
   }
   const auto it = addresses_.find(node);
   return it == addresses_.end() ? nullptr : &it->second;

@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -34,10 +36,12 @@ class Replica final : public env::FrameReceiver {
   using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Applied>)>;
   using ReadDone = absl::AnyInvocable<void(absl::Status)>;
 
+  using Addresses = std::vector<std::pair<raft::NodeId, std::string>>;
+
   struct Parts {
     raft::Options options;
     raft::RestoredState restored;
-    uint64_t seed = 0;
+    uint64_t seed = 0;                     // another at each start
     fsm::StateMachine* machine = nullptr;  // at restored.applied
     std::shared_ptr<storage::RaftLog> log;
     std::shared_ptr<storage::StateStore> store;  // may be null: memory only
@@ -58,6 +62,9 @@ class Replica final : public env::FrameReceiver {
 
   // Binds to the network and takes up the protocol.
   void Start();
+
+  // Where others are, for a server that has no configuration yet.
+  void SetAddresses(const Addresses& addresses);
 
   // `done` gets the verdict of the state machine, or an error: no_leader,
   // rate_limited, too_large, disk_full: nothing was proposed; timeout: the
@@ -142,7 +149,7 @@ class Replica final : public env::FrameReceiver {
   Instant timer_at_ = Instant::Never();
   env::TimerId timer_ = 0;
 
-  raft::LogIndex addresses_index_;
+  std::optional<raft::EntryId> addresses_of_;  // what was last read into:
   std::map<raft::NodeId, env::PeerAddress> addresses_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -59,8 +60,12 @@ class Server final : public Api {
              absl::AnyInvocable<void(absl::Status)> done);
 
   // Makes an uninitialized server wait for a leader that has added `self` to
-  // its configuration. cluster_already_initialized when there is Raft state.
-  void Join(raft::NodeId self, absl::AnyInvocable<void(absl::Status)> done);
+  // its configuration. `members` is where it answers until it has a log; a
+  // restart before that forgets it, so the call may be repeated as long as the
+  // log is empty. cluster_already_initialized when there is other Raft state.
+  void Join(raft::NodeId self,
+            std::vector<std::pair<raft::NodeId, std::string>> members,
+            absl::AnyInvocable<void(absl::Status)> done);
 
   // See raft::Raft::ProposeConfiguration and TransferLeadership. `done` runs
   // when the first configuration entry of the change is committed.
