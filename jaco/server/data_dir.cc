@@ -1,5 +1,6 @@
 #include "jaco/server/data_dir.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,42 @@ storage::RaftLogOptions LogOptions(const std::string& path) {
 }
 
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
-  return !recovered.entries.empty() || recovered.hard_state.term.value() > 0;
+  return !recovered.entries.empty() || recovered.log_start.index.value() > 0 ||
+         recovered.hard_state.term.value() > 0;
+}
+
+bool LogHolds(const storage::RecoveredLog& log, const raft::EntryId& id) {
+  if (id.index == log.log_start.index) return id == log.log_start;
+  if (id.index < log.log_start.index) return false;
+  const size_t at = id.index - log.log_start.index - 1;
+  return at < log.entries.size() && log.entries[at]->id == id;
+}
+
+// Finds the newest snapshot that says more than the store and that the log goes
+// on from. One that the log does not know was received and not installed yet.
+absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
+                          DataDir& dir) {
+  const storage::SnapshotStore store = SnapshotsIn(path);
+  const auto found = store.List(fs);
+  if (!found.ok()) return found.status();
+  absl::Status damage;
+  for (const raft::EntryId& last : *found) {
+    if (!LogHolds(dir.recovered, last)) continue;
+    dir.newest_snapshot = std::max(dir.newest_snapshot, last.index);
+    if (last.index <= dir.stored.applied) break;
+    absl::StatusOr<storage::Snapshot> snapshot = store.Read(fs, last);
+    if (snapshot.ok()) {
+      dir.snapshot = *std::move(snapshot);
+      return absl::OkStatus();
+    }
+    if (damage.ok()) damage = snapshot.status();
+  }
+  const raft::LogIndex start = dir.recovered.log_start.index;
+  if (dir.stored.applied >= start) return absl::OkStatus();
+  if (!damage.ok()) return damage;
+  return absl::DataLossError(
+      absl::StrCat(path, "/raft begins behind index ", start.value(),
+                   ", and no snapshot in ", path, "/snapshots reaches that"));
 }
 
 absl::Status CheckFit(const std::string& path, const DataDir& dir) {
@@ -32,6 +68,10 @@ absl::Status CheckFit(const std::string& path, const DataDir& dir) {
 }
 
 }  // namespace
+
+storage::SnapshotStore SnapshotsIn(const std::string& path) {
+  return storage::SnapshotStore(absl::StrCat(path, "/snapshots"));
+}
 
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
@@ -64,7 +104,9 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
     if (!stored.ok()) return stored.status();
     dir.stored = *std::move(stored);
   }
-  if (absl::Status status = CheckFit(path, dir); !status.ok()) return status;
+  absl::Status status = CheckFit(path, dir);
+  if (status.ok()) status = LoadSnapshot(fs, path, dir);
+  if (!status.ok()) return status;
   return dir;
 }
 

@@ -15,6 +15,7 @@
 #include "jaco/env/environment.h"
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/server/api.h"
+#include "jaco/server/data_dir.h"
 #include "jaco/server/replica.h"
 #include "jaco/server/server.h"
 
@@ -82,6 +83,7 @@ class Node {
               absl::AnyInvocable<void(absl::Status)> done);
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
+  absl::Status RestoreNewer(const DataDir& dir);
   void OnRoleChange(const raft::RoleChange& change);
   void Fail(const absl::Status& status);
   absl::Status Explain(absl::Status status) const;

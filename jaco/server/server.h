@@ -15,6 +15,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/server/snapshots.h"
 
 namespace jaco::server {
 
@@ -24,6 +25,7 @@ struct ServerOptions {
   std::string peer_address;  // as others dial it
   bool use_rocksdb = true;   // else applied state is kept in memory only
   raft::Options raft;        // `id` is ignored
+  SnapshotOptions snapshots;
 };
 
 // A member of the cluster that BootstrapMember founds.

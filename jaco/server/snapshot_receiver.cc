@@ -105,10 +105,9 @@ void SnapshotReceiver::OnFinished(
   if (!Succeeded(status)) return;
   const Incoming done = *std::exchange(incoming_, std::nullopt);
   const bool installed = hooks_.install(*snapshot).ok();
-  hooks_.send(done.from,
-              {done.term, done.session, done.id, done.written,
-               installed ? raft::SnapshotStatus::kInstalled
-                         : raft::SnapshotStatus::kRefused});
+  hooks_.send(done.from, {done.term, done.session, done.id, done.written,
+                          installed ? raft::SnapshotStatus::kInstalled
+                                    : raft::SnapshotStatus::kRefused});
 }
 
 bool SnapshotReceiver::Succeeded(const absl::Status& status) {

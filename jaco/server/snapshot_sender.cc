@@ -53,9 +53,9 @@ void SnapshotSender::OnTime(Instant now) {
 }
 
 void SnapshotSender::Fill(Instant now) {
-  const uint64_t limit =
-      std::min<uint64_t>(file_->size(), acknowledged_ + options_.chunk_bytes *
-                                                            options_.window_chunks);
+  const uint64_t limit = std::min<uint64_t>(
+      file_->size(),
+      acknowledged_ + options_.chunk_bytes * options_.window_chunks);
   while (next_ < limit) {
     Add(next_);
     next_ += chunks_.back().data.size();

@@ -29,9 +29,9 @@ class SnapshotSender {
   };
   enum class State { kSending, kInstalled, kFailed };
 
-  SnapshotSender(const Options& options, raft::Term term, raft::LogIndex session,
-                 raft::SnapshotId id, std::shared_ptr<const std::string> file,
-                 Instant now);
+  SnapshotSender(const Options& options, raft::Term term,
+                 raft::LogIndex session, raft::SnapshotId id,
+                 std::shared_ptr<const std::string> file, Instant now);
 
   const raft::SnapshotId& id() const { return id_; }
   raft::LogIndex session() const { return session_; }
