@@ -25,8 +25,7 @@ std::vector<std::string> Corpus(Prng& prng) {
     corpus.push_back(EncodeMessage(SampleMessage(prng, type)));
   }
   for (bool chunk : {true, false}) {
-    corpus.push_back(
-        EncodeSnapshotMessage(SampleSnapshotMessage(prng, chunk)));
+    corpus.push_back(EncodeSnapshotMessage(SampleSnapshotMessage(prng, chunk)));
   }
   corpus.emplace_back();
   AppendEntry(*SampleEntry(prng, {Term(3), LogIndex(7)}), &corpus.back());

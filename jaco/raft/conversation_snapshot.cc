@@ -74,9 +74,8 @@ void Conversation::SnapshotFailed(const Words& words) {
   TestServer* from = Server(EndsOf(words), 1);
   if (from == nullptr) return;
   const NodeId to(NumberAt(EndsOf(words), 2));
-  Act(*from, from->Take([&](Raft& raft) {
-    raft.OnSnapshotFailed(from->now(), to);
-  }));
+  Act(*from,
+      from->Take([&](Raft& raft) { raft.OnSnapshotFailed(from->now(), to); }));
 }
 
 }  // namespace jaco::raft

@@ -53,7 +53,7 @@ class Durability {
   HardState handed_out_;
   HardState durable_state_;
   LogIndex durable_;
-  LogIndex next_;  // the first entry that is in no write yet
+  LogIndex next_;                  // the first entry that is in no write yet
   std::optional<LogStart> start_;  // in no write yet
   PersistId last_id_;
   std::deque<Write> writes_;  // under way

@@ -37,9 +37,9 @@ void Log::TruncateFrom(LogIndex index) {
 void Log::CompactTo(LogIndex index) {
   const std::optional<Term> term = TermAt(index);
   JACO_CHECK(term.has_value());
-  entries_.erase(entries_.begin(),
-                 entries_.begin() +
-                     static_cast<std::ptrdiff_t>(index - start_.index));
+  entries_.erase(
+      entries_.begin(),
+      entries_.begin() + static_cast<std::ptrdiff_t>(index - start_.index));
   start_ = {*term, index};
 }
 

@@ -60,8 +60,8 @@ struct Progress {
   bool probe_sent = false;
   // Something must go out even without entries: heartbeat, read round, commit.
   bool message_due = false;
-  // kSnapshot: the driver is to be asked for a snapshot, or is to be asked again
-  // at the next heartbeat.
+  // kSnapshot: the driver is to be asked for a snapshot, or is to be asked
+  // again at the next heartbeat.
   bool snapshot_due = false;
   bool snapshot_failed = false;
   // The highest of the leader's rounds that was answered.

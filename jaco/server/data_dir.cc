@@ -1,6 +1,5 @@
 #include "jaco/server/data_dir.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,10 +8,6 @@
 
 namespace jaco::server {
 namespace {
-
-storage::RaftLogOptions LogOptions(const std::string& path) {
-  return {.directory = absl::StrCat(path, "/raft")};
-}
 
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
   return !recovered.entries.empty() || recovered.log_start.index.value() > 0 ||
@@ -36,11 +31,14 @@ absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
   absl::Status damage;
   for (const raft::EntryId& last : *found) {
     if (!LogHolds(dir.recovered, last)) continue;
-    dir.newest_snapshot = std::max(dir.newest_snapshot, last.index);
-    if (last.index <= dir.stored.applied) break;
+    if (last.index <= dir.stored.applied) {
+      dir.newest_snapshot = last.index;
+      break;
+    }
     absl::StatusOr<storage::Snapshot> snapshot = store.Read(fs, last);
     if (snapshot.ok()) {
       dir.snapshot = *std::move(snapshot);
+      dir.newest_snapshot = last.index;
       return absl::OkStatus();
     }
     if (damage.ok()) damage = snapshot.status();
@@ -73,10 +71,15 @@ storage::SnapshotStore SnapshotsIn(const std::string& path) {
   return storage::SnapshotStore(absl::StrCat(path, "/snapshots"));
 }
 
-absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
-                                                   const std::string& path,
-                                                   bool use_rocksdb) {
-  const storage::RaftLogOptions log_options = LogOptions(path);
+storage::RaftLogOptions RaftLogIn(const std::string& path,
+                                  uint64_t segment_bytes) {
+  return {.directory = absl::StrCat(path, "/raft"),
+          .segment_bytes = segment_bytes};
+}
+
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(
+    env::FileSystem& fs, const std::string& path,
+    const storage::RaftLogOptions& log_options, bool use_rocksdb) {
   absl::StatusOr<bool> exists =
       storage::RaftLog::Exists(fs, log_options.directory);
   if (!exists.ok()) return exists.status();
@@ -111,10 +114,11 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
 }
 
 absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
+                           const storage::RaftLogOptions& log_options,
                            const storage::Identity& identity,
                            const raft::Persist& founding) {
   storage::RecoveredLog recovered;
-  auto log = storage::RaftLog::Open(fs, LogOptions(path), &recovered);
+  auto log = storage::RaftLog::Open(fs, log_options, &recovered);
   if (!log.ok()) return log.status();
   if (HoldsRaftState(recovered)) {
     return MakeError(ErrorCode::kClusterAlreadyInitialized,

@@ -80,9 +80,9 @@ void Node::Open(absl::AnyInvocable<void(absl::Status)> done) {
   auto opened = std::make_shared<Opened>();
   env_.disk->Submit(
       env::Lane::kLog,
-      [opened, path = options_.data_dir,
-       use_rocksdb = options_.use_rocksdb](env::FileSystem& fs) {
-        auto dir = OpenDataDir(fs, path, use_rocksdb);
+      [opened, log = LogOptions(), use_rocksdb = options_.use_rocksdb,
+       path = options_.data_dir](env::FileSystem& fs) {
+        auto dir = OpenDataDir(fs, path, log, use_rocksdb);
         if (!dir.ok()) return dir.status();
         opened->dir = *std::move(dir);
         return absl::OkStatus();
@@ -144,6 +144,10 @@ absl::Status Node::Resume(Opened& opened) {
   return absl::OkStatus();
 }
 
+storage::RaftLogOptions Node::LogOptions() const {
+  return RaftLogIn(options_.data_dir, options_.log_segment_bytes);
+}
+
 absl::Status Node::RestoreNewer(const DataDir& dir) {
   if (!dir.snapshot.has_value()) return absl::OkStatus();
   absl::Status status = state_.RestoreSnapshot(dir.snapshot->state);
@@ -198,9 +202,9 @@ void Node::Create(raft::NodeId self, raft::Persist write,
   identity.node_name = options_.node_name;
   env_.disk->Submit(
       env::Lane::kLog,
-      [path = options_.data_dir, identity,
+      [path = options_.data_dir, log = LogOptions(), identity,
        write = std::move(write)](env::FileSystem& fs) {
-        return CreateDataDir(fs, path, identity, write);
+        return CreateDataDir(fs, path, log, identity, write);
       },
       [this, done = std::move(done)](absl::Status created) mutable {
         // Whatever happened, what the disk holds now decides.

@@ -84,6 +84,7 @@ class Node {
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
+  storage::RaftLogOptions LogOptions() const;
   void OnRoleChange(const raft::RoleChange& change);
   void Fail(const absl::Status& status);
   absl::Status Explain(absl::Status status) const;

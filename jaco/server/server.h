@@ -26,6 +26,7 @@ struct ServerOptions {
   bool use_rocksdb = true;   // else applied state is kept in memory only
   raft::Options raft;        // `id` is ignored
   SnapshotOptions snapshots;
+  uint64_t log_segment_bytes = uint64_t{16} << 20;
 };
 
 // A member of the cluster that BootstrapMember founds.

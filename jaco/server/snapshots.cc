@@ -70,7 +70,7 @@ Snapshots::Snapshots(const env::Environment& environment,
 
 void Snapshots::Stop() {
   stopped_ = true;
-  senders_.clear();
+  transfers_.clear();
   env_.loop->Cancel(std::exchange(timer_, 0));
 }
 
@@ -143,9 +143,10 @@ void Snapshots::Compact() {
 }
 
 raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) const {
-  for (const auto& [to, sender] : senders_) {
+  for (const auto& [to, transfer] : transfers_) {
     // It goes on from there when it has the snapshot.
-    if (sender != nullptr) target = std::min(target, sender->id().last.index);
+    if (transfer.sender == nullptr) continue;
+    target = std::min(target, transfer.sender->id().last.index);
   }
   if (raft_->progress() == nullptr) return target;
   const uint64_t most = options_.trailing_entries * kTrailingForLive;
@@ -206,10 +207,10 @@ void Snapshots::Send(const std::vector<raft::SnapshotToSend>& wanted) {
 // The file is kept in memory until it has arrived: it is no larger than the
 // state, and may be removed from the disk meanwhile.
 void Snapshots::Load(const raft::SnapshotToSend& wanted) {
-  if (!senders_.emplace(wanted.to, nullptr).second) {
-    // One is on its way already; should it be too old, that shows in the end.
-    return;
-  }
+  const auto [it, fresh] = transfers_.try_emplace(wanted.to);
+  // One is on its way already; should it be too old, that shows in the end.
+  if (!fresh && it->second.session == wanted.session) return;
+  it->second = {wanted.session, nullptr};
   auto last = std::make_shared<raft::EntryId>();
   auto file = std::make_shared<std::string>();
   env_.disk->Submit(
@@ -228,14 +229,15 @@ void Snapshots::OnLoaded(const raft::SnapshotToSend& wanted, raft::Term term,
                          std::shared_ptr<const std::string> file,
                          const absl::Status& status) {
   if (stopped_) return;
-  const auto it = senders_.find(wanted.to);
-  if (it == senders_.end() || term != raft_->term()) return;
+  const auto it = transfers_.find(wanted.to);
+  if (it == transfers_.end() || term != raft_->term()) return;
+  if (it->second.session != wanted.session) return;  // there is another by now
   if (!status.ok() || last.index < raft_->log().start().index) {
     // A damaged or missing one is made up for by a new one.
     if (!status.ok()) {
       env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
     }
-    senders_.erase(it);
+    transfers_.erase(it);
     if (!taking_) Take();
     raft_->OnSnapshotFailed(env_.clock->Now(), wanted.to);
     return;
@@ -252,16 +254,16 @@ void Snapshots::OnLoaded(const raft::SnapshotToSend& wanted, raft::Term term,
 }
 
 void Snapshots::Handle(raft::NodeId from, const raft::SnapshotChunkAck& ack) {
-  const auto it = senders_.find(from);
-  if (it == senders_.end() || it->second == nullptr) return;
-  it->second->OnAck(env_.clock->Now(), ack);
+  const auto it = transfers_.find(from);
+  if (it == transfers_.end() || it->second.sender == nullptr) return;
+  it->second.sender->OnAck(env_.clock->Now(), ack);
   Advance(from);
 }
 
 // Sends what is due, and tells the core how it ended.
 void Snapshots::Advance(raft::NodeId to) {
-  const auto it = senders_.find(to);
-  SnapshotSender& sender = *it->second;
+  const auto it = transfers_.find(to);
+  SnapshotSender& sender = *it->second.sender;
   for (raft::SnapshotChunk& chunk : sender.TakeChunks()) {
     hooks_.send(to, std::make_shared<const std::string>(
                         raft::EncodeSnapshotMessage(std::move(chunk))));
@@ -278,12 +280,12 @@ void Snapshots::Advance(raft::NodeId to) {
       raft_->OnSnapshotFailed(now, to);
       break;
   }
-  senders_.erase(it);
+  transfers_.erase(it);
   hooks_.pump();
 }
 
 void Snapshots::OnRoleChange() {
-  if (raft_->role() != raft::Role::kLeader) senders_.clear();
+  if (raft_->role() != raft::Role::kLeader) transfers_.clear();
 }
 
 void Snapshots::ArmTimer() {
@@ -295,14 +297,14 @@ void Snapshots::ArmTimer() {
 void Snapshots::OnTimer() {
   timer_ = 0;
   std::vector<raft::NodeId> sending;
-  for (const auto& [to, sender] : senders_) {
-    if (sender != nullptr) sending.push_back(to);
+  for (const auto& [to, transfer] : transfers_) {
+    if (transfer.sender != nullptr) sending.push_back(to);
   }
   for (const raft::NodeId to : sending) {
     // Telling the core of one may end them all.
-    const auto it = senders_.find(to);
-    if (it == senders_.end() || it->second == nullptr) continue;
-    it->second->OnTime(env_.clock->Now());
+    const auto it = transfers_.find(to);
+    if (it == transfers_.end() || it->second.sender == nullptr) continue;
+    it->second.sender->OnTime(env_.clock->Now());
     Advance(to);
   }
 }

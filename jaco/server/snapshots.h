@@ -65,6 +65,11 @@ class Snapshots {
   void Stop();
 
  private:
+  struct Transfer {
+    raft::LogIndex session;
+    std::unique_ptr<SnapshotSender> sender;  // nullptr: the file is being read
+  };
+
   void Take();
   void OnTaken(raft::LogIndex index, const absl::Status& status);
   void Compact();
@@ -95,8 +100,7 @@ class Snapshots {
   raft::LogIndex newest_;      // durable
   raft::LogIndex last_tried_;  // taken or not
   uint64_t bytes_since_ = 0;   // applied since then
-  // nullptr while the file is being read.
-  std::map<raft::NodeId, std::unique_ptr<SnapshotSender>> senders_;
+  std::map<raft::NodeId, Transfer> transfers_;
   env::TimerId timer_ = 0;
 };
 

@@ -51,6 +51,13 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
   result.use_rocksdb = options.rocksdb;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
+  result.log_segment_bytes = options.log_segment_bytes;
+  result.snapshots.entries = options.snapshot_entries;
+  result.snapshots.trailing_entries = options.snapshot_trailing;
+  result.snapshots.sending = {.chunk_bytes = options.snapshot_chunk_bytes,
+                              .window_chunks = options.snapshot_window,
+                              .resend_after = options.election_timeout,
+                              .give_up_after = options.election_timeout * 8};
   return result;
 }
 

@@ -94,6 +94,13 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   options.client_pause = DrawScaled(prng, Milliseconds(20), 4);
   options.client_timeout = DrawScaled(prng, Milliseconds(500), 3);
   for (FaultOptions& faults : options.faults) faults = DrawFaults(prng);
+  if (prng.Chance(1, 2)) {
+    options.snapshot_entries = uint64_t{4} << prng.Below(6);
+    options.snapshot_trailing = options.snapshot_entries * prng.Below(4) / 4;
+    options.snapshot_chunk_bytes = uint64_t{64} << prng.Below(9);
+    options.snapshot_window = prng.Between(1, 4);
+    options.log_segment_bytes = uint64_t{1024} << prng.Below(8);
+  }
   return options;
 }
 
@@ -110,7 +117,10 @@ std::string Describe(const SwarmOptions& options) {
       " disk=", Text(options.disk.job_base), "+", Text(options.disk.job_tail),
       "+", Text(options.disk.done_tail), " clients=", options.clients, "/",
       Text(options.client_pause), "/", Text(options.client_timeout),
-      " seconds=", options.fault_time.milliseconds() / 1000);
+      " seconds=", options.fault_time.milliseconds() / 1000,
+      " snapshots=", options.snapshot_entries, "-", options.snapshot_trailing,
+      "/", options.snapshot_chunk_bytes, "*", options.snapshot_window,
+      " segments=", options.log_segment_bytes);
   for (int i = 0; i < kFaultKinds; ++i) {
     const FaultOptions& faults = options.faults[static_cast<size_t>(i)];
     if (faults.interval == Duration()) continue;

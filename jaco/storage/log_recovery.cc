@@ -210,8 +210,7 @@ absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
   for (const std::string& name : *names) {
     const std::optional<uint64_t> sequence = SequenceOfName(name);
     if (!sequence.has_value() || *sequence >= first_needed) continue;
-    const absl::Status removed =
-        fs.Remove(absl::StrCat(directory, "/", name));
+    const absl::Status removed = fs.Remove(absl::StrCat(directory, "/", name));
     if (!removed.ok()) return removed;
   }
   return absl::OkStatus();

@@ -134,8 +134,8 @@ absl::Status LogReplay::Finish(const SegmentScan& last) {
   if (entries.back()->id.index < start.index) {
     return corrupt("is beyond the last entry");
   }
-  const auto begin = entries.begin() +
-                     static_cast<std::ptrdiff_t>(start.index - *begin_);
+  const auto begin =
+      entries.begin() + static_cast<std::ptrdiff_t>(start.index - *begin_);
   if (begin != entries.begin() && (*std::prev(begin))->id != start) {
     return corrupt("is not the entry at that index");
   }

@@ -20,9 +20,9 @@ class LogReplay {
   // kDataLoss, with path and offset, for records that cannot follow what came
   // before.
   absl::Status Replay(const SegmentScan& segment);
-  // After the last segment: drops what is compacted away. Until here it is kept,
-  // because entries that were replaced later may stand behind it. kDataLoss when
-  // the entries do not fit the log's start.
+  // After the last segment: drops what is compacted away. Until here it is
+  // kept, because entries that were replaced later may stand behind it.
+  // kDataLoss when the entries do not fit the log's start.
   absl::Status Finish(const SegmentScan& last);
   // The highest index of the entries in the segment of the last call; 0: none.
   raft::LogIndex segment_last() const { return segment_last_; }

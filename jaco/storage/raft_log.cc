@@ -106,8 +106,8 @@ class SegmentedLog final : public RaftLog {
     JACO_CHECK_MSG(start.last.index > start_.raft.last.index, "log start ",
                    start.last.index.value(), " after ",
                    start_.raft.last.index.value());
-    const absl::Status status = BeginSegment({start, writer_->sequence() + 1},
-                                             state, record_bytes);
+    const absl::Status status =
+        BeginSegment({start, writer_->sequence() + 1}, state, record_bytes);
     if (!status.ok()) return status;
     hard_state_ = state;
     last_ = start.last;
@@ -136,8 +136,8 @@ class SegmentedLog final : public RaftLog {
 
   void CheckFollows(const raft::EntryId& id, bool first) const {
     const bool next = id.index == last_.index.Next();
-    const bool replaces = first && id.index <= last_.index &&
-                          id.index > start_.raft.last.index;
+    const bool replaces =
+        first && id.index <= last_.index && id.index > start_.raft.last.index;
     JACO_CHECK_MSG(next || replaces, "entry ", id.index.value(),
                    " after entry ", last_.index.value());
     JACO_CHECK_MSG(replaces || id.term >= last_.term, "entry ",

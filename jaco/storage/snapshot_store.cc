@@ -143,7 +143,7 @@ absl::Status SnapshotStore::Write(env::FileSystem& fs,
   }
   if (status.ok()) status = fs.Rename(temporary, PathOf(snapshot.last));
   if (status.ok()) status = fs.SyncDirectory(directory_);
-  if (status.ok()) Prune(fs);
+  if (status.ok()) Prune(fs, snapshot.last);
   return status;
 }
 
@@ -161,11 +161,14 @@ absl::StatusOr<std::vector<raft::EntryId>> SnapshotStore::List(
 }
 
 // What cannot be removed is in nobody's way; it goes with a later one.
-void SnapshotStore::Prune(env::FileSystem& fs) const {
+void SnapshotStore::Prune(env::FileSystem& fs,
+                          const raft::EntryId& newest) const {
   const auto found = List(fs);
   if (!found.ok()) return;
-  for (size_t i = kKept; i < found->size(); ++i) {
-    fs.Remove(PathOf((*found)[i])).IgnoreError();
+  size_t kept = 0;
+  for (const raft::EntryId& last : *found) {
+    if (last.index > newest.index || ++kept <= kKept) continue;
+    fs.Remove(PathOf(last)).IgnoreError();
   }
 }
 
@@ -254,7 +257,6 @@ absl::StatusOr<Snapshot> SnapshotStore::FinishReceive(
   if (status.ok() && *in_part) status = fs.Rename(part, PathOf(id.last));
   if (status.ok()) status = fs.SyncDirectory(directory_);
   if (!status.ok()) return status;
-  Prune(fs);
   return snapshot;
 }
 

@@ -41,7 +41,8 @@ class SnapshotStore {
       : directory_(std::move(directory)) {}
 
   // Durable, and complete or not there; replaces one of the same entry. Then
-  // removes those that are not kept.
+  // removes those that came before the newest kKept up to this one. Later ones
+  // stay: they are received, and perhaps about to be installed.
   absl::Status Write(env::FileSystem& fs, const Snapshot& snapshot) const;
 
   // What there is, the newest first. Nothing is opened.
@@ -63,7 +64,8 @@ class SnapshotStore {
   // Adds `data` at `offset`, which is where the file ends; durable.
   absl::Status Receive(env::FileSystem& fs, const raft::SnapshotId& id,
                        uint64_t offset, absl::string_view data) const;
-  // All of it is there: makes it one of the snapshots, as Write does. kDataLoss
+  // All of it is there: makes it one of the snapshots. Removes none, because
+  // until it is installed a restart needs an earlier one. kDataLoss
   // when it is not what `id` says: it is then forgotten. kFailedPrecondition.
   absl::StatusOr<Snapshot> FinishReceive(env::FileSystem& fs,
                                          const raft::SnapshotId& id) const;
@@ -72,7 +74,7 @@ class SnapshotStore {
   std::string PathOf(const raft::EntryId& last) const;
   std::string PartPathOf(const raft::SnapshotId& id) const;
   absl::Status MakeDirectory(env::FileSystem& fs) const;
-  void Prune(env::FileSystem& fs) const;
+  void Prune(env::FileSystem& fs, const raft::EntryId& newest) const;
 
   const std::string directory_;
 };

@@ -84,8 +84,8 @@ struct LogState {
   // No effect if the entry is not there.
   void CompactTo(const raft::EntryId& id) {
     if (id.index <= start.index || id.index > last().index) return;
-    const auto end = entries.begin() +
-                     static_cast<std::ptrdiff_t>(id.index - start.index);
+    const auto end =
+        entries.begin() + static_cast<std::ptrdiff_t>(id.index - start.index);
     if (std::prev(end)->id != id) return;
     entries.erase(entries.begin(), end);
     start = id;

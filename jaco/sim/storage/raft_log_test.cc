@@ -113,12 +113,12 @@ TEST_F(RaftLogTest, InstalledStartReplacesTheLog) {
   before.hard_state = raft::HardState{raft::Term(3), raft::NodeId(1)};
   raft::Persist install = MakePersist({MakeEntry(3, 41, "new")});
   install.log_start = MakeLogStart({raft::Term(2), raft::LogIndex(40)});
-  ASSERT_TRUE(Write({before, install, MakePersist({MakeEntry(3, 42, "x")})})
-                  .ok());
+  ASSERT_TRUE(
+      Write({before, install, MakePersist({MakeEntry(3, 42, "x")})}).ok());
   EXPECT_EQ(state_.entries.size(), 2u);
   Reopen();
-  EXPECT_EQ(recovered_.log_start, (raft::EntryId{raft::Term(2),
-                                                 raft::LogIndex(40)}));
+  EXPECT_EQ(recovered_.log_start,
+            (raft::EntryId{raft::Term(2), raft::LogIndex(40)}));
   raft::Persist next{raft::PersistId(2)};
   next.log_start = MakeLogStart({raft::Term(3), raft::LogIndex(70)});
   ASSERT_TRUE(Write({next}).ok());

@@ -79,18 +79,37 @@ class SnapshotStoreTest : public ::testing::Test {
 
 TEST_F(SnapshotStoreTest, NothingYet) {
   EXPECT_THAT(store_.List(files()).value(), IsEmpty());
-  EXPECT_EQ(store_.Read(files(), {raft::Term(1), raft::LogIndex(1)}).status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(
+      store_.Read(files(), {raft::Term(1), raft::LogIndex(1)}).status().code(),
+      absl::StatusCode::kNotFound);
 }
 
 TEST_F(SnapshotStoreTest, KeepsTheNewestTwo) {
-  for (uint64_t index : {5, 900, 12, 1000}) {
+  for (uint64_t index : {5, 12, 900, 1000}) {
     ASSERT_TRUE(store_.Write(files(), MakeSnapshot(index)).ok());
   }
   EXPECT_THAT(store_.List(files()).value(),
               ElementsAre(MakeSnapshot(1000).last, MakeSnapshot(900).last));
   EXPECT_EQ(store_.Read(files(), MakeSnapshot(900).last).value(),
             MakeSnapshot(900));
+}
+
+// One that was received and not installed is of no use to a restart.
+TEST_F(SnapshotStoreTest, ReceivedOnesDriveOutNone) {
+  for (uint64_t index : {5, 12}) {
+    ASSERT_TRUE(store_.Write(files(), MakeSnapshot(index)).ok());
+  }
+  for (uint64_t index : {900, 1000, 1100}) {
+    const Snapshot snapshot = MakeSnapshot(index);
+    const std::string file = FileOf(snapshot);
+    ASSERT_TRUE(
+        ReceiveAll(file, SnapshotStore::IdOf(snapshot.last, file)).ok());
+  }
+  EXPECT_EQ(store_.List(files()).value().size(), 5u);
+  ASSERT_TRUE(store_.Write(files(), MakeSnapshot(950)).ok());
+  EXPECT_THAT(store_.List(files()).value(),
+              ElementsAre(MakeSnapshot(1100).last, MakeSnapshot(1000).last,
+                          MakeSnapshot(950).last, MakeSnapshot(900).last));
 }
 
 TEST_F(SnapshotStoreTest, DamageIsRefusedByName) {
@@ -137,13 +156,14 @@ TEST_F(SnapshotStoreTest, WhatIsNotTheSendersIsForgotten) {
   // Another transfer takes its place.
   ASSERT_TRUE(store_.Receive(files(), id, 0, file.substr(0, 100)).ok());
   const std::string next = FileOf(MakeSnapshot(50));
-  ASSERT_TRUE(ReceiveAll(next, SnapshotStore::IdOf(MakeSnapshot(50).last, next))
-                  .ok());
+  ASSERT_TRUE(
+      ReceiveAll(next, SnapshotStore::IdOf(MakeSnapshot(50).last, next)).ok());
   EXPECT_EQ(store_.BeginReceive(files(), id).value(), 0u);
 }
 
 // Every operation of writing one and receiving the next fails once, in each
-// way: what was reported is there after a crash, and the rest can be done again.
+// way: what was reported is there after a crash, and the rest can be done
+// again.
 TEST_F(SnapshotStoreTest, CrashAtEveryOperation) {
   using Fault = sim::SimFileSystem::Fault;
   const Snapshot first = MakeSnapshot(10);
