@@ -243,7 +243,7 @@ void Snapshots::OnLoaded(const raft::SnapshotToSend& wanted, raft::Term term,
     return;
   }
   const raft::SnapshotId id = storage::SnapshotStore::IdOf(last, *file);
-  it->second =
+  it->second.sender =
       std::make_unique<SnapshotSender>(options_.sending, term, wanted.session,
                                        id, std::move(file), env_.clock->Now());
   env_.logger->Write(
