@@ -171,10 +171,7 @@ void SimNode::OnFailed(const absl::Status& status) {
 
 void SimNode::Doom(absl::string_view what, const absl::Status& status) {
   failed_ = true;
-  const bool disk_failed =
-      power_failed() ||
-      (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
-  if (disk_failed) return;
+  if (power_failed() || DiskFaultStruck()) return;
   context_.findings.Report(
       "server_failed",
       absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
@@ -198,6 +195,12 @@ void SimNode::Stop(StopKind kind) {
     files_.Restart();
   }
   disk_fault_at_ = 0;
+  disk_fault_struck_ = false;
+}
+
+bool SimNode::DiskFaultStruck() const {
+  return disk_fault_struck_ ||
+         (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
 }
 
 void SimNode::FailPowerAt(uint64_t operations) {
@@ -205,6 +208,8 @@ void SimNode::FailPowerAt(uint64_t operations) {
 }
 
 void SimNode::FailDiskAt(uint64_t operations, SimFileSystem::Fault fault) {
+  // The server may not have heard yet of the one before.
+  disk_fault_struck_ = DiskFaultStruck();
   disk_fault_at_ = files_.operations() + operations;
   files_.FailAt(disk_fault_at_, fault);
 }

@@ -84,6 +84,7 @@ class SimNode {
   void OnStarted(const absl::Status& status);
   void OnFounded(const absl::Status& status);
   void OnFailed(const absl::Status& status);
+  bool DiskFaultStruck() const;
   void Doom(absl::string_view what, const absl::Status& status);
 
   const NodeContext& context_;
@@ -94,6 +95,7 @@ class SimNode {
   bool failed_ = false;
   // The file operation from which on errors are the disk's fault; 0: none.
   uint64_t disk_fault_at_ = 0;
+  bool disk_fault_struck_ = false;  // an earlier one
   std::optional<raft::Observation> last_seen_;
   std::unique_ptr<Incarnation> incarnation_;
 };
