@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -14,15 +16,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "jaco/sim/hunt.h"
+#include "jaco/base/version.h"
+#include "jaco/cmd/hunt.h"
 #include "jaco/sim/simulation.h"
 #include "jaco/sim/swarm_options.h"
 
 namespace jaco::sim {
 namespace {
-
-// TODO
-constexpr char kCommit[] = "unknown";
 
 enum ExitCode { kOk = 0, kUsage = 1, kCrash = 2, kSafety = 3, kLiveness = 4 };
 
@@ -68,6 +68,7 @@ void AddOverrides(CLI::App& app, Overrides& overrides) {
 SwarmOptions OptionsOf(uint64_t seed, const Overrides& overrides) {
   SwarmOptions options = DrawSwarmOptions(seed);
   options.servers = overrides.servers.value_or(options.servers);
+  options.spares = std::min(options.spares, kNodesMax - options.servers);
   options.rocksdb = overrides.rocksdb.value_or(options.rocksdb);
   options.clients = overrides.clients.value_or(options.clients);
   options.lying_disk_one_in = overrides.lying_disk.value_or(0);
@@ -197,7 +198,7 @@ void InstallLastWords(const std::string& reproduction) {
 }
 
 struct RunCommand {
-  uint64_t seed = 0;
+  std::string seed_text;
   bool trace = false;
   std::string format = "text";
   Overrides overrides;
@@ -206,20 +207,32 @@ struct RunCommand {
 };
 
 int RunCommand::Run() const {
+  uint64_t seed = 0;
+  if (!absl::SimpleAtoi(seed_text, &seed)) {
+    std::fprintf(stderr,
+                 "Error: validation_failed: --seed %s: not a number from 0 to "
+                 "2^64 - 1\n",
+                 seed_text.c_str());
+    return kUsage;
+  }
   const SwarmOptions options = OptionsOf(seed, overrides);
   const bool json = format == "json";
   std::FILE* out = json ? stderr : stdout;
-  std::fprintf(out, "seed %llu commit %s\noptions %s\n",
-               static_cast<unsigned long long>(seed), kCommit,
-               Describe(options).c_str());
+  std::fprintf(out, "seed %llu version %s\noptions %s\n",
+               static_cast<unsigned long long>(seed),
+               std::string(kVersion).c_str(), Describe(options).c_str());
   std::fflush(out);
   InstallLastWords(Reproduction(seed, overrides));
+  const auto start = std::chrono::steady_clock::now();
   const RunResult result = jaco::sim::Run(seed, options, trace ? out : nullptr);
+  const std::chrono::nanoseconds wall =
+      std::chrono::steady_clock::now() - start;
   const SeedReport report = MakeReport(seed, result);
   if (json) {
     HuntResult one{.seeds = 1,
                    .events = report.events,
-                   .simulated_ns = report.simulated_ns};
+                   .simulated_ns = report.simulated_ns,
+                   .wall_ns = wall.count()};
     if (report.outcome != Outcome::kPassed) one.failures.push_back(report);
     std::printf("%s\n", ResultJson(one, overrides).c_str());
     return ExitCodeOf(report.outcome);
@@ -281,8 +294,8 @@ int HuntCommand::Run() const {
   }
   const bool json = format == "json";
   std::fprintf(
-      json ? stderr : stdout, "seeds %s commit %s options%s\n", seeds.c_str(),
-      kCommit,
+      json ? stderr : stdout, "seeds %s version %s options%s\n", seeds.c_str(),
+      std::string(kVersion).c_str(),
       TextOf(overrides).empty() ? " by seed" : TextOf(overrides).c_str());
   HuntOptions options;
   options.first = range->first;
@@ -318,7 +331,7 @@ int Main(int argc, char** argv) {
 
   RunCommand run;
   CLI::App* run_app = app.add_subcommand("run", "Run one seed");
-  run_app->add_option("--seed", run.seed, "Which")->required();
+  run_app->add_option("--seed", run.seed_text, "Which")->required();
   run_app->add_flag("--trace", run.trace, "Print a line an event");
   run_app->add_option("-o,--output", run.format, "text or json")
       ->check(formats);
@@ -338,7 +351,9 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    std::fprintf(stderr, "Error: validation_failed: %s\n", error.what());
+    return kUsage;
   }
   return run_app->parsed() ? run.Run() : hunt.Run();
 }

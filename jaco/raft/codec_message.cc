@@ -32,9 +32,12 @@ constexpr size_t kFixedBytesMax = 72;
 size_t SizeBound(const Message& message) {
   size_t size = kFixedBytesMax;
   if (const auto* append = std::get_if<AppendEntriesRequest>(&message)) {
+    size += append->address.size();
     for (const EntryPtr& entry : append->entries) {
       size += EncodedEntrySize(*entry);
     }
+  } else if (const auto* vote = std::get_if<RequestVoteRequest>(&message)) {
+    size += vote->address.size();
   }
   return size;
 }
@@ -49,10 +52,16 @@ void AppendType(MessageType type, std::string* out) {
   out->push_back(static_cast<char>(type));
 }
 
+void AppendString(const std::string& bytes, std::string* out) {
+  AppendLittleEndian(static_cast<uint32_t>(bytes.size()), out);
+  out->append(bytes);
+}
+
 void AppendMessage(const RequestVoteRequest& request, std::string* out) {
   AppendType(MessageType::kRequestVoteRequest, out);
   AppendLittleEndian(request.term.value(), out);
   AppendId(request.last, out);
+  AppendString(request.address, out);
   out->push_back(request.pre_vote);
   out->push_back(request.transfer);
 }
@@ -71,6 +80,7 @@ void AppendMessage(const AppendEntriesRequest& request, std::string* out) {
   AppendLittleEndian(request.commit.value(), out);
   AppendLittleEndian(request.round, out);
   AppendLittleEndian(request.session.value(), out);
+  AppendString(request.address, out);
   AppendLittleEndian(static_cast<uint32_t>(request.entries.size()), out);
   for (const EntryPtr& entry : request.entries) AppendEntry(*entry, out);
 }
@@ -113,6 +123,10 @@ EntryId TakeId(ByteReader& reader) {
   return {term, TakeIndex(reader)};
 }
 
+std::string TakeString(ByteReader& reader) {
+  return std::string(reader.ReadBytes(reader.Read<uint32_t>()));
+}
+
 // A boolean that is neither 0 nor 1 leaves `defect` set.
 bool TakeBool(ByteReader& reader, absl::Status* defect) {
   const auto value = reader.Read<uint8_t>();
@@ -128,6 +142,7 @@ absl::StatusOr<Message> ReadRequestVoteRequest(ByteReader& reader) {
   RequestVoteRequest request;
   request.term = TakeTerm(reader);
   request.last = TakeId(reader);
+  request.address = TakeString(reader);
   request.pre_vote = TakeBool(reader, &defect);
   request.transfer = TakeBool(reader, &defect);
   if (!defect.ok()) return defect;
@@ -188,6 +203,7 @@ absl::StatusOr<Message> ReadAppendEntriesRequest(ByteReader& reader) {
   request.commit = TakeIndex(reader);
   request.round = reader.Read<uint64_t>();
   request.session = TakeIndex(reader);
+  request.address = TakeString(reader);
   const absl::Status entries = TakeEntries(reader, &request);
   if (!entries.ok()) return entries;
   return request;

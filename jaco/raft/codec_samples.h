@@ -75,6 +75,7 @@ inline AppendEntriesRequest SampleAppendEntries(Prng& prng) {
   request.commit = LogIndex(SampleNumber(prng));
   request.round = SampleNumber(prng);
   request.session = LogIndex(SampleNumber(prng));
+  request.address = SampleBytes(prng, 30);
   EntryId id = request.previous;
   for (uint64_t n = prng.Below(5); n > 0; --n) {
     id = {id.term + prng.Below(3), id.index.Next()};
@@ -92,7 +93,7 @@ inline Message SampleMessage(Prng& prng, uint64_t type) {
   switch (type) {
     case 0:
       return RequestVoteRequest{term, SampleId(prng), prng.Chance(1, 2),
-                                prng.Chance(1, 2)};
+                                prng.Chance(1, 2), SampleBytes(prng, 30)};
     case 1:
       return RequestVoteResponse{term, prng.Chance(1, 2), prng.Chance(1, 2)};
     case 2:

@@ -37,6 +37,7 @@ bool Same(const Message& a, const Message& b) {
   }
   if (left->term != right->term || left->previous != right->previous ||
       left->commit != right->commit || left->round != right->round ||
+      left->session != right->session || left->address != right->address ||
       left->entries.size() != right->entries.size()) {
     return false;
   }
@@ -129,11 +130,16 @@ TEST(CodecTest, GoldenBytes) {
   const auto hex = [](const std::string& bytes) {
     return absl::BytesToHexString(bytes);
   };
-  EXPECT_EQ(hex(EncodeMessage(RequestVoteRequest{
-                Term(0x0102030405060708), {Term(2), LogIndex(3)}, true})),
+  EXPECT_EQ(hex(EncodeMessage(RequestVoteRequest{Term(0x0102030405060708),
+                                                 {Term(2), LogIndex(3)},
+                                                 true,
+                                                 false,
+                                                 "a:1"})),
             "0101"
             "0807060504030201"
             "02000000000000000300000000000000"
+            "03000000"
+            "613a31"
             "0100");
   EXPECT_EQ(hex(EncodeMessage(RequestVoteResponse{Term(5), false, true})),
             "0102"
@@ -146,13 +152,16 @@ TEST(CodecTest, GoldenBytes) {
           LogIndex(8),
           7,
           LogIndex(6),
-          {MakeEntry(4, 10, "hi"), MakeEntry(5, 11, "", EntryKind::kNoop)}})),
+          {MakeEntry(4, 10, "hi"), MakeEntry(5, 11, "", EntryKind::kNoop)},
+          "b:2"})),
       "0103"
       "0500000000000000"
       "04000000000000000900000000000000"
       "0800000000000000"
       "0700000000000000"
       "0600000000000000"
+      "03000000"
+      "623a32"
       "02000000"
       "04000000000000000a00000000000000"
       "01"

@@ -4,6 +4,7 @@
 #define JACO_RAFT_MESSAGE_H_
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct RequestVoteRequest {
   bool pre_vote = false;
   // The leader told it to (TimeoutNow, §3.10): stickiness does not apply.
   bool transfer = false;
+  // Where the candidate is answered: the voter's configuration may not have it.
+  std::string address;
 
   friend bool operator==(const RequestVoteRequest&,
                          const RequestVoteRequest&) = default;
@@ -45,6 +48,9 @@ struct AppendEntriesRequest {
   // from before it was removed and added again says nothing about now.
   LogIndex session;
   std::vector<EntryPtr> entries;
+  // Where the leader is answered, as long as the receiver's configuration may
+  // not have it.
+  std::string address;
 };
 
 struct AppendEntriesResponse {

@@ -74,7 +74,7 @@ class Raft {
  public:
   // `prng` jitters election timeouts: give every server a different seed.
   Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
-  Raft(const Raft&) = delete;
+  Raft(const Raft&) = default;  // the same state once more
   Raft& operator=(const Raft&) = delete;
 
   // A message from `from`, whose identity the transport vouches for. Messages
@@ -173,6 +173,9 @@ class Raft {
     return configurations_.current();
   }
   LogIndex configuration_index() const { return configurations_.index(); }
+  // The same for states that differ in times, jitter and open reads only, as
+  // good as never for others.
+  uint64_t Fingerprint() const;
   // What the leader knows of the others; nullptr for other roles.
   const std::vector<Progress>* progress() const;
 
@@ -262,6 +265,8 @@ class Raft {
   // Membership and hand-over: raft_membership.cc.
   absl::Status CheckChange(const Configuration& target) const;
   bool MayCampaign() const;
+  std::string OwnAddress() const;
+  bool MayNotKnowUs(const Progress& peer) const;
   void SyncPeers(Instant now);
   Progress& AddPeer(Instant now, NodeId node);
   void KeepStranger(Instant now, NodeId node);

@@ -64,7 +64,8 @@ void Raft::AskForVotes() {
     Send(member, RequestVoteRequest{.term = term,
                                     .last = log_.last(),
                                     .pre_vote = candidate.pre_vote,
-                                    .transfer = candidate.transfer});
+                                    .transfer = candidate.transfer,
+                                    .address = OwnAddress()});
   }
 }
 

@@ -93,6 +93,25 @@ bool Raft::MayCampaign() const {
          previous->IsVoter(id());
 }
 
+// Empty when nobody said where it is.
+std::string Raft::OwnAddress() const {
+  for (const Configuration* known :
+       {&configurations_.current(), configurations_.previous()}) {
+    if (known == nullptr) continue;
+    for (const auto& [node, address] : known->addresses) {
+      if (node == id()) return address;
+    }
+  }
+  return "";
+}
+
+// A server that lags behind, or comes back, knows members that were, not those
+// that are; it could not answer them.
+bool Raft::MayNotKnowUs(const Progress& peer) const {
+  return peer.match < configurations_.index() ||
+         !configuration().Contains(id());
+}
+
 Progress& Raft::AddPeer(Instant now, NodeId node) {
   Progress peer;
   peer.id = node;
@@ -138,11 +157,13 @@ void Raft::KeepStranger(Instant now, NodeId node) {
 }
 
 // Whether the next message says that the configuration without `peer`, which it
-// holds, is committed.
+// holds, is committed. An entry of this term proves that nothing is left of
+// other configurations that it may have had.
 bool Raft::TellsOfDeparture(const Progress& peer) const {
-  const LogIndex removed_at = configurations_.index();
-  return peer.departing && peer.told_round == 0 && peer.match >= removed_at &&
-         commit_ >= removed_at;
+  if (!peer.departing || peer.told_round > 0) return false;
+  const LogIndex needed =
+      std::max(configurations_.index(), std::get<Leader>(state_).first_of_term);
+  return peer.match >= needed && commit_ >= needed;
 }
 
 // Those that know that they left, and those that will not be told for now.

@@ -2,17 +2,21 @@
 // smoke test. The simulator does this with the whole server and more faults.
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
 #include "jaco/raft/cluster_checker.h"
+#include "jaco/raft/configuration_checker.h"
+#include "jaco/raft/invariants.h"
 #include "jaco/raft/raft.h"
 #include "jaco/raft/test_server.h"
 
@@ -20,11 +24,17 @@ namespace jaco::raft {
 namespace {
 
 constexpr int kSteps = 700;
-constexpr size_t kUnderWayMax = 100;
+constexpr size_t kUnderWayMax = 150;
+
+struct Shape {
+  size_t voters;
+  size_t others = 0;  // in no cluster at first
+};
 
 class RandomCluster {
  public:
-  RandomCluster(size_t servers, uint64_t seed) : prng_(seed) {
+  RandomCluster(Shape shape, uint64_t seed)
+      : prng_(seed), membership_(shape.others > 0) {
     // Every seed has faults of its own.
     drop_ = prng_.Below(3) * 5;
     crash_ = prng_.Below(3);
@@ -35,12 +45,13 @@ class RandomCluster {
       options.append_entries_max = 2;
       options.inflight_messages_max = 2;
     }
-    ModelDisk disk;
-    for (size_t i = 1; i <= servers; ++i) {
-      disk.configuration.voters.push_back(NodeId(i));
+    for (size_t i = 1; i <= shape.voters; ++i) {
+      founding_.voters.push_back(NodeId(i));
     }
-    for (NodeId id : disk.configuration.voters) {
-      options.id = id;
+    for (size_t i = 1; i <= shape.voters + shape.others; ++i) {
+      options.id = NodeId(i);
+      ModelDisk disk;
+      if (i <= shape.voters) disk.configuration = founding_;
       servers_.push_back(
           std::make_unique<TestServer>(options, disk, prng_.Next()));
       Handle(*servers_.back(), servers_.back()->Restart());
@@ -62,17 +73,22 @@ class RandomCluster {
     ASSERT_NE(leader, nullptr);
     Propose(*leader);
     Quiet(Seconds(1));
-    for (const auto& server : servers_) {
-      EXPECT_EQ(server->raft().leader(), leader->id());
-      EXPECT_EQ(server->raft().last(), leader->raft().last());
-      EXPECT_EQ(server->raft().applied(), leader->raft().last().index);
-    }
+    CheckAgreement(*leader);
     EXPECT_TRUE(reads_.empty()) << "reads without an answer";
+    if (!membership_ || ::testing::Test::HasFailure()) return;
+    // The cluster can be brought to any configuration; here, to where it began.
+    Change(*leader, founding_);
+    Quiet(Seconds(15));
+    leader = FindLeader();
+    ASSERT_NE(leader, nullptr);
+    EXPECT_EQ(leader->raft().configuration(), founding_);
+    CheckAgreement(*leader);
   }
 
   size_t committed() const { return checker_.committed().size(); }
   size_t reads_answered() const { return reads_answered_; }
   size_t installed() const { return installed_; }
+  size_t changes() const { return configurations_.changes(); }
 
  private:
   struct Sent {
@@ -104,16 +120,20 @@ class RandomCluster {
     if (!snapshots_.empty() && Percent(5)) MoveSnapshots();
     if (dice < 50) {
       DeliverSome();
-    } else if (dice < 70) {
+    } else if (dice < 69) {
       PersistSome(server);
-    } else if (dice < 78) {
+    } else if (dice < 76) {
       Pass(prng_.Between(Milliseconds(1), Milliseconds(400)));
-    } else if (dice < 90) {
+    } else if (dice < 85) {
       if (server.up()) Propose(server);
-    } else if (dice < 93) {
+    } else if (dice < 89) {
       if (server.up()) Read(server);
-    } else if (dice < 95) {
+    } else if (dice < 91) {
       if (server.up() && compacts_) Compact(server);
+    } else if (dice < 93) {
+      Reconfigure(server);
+    } else if (dice < 95) {
+      if (server.up()) Disturb(server);
     } else if (!server.up()) {
       Handle(server, server.Restart());
     } else if (Percent(crash_ * 20)) {
@@ -159,9 +179,49 @@ class RandomCluster {
     }));
   }
 
+  // Mostly where it has a chance to be accepted.
+  void Reconfigure(TestServer& server) {
+    TestServer* leader = FindLeader();
+    TestServer& asked = leader != nullptr && Percent(90) ? *leader : server;
+    if (!membership_ || !asked.up()) return;
+    Configuration target;
+    for (const auto& member : servers_) {
+      if (Percent(50)) {
+        target.voters.push_back(member->id());
+      } else if (Percent(20)) {
+        target.learners.push_back(member->id());
+      }
+    }
+    if (target.voters.empty()) target.voters = founding_.voters;
+    std::erase_if(target.learners,
+                  [&](NodeId node) { return target.IsVoter(node); });
+    Change(asked, target);
+  }
+
+  void Change(TestServer& server, const Configuration& target) {
+    Handle(server, server.Take([&](Raft& raft) {
+      raft.ProposeConfiguration(server.now(), target).IgnoreError();
+    }));
+  }
+
+  void Disturb(TestServer& server) {
+    TestServer* leader = FindLeader();
+    if (leader != nullptr && Percent(50)) {
+      const NodeId target = Random().id();
+      Handle(*leader, leader->Take([&](Raft& raft) {
+        raft.TransferLeadership(leader->now(), target).IgnoreError();
+      }));
+      return;
+    }
+    const NodeId peer = server.raft().leader();
+    Handle(server, server.Take([&](Raft& raft) {
+      raft.OnPeerDown(server.now(), peer);
+    }));
+  }
+
   void Read(TestServer& server) {
     const ReadId id(++read_ids_);
-    reads_[id] = {server.id(), LogIndex(committed())};
+    reads_[id] = {server.id(), highest_commit_};
     Handle(server, server.Take([&](Raft& raft) {
       raft.RequestRead(server.now(), id);
     }));
@@ -249,6 +309,8 @@ class RandomCluster {
     EXPECT_EQ(server.status(), absl::OkStatus());
     EXPECT_EQ(checker_.Check(server.raft(), ready.committed, up),
               absl::OkStatus());
+    EXPECT_EQ(configurations_.Check(Observe(server.raft())), absl::OkStatus());
+    highest_commit_ = std::max(highest_commit_, server.raft().commit());
   }
 
   void Quiet(Duration time) {
@@ -269,14 +331,43 @@ class RandomCluster {
     }
   }
 
+  // Of the highest term.
   TestServer* FindLeader() {
+    TestServer* leader = nullptr;
     for (auto& server : servers_) {
-      if (server->raft().role() == Role::kLeader) return server.get();
+      if (!server->up() || server->raft().role() != Role::kLeader) continue;
+      if (leader == nullptr || server->raft().term() > leader->raft().term()) {
+        leader = server.get();
+      }
     }
-    return nullptr;
+    return leader;
+  }
+
+  // Members have the leader's log; others know that they are none, if they
+  // know the leader.
+  void CheckAgreement(const TestServer& leader) {
+    const Configuration& configuration = leader.raft().configuration();
+    EXPECT_FALSE(configuration.IsJoint());
+    for (const auto& server : servers_) {
+      const Raft& raft = server->raft();
+      if (!configuration.Contains(raft.id())) {
+        // Who knows only of others that left has nobody to hear it from.
+        if (!raft.configuration().IsVoter(leader.id())) continue;
+        EXPECT_FALSE(raft.configuration().IsVoter(raft.id()))
+            << "server " << raft.id().value() << " does not know that it left";
+        EXPECT_EQ(server->deadline(), Instant::Never());
+        continue;
+      }
+      EXPECT_EQ(raft.leader(), leader.id());
+      EXPECT_EQ(raft.last(), leader.raft().last());
+      EXPECT_EQ(raft.applied(), leader.raft().last().index);
+      EXPECT_EQ(raft.configuration(), configuration);
+    }
   }
 
   Prng prng_;
+  const bool membership_;
+  Configuration founding_;
   uint64_t drop_ = 0;     // per cent
   uint64_t crash_ = 0;    // 0 to 2
   uint64_t reorder_ = 0;  // per cent
@@ -284,6 +375,8 @@ class RandomCluster {
   std::vector<std::unique_ptr<TestServer>> servers_;
   std::deque<Sent> network_;
   ClusterChecker checker_;
+  ConfigurationChecker configurations_;
+  LogIndex highest_commit_;  // that any server ever knew
   std::map<ReadId, PendingRead> reads_;
   uint64_t read_ids_ = 0;
   uint64_t proposals_ = 0;
@@ -292,36 +385,50 @@ class RandomCluster {
   size_t installed_ = 0;
 };
 
-class RaftRandomTest : public ::testing::TestWithParam<size_t> {};
+// RAFT_SEEDS=10000 looks longer.
+uint64_t Seeds() {
+  uint64_t seeds = 0;
+  const char* wish = std::getenv("RAFT_SEEDS");
+  return wish != nullptr && absl::SimpleAtoi(wish, &seeds) ? seeds : 150;
+}
+
+class RaftRandomTest : public ::testing::TestWithParam<Shape> {};
 
 TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
-  constexpr uint64_t kSeeds = 150;
+  const uint64_t seeds = Seeds();
   size_t committed = 0;
   size_t reads = 0;
   size_t installed = 0;
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  size_t changes = 0;
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     RandomCluster cluster(GetParam(), seed);
     cluster.Run();
     if (!HasFailure()) cluster.Settle();
     committed += cluster.committed();
     reads += cluster.reads_answered();
     installed += cluster.installed();
+    changes += cluster.changes();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
   // A test in which nothing happens finds nothing.
-  EXPECT_GT(committed, 5 * kSeeds);
-  EXPECT_GT(reads, kSeeds / 2);
-  if (GetParam() > 1) {
-    EXPECT_GT(installed, kSeeds / 20);
+  EXPECT_GT(committed, 4 * seeds);
+  EXPECT_GT(reads, seeds / 2);
+  if (GetParam().others > 0) {
+    EXPECT_GT(changes, 20 * seeds);
+  }
+  if (GetParam().voters > 1) {
+    EXPECT_GT(installed, seeds / 20);
   }
   RecordProperty("installed", static_cast<int>(installed));
   RecordProperty("committed", static_cast<int>(committed));
   RecordProperty("reads", static_cast<int>(reads));
+  RecordProperty("changes", static_cast<int>(changes));
 }
 
 INSTANTIATE_TEST_SUITE_P(Servers, RaftRandomTest,
-                         ::testing::Values(size_t{1}, size_t{3}, size_t{4},
-                                           size_t{5}));
+                         ::testing::Values(Shape{1}, Shape{3}, Shape{4},
+                                           Shape{5}, Shape{1, 2}, Shape{3, 2},
+                                           Shape{3, 4}, Shape{5, 2}));
 
 }  // namespace
 }  // namespace jaco::raft

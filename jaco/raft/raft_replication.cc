@@ -245,6 +245,7 @@ void Raft::SendAppend(Progress& peer) {
   if (TellsOfDeparture(peer)) peer.told_round = ++leader.round;
   request.round = leader.round;
   request.session = peer.session;
+  if (MayNotKnowUs(peer)) request.address = OwnAddress();
   if (MayStreamTo(peer)) {
     log_.CopyTo(&request.entries, peer.next, options_.append_entries_max,
                 options_.append_bytes_max);

@@ -9,6 +9,12 @@
 namespace jaco::server {
 namespace {
 
+storage::RaftLogOptions LogOptions(const std::string& path,
+                                   uint64_t segment_bytes) {
+  return {.directory = absl::StrCat(path, "/raft"),
+          .segment_bytes = segment_bytes};
+}
+
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
   return !recovered.entries.empty() || recovered.log_start.index.value() > 0 ||
          recovered.hard_state.term.value() > 0;
@@ -71,15 +77,11 @@ storage::SnapshotStore SnapshotsIn(const std::string& path) {
   return storage::SnapshotStore(absl::StrCat(path, "/snapshots"));
 }
 
-storage::RaftLogOptions RaftLogIn(const std::string& path,
-                                  uint64_t segment_bytes) {
-  return {.directory = absl::StrCat(path, "/raft"),
-          .segment_bytes = segment_bytes};
-}
-
-absl::StatusOr<std::optional<DataDir>> OpenDataDir(
-    env::FileSystem& fs, const std::string& path,
-    const storage::RaftLogOptions& log_options, bool use_rocksdb) {
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
+                                                   const std::string& path,
+                                                   bool use_rocksdb,
+                                                   uint64_t segment_bytes) {
+  const storage::RaftLogOptions log_options = LogOptions(path, segment_bytes);
   absl::StatusOr<bool> exists =
       storage::RaftLog::Exists(fs, log_options.directory);
   if (!exists.ok()) return exists.status();
@@ -114,11 +116,12 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(
 }
 
 absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
-                           const storage::RaftLogOptions& log_options,
                            const storage::Identity& identity,
-                           const raft::Persist& founding) {
+                           const raft::Persist& founding,
+                           uint64_t segment_bytes) {
   storage::RecoveredLog recovered;
-  auto log = storage::RaftLog::Open(fs, log_options, &recovered);
+  auto log =
+      storage::RaftLog::Open(fs, LogOptions(path, segment_bytes), &recovered);
   if (!log.ok()) return log.status();
   if (HoldsRaftState(recovered)) {
     return MakeError(ErrorCode::kClusterAlreadyInitialized,

@@ -39,23 +39,21 @@ struct DataDir {
 };
 
 storage::SnapshotStore SnapshotsIn(const std::string& path);
-storage::RaftLogOptions RaftLogIn(const std::string& path,
-                                  uint64_t segment_bytes);
 
-// Opens `path`; `log_options` are RaftLogIn of it. nullopt when it holds no
-// Raft state: the server is uninitialized (also after a creation that was cut
-// off before it took effect). kDataLoss when the parts do not fit together, and
-// the errors of the parts.
-absl::StatusOr<std::optional<DataDir>> OpenDataDir(
-    env::FileSystem& fs, const std::string& path,
-    const storage::RaftLogOptions& log_options, bool use_rocksdb);
+// Opens `path`. nullopt when it holds no Raft state: the server is
+// uninitialized (also after a creation that was cut off before it took effect).
+// kDataLoss when the parts do not fit together, and the errors of the parts.
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
+                                                   const std::string& path,
+                                                   bool use_rocksdb,
+                                                   uint64_t segment_bytes);
 
 // Gives `path` an identity and a log that begins with `founding`: one durable
 // write, so there is either all of it or no Raft state. Nothing is opened.
 absl::Status CreateDataDir(env::FileSystem& fs, const std::string& path,
-                           const storage::RaftLogOptions& log_options,
                            const storage::Identity& identity,
-                           const raft::Persist& founding);
+                           const raft::Persist& founding,
+                           uint64_t segment_bytes);
 
 }  // namespace jaco::server
 

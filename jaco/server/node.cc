@@ -80,9 +80,9 @@ void Node::Open(absl::AnyInvocable<void(absl::Status)> done) {
   auto opened = std::make_shared<Opened>();
   env_.disk->Submit(
       env::Lane::kLog,
-      [opened, log = LogOptions(), use_rocksdb = options_.use_rocksdb,
-       path = options_.data_dir](env::FileSystem& fs) {
-        auto dir = OpenDataDir(fs, path, log, use_rocksdb);
+      [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
+       segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
+        auto dir = OpenDataDir(fs, path, use_rocksdb, segment_bytes);
         if (!dir.ok()) return dir.status();
         opened->dir = *std::move(dir);
         return absl::OkStatus();
@@ -139,13 +139,8 @@ absl::Status Node::Resume(Opened& opened) {
                      absl::StrCat("member ", dir.identity.node_id.value(),
                                   " resumes at index ",
                                   replica_->raft().last().index.value()));
-  replica_->SetAddresses(joined_at_);
   replica_->Start();
   return absl::OkStatus();
-}
-
-storage::RaftLogOptions Node::LogOptions() const {
-  return RaftLogIn(options_.data_dir, options_.log_segment_bytes);
 }
 
 absl::Status Node::RestoreNewer(const DataDir& dir) {
@@ -166,17 +161,8 @@ void Node::Found(raft::NodeId self, Founding founding,
 
 // A joiner has a term and an empty log: that makes it a member of nothing yet,
 // but not uninitialized, and it takes the log of whoever leads.
-void Node::Join(raft::NodeId self, Replica::Addresses members,
+void Node::Join(raft::NodeId self,
                 absl::AnyInvocable<void(absl::Status)> done) {
-  const bool waits = replica_ != nullptr && replica_->raft().id() == self &&
-                     replica_->raft().last().index == raft::LogIndex();
-  if (waits) {
-    replica_->SetAddresses(members);
-    env_.loop->Post(
-        [done = std::move(done)]() mutable { done(absl::OkStatus()); });
-    return;
-  }
-  if (lifecycle_ == Lifecycle::kUninitialized) joined_at_ = std::move(members);
   raft::Persist write;
   write.id = raft::PersistId(1);
   write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
@@ -202,9 +188,9 @@ void Node::Create(raft::NodeId self, raft::Persist write,
   identity.node_name = options_.node_name;
   env_.disk->Submit(
       env::Lane::kLog,
-      [path = options_.data_dir, log = LogOptions(), identity,
-       write = std::move(write)](env::FileSystem& fs) {
-        return CreateDataDir(fs, path, log, identity, write);
+      [path = options_.data_dir, identity, write = std::move(write),
+       segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
+        return CreateDataDir(fs, path, identity, write, segment_bytes);
       },
       [this, done = std::move(done)](absl::Status created) mutable {
         // Whatever happened, what the disk holds now decides.

@@ -33,8 +33,7 @@ class Node {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  void Join(raft::NodeId self, Replica::Addresses members,
-            absl::AnyInvocable<void(absl::Status)> done);
+  void Join(raft::NodeId self, absl::AnyInvocable<void(absl::Status)> done);
   void ChangeConfiguration(raft::Configuration target,
                            absl::AnyInvocable<void(absl::Status)> done);
   absl::Status TransferLeadership(raft::NodeId target);
@@ -84,7 +83,6 @@ class Node {
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
-  storage::RaftLogOptions LogOptions() const;
   void OnRoleChange(const raft::RoleChange& change);
   void Fail(const absl::Status& status);
   absl::Status Explain(absl::Status status) const;
@@ -99,7 +97,6 @@ class Node {
   absl::AnyInvocable<void()> founded_;
   Instant leaderless_since_;
   fsm::ClusterState state_;
-  Replica::Addresses joined_at_;  // who was named to Join
   std::unique_ptr<Replica> replica_;
 };
 

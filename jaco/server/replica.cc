@@ -8,6 +8,7 @@
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
 #include "jaco/raft/codec.h"
+#include "jaco/raft/describe.h"
 
 namespace jaco::server {
 namespace {
@@ -28,27 +29,22 @@ bool SameContent(const raft::Message& a, const raft::Message& b) {
   return x != nullptr && y != nullptr && x->term == y->term &&
          x->previous == y->previous && x->commit == y->commit &&
          x->round == y->round && x->session == y->session &&
-         x->entries == y->entries;
+         x->address == y->address && x->entries == y->entries;
+}
+
+// Where the sender is answered; empty when the message does not say.
+absl::string_view AddressIn(const raft::Message& message) {
+  if (const auto* vote = std::get_if<raft::RequestVoteRequest>(&message)) {
+    return vote->address;
+  }
+  const auto* append = std::get_if<raft::AppendEntriesRequest>(&message);
+  return append == nullptr ? "" : append->address;
 }
 
 absl::Status UndecidedError() {
   return MakeError(
       ErrorCode::kTimeout,
       "the write was not decided in time; it may take effect later");
-}
-
-absl::string_view RoleName(raft::Role role) {
-  switch (role) {
-    case raft::Role::kFollower:
-      return "follower";
-    case raft::Role::kPreCandidate:
-      return "pre-candidate";
-    case raft::Role::kCandidate:
-      return "candidate";
-    case raft::Role::kLeader:
-      return "leader";
-  }
-  return "unknown";
 }
 
 }  // namespace
@@ -76,7 +72,8 @@ Replica::~Replica() {
 }
 
 void Replica::CancelTimers() {
-  for (env::TimerId timer : {timer_, expiry_timer_, retry_timer_}) {
+  for (env::TimerId timer :
+       {timer_, expiry_timer_, retry_timer_, read_timer_}) {
     env_.loop->Cancel(timer);
   }
 }
@@ -113,7 +110,7 @@ void Replica::Pump() {
         env_.logger->Write(
             LogLevel::kInfo, kSubsystem,
             absl::StrCat("term ", ready.role_change->term.value(), ": ",
-                         RoleName(ready.role_change->role), ", leader ",
+                         raft::RoleName(ready.role_change->role), ", leader ",
                          ready.role_change->leader.value()));
       }
       snapshots_.OnRoleChange();
@@ -165,6 +162,9 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
                        absl::StrCat("a bad frame from server ", from, ": ",
                                     message.status().message()));
     return;
+  }
+  if (const absl::string_view address = AddressIn(*message); !address.empty()) {
+    SetAddresses({{raft::NodeId(from), std::string(address)}});
   }
   raft_.Step(env_.clock->Now(), raft::NodeId(from), *std::move(message));
   Pump();
@@ -401,7 +401,9 @@ void Replica::AnswerReads(std::vector<raft::ReadResult> results) {
     auto node = reads_.extract(result.id);
     JACO_CHECK(!node.empty());
     if (result.status.ok()) {
-      confirmed_reads_.emplace(result.index, std::move(node.mapped()));
+      confirmed_reads_.emplace(result.index,
+                               ConfirmedRead{env_.clock->Now() + kReadTimeout,
+                                             std::move(node.mapped())});
     } else {
       node.mapped()(std::move(result.status));
     }
@@ -413,7 +415,38 @@ void Replica::FinishReads() {
   while (!confirmed_reads_.empty() &&
          confirmed_reads_.begin()->first <= machine_->applied()) {
     auto node = confirmed_reads_.extract(confirmed_reads_.begin());
-    node.mapped()(absl::OkStatus());
+    node.mapped().done(absl::OkStatus());
+  }
+  ArmReadTimer();
+}
+
+// Mostly the state machine is there already, and no timer is needed.
+void Replica::ArmReadTimer() {
+  if (read_timer_ != 0 || confirmed_reads_.empty()) return;
+  Instant first = Instant::Never();
+  for (const auto& [index, read] : confirmed_reads_) {
+    first = std::min(first, read.deadline);
+  }
+  read_timer_ =
+      env_.loop->After(first - env_.clock->Now(), [this] { ExpireReads(); });
+}
+
+void Replica::ExpireReads() {
+  read_timer_ = 0;
+  const Instant now = env_.clock->Now();
+  std::vector<ReadDone> expired;
+  for (auto it = confirmed_reads_.begin(); it != confirmed_reads_.end();) {
+    if (it->second.deadline > now) {
+      ++it;
+      continue;
+    }
+    expired.push_back(std::move(it->second.done));
+    it = confirmed_reads_.erase(it);
+  }
+  ArmReadTimer();
+  for (ReadDone& done : expired) {
+    done(MakeError(ErrorCode::kNoLeader,
+                   "what the read has to wait for does not get here"));
   }
 }
 

@@ -62,15 +62,13 @@ class Replica final : public env::FrameReceiver {
   // A proposal that is not decided after this long fails with `timeout`; it may
   // still take effect.
   static constexpr Duration kProposeTimeout = Seconds(10);
+  static constexpr Duration kReadTimeout = Seconds(10);
 
   Replica(const env::Environment& environment, Parts parts);
   ~Replica() override;
 
   // Binds to the network and takes up the protocol.
   void Start();
-
-  // Where others are, for a server that has no configuration yet.
-  void SetAddresses(const Addresses& addresses);
 
   // `done` gets the verdict of the state machine, or an error: no_leader,
   // rate_limited, too_large, disk_full: nothing was proposed; timeout: the
@@ -85,7 +83,9 @@ class Replica final : public env::FrameReceiver {
   absl::Status TransferLeadership(raft::NodeId target);
 
   // `done` runs when the state machine contains everything that was committed
-  // before this call (§6.4); no_leader when that cannot be told here.
+  // before this call (§6.4); no_leader when that cannot be told here, or when
+  // what was committed does not get here in kReadTimeout: a server that was
+  // removed meanwhile waits in vain.
   void Read(ReadDone done);
 
   void OnFrame(env::PeerId from, absl::string_view frame) override;
@@ -105,6 +105,7 @@ class Replica final : public env::FrameReceiver {
   void Pump();
   void SchedulePump();
   void CancelTimers();
+  void SetAddresses(const Addresses& addresses);
   void SendMessages(const std::vector<raft::OutgoingMessage>& messages);
   const env::PeerAddress* AddressOf(raft::NodeId node);
   void SubmitWrites();
@@ -116,6 +117,8 @@ class Replica final : public env::FrameReceiver {
   void OnEditsStored(const absl::Status& status);
   void AnswerReads(std::vector<raft::ReadResult> results);
   void FinishReads();
+  void ArmReadTimer();
+  void ExpireReads();
   void ArmTimer(Instant deadline);
   void OnTimer();
   void ArmExpiry();
@@ -157,7 +160,12 @@ class Replica final : public env::FrameReceiver {
 
   raft::ReadId next_read_;
   std::map<raft::ReadId, ReadDone> reads_;
-  std::multimap<raft::LogIndex, ReadDone> confirmed_reads_;
+  struct ConfirmedRead {
+    Instant deadline;
+    ReadDone done;
+  };
+  std::multimap<raft::LogIndex, ConfirmedRead> confirmed_reads_;
+  env::TimerId read_timer_ = 0;
 
   Instant deadline_ = Instant::Never();
   Instant timer_at_ = Instant::Never();

@@ -33,9 +33,8 @@ void Server::Found(raft::NodeId self, Founding founding,
 }
 
 void Server::Join(raft::NodeId self,
-                  std::vector<std::pair<raft::NodeId, std::string>> members,
                   absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->node.Join(self, std::move(members), std::move(done));
+  impl_->node.Join(self, std::move(done));
 }
 
 void Server::ChangeConfiguration(raft::Configuration target,

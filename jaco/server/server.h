@@ -16,6 +16,7 @@
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
 #include "jaco/server/snapshots.h"
+#include "jaco/storage/raft_log.h"
 
 namespace jaco::server {
 
@@ -24,9 +25,9 @@ struct ServerOptions {
   std::string data_dir;      // exists, is locked by the caller
   std::string peer_address;  // as others dial it
   bool use_rocksdb = true;   // else applied state is kept in memory only
-  raft::Options raft;        // `id` is ignored
+  uint64_t log_segment_bytes = storage::RaftLogOptions().segment_bytes;
+  raft::Options raft;  // `id` is ignored
   SnapshotOptions snapshots;
-  uint64_t log_segment_bytes = uint64_t{16} << 20;
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -63,12 +64,8 @@ class Server final : public Api {
              absl::AnyInvocable<void(absl::Status)> done);
 
   // Makes an uninitialized server wait for a leader that has added `self` to
-  // its configuration. `members` is where it answers until it has a log; a
-  // restart before that forgets it, so the call may be repeated as long as the
-  // log is empty. cluster_already_initialized when there is other Raft state.
-  void Join(raft::NodeId self,
-            std::vector<std::pair<raft::NodeId, std::string>> members,
-            absl::AnyInvocable<void(absl::Status)> done);
+  // its configuration. cluster_already_initialized when there is Raft state.
+  void Join(raft::NodeId self, absl::AnyInvocable<void(absl::Status)> done);
 
   // See raft::Raft::ProposeConfiguration and TransferLeadership. `done` runs
   // when the first configuration entry of the change is committed.

@@ -1,6 +1,11 @@
 #include "jaco/sim/nemesis.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
+
+#include "jaco/base/prng.h"
+#include "jaco/raft/types.h"
 
 namespace jaco::sim {
 namespace {
@@ -17,6 +22,35 @@ bool IsCut(FaultKind kind) {
 bool IsOfLinks(FaultKind kind) {
   return IsCut(kind) || kind == FaultKind::kClog ||
          kind == FaultKind::kSlowLink;
+}
+
+bool IsOfMembers(FaultKind kind) {
+  return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer;
+}
+
+// An odd number of voters, and perhaps learners among the others.
+raft::Configuration DrawConfiguration(Prng prng, NodeNumber servers) {
+  std::vector<NodeNumber> nodes(servers);
+  for (NodeNumber i = 0; i < servers; ++i) {
+    nodes[i] = static_cast<NodeNumber>(i + 1);
+    std::swap(nodes[i], nodes[prng.Below(uint64_t{i} + 1)]);
+  }
+  const uint64_t voters = 1 + 2 * prng.Below((uint64_t{servers} + 1) / 2);
+  raft::Configuration target;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    auto* list = &target.voters;
+    if (i >= voters) {
+      if (!prng.Chance(1, 4)) continue;
+      list = &target.learners;
+    }
+    const server::FoundingMember member = MemberOf(nodes[i]);
+    list->push_back(member.id);
+    target.addresses.emplace_back(member.id, member.address);
+  }
+  std::sort(target.voters.begin(), target.voters.end());
+  std::sort(target.learners.begin(), target.learners.end());
+  std::sort(target.addresses.begin(), target.addresses.end());
+  return target;
 }
 
 bool NeedsUndoing(FaultKind kind) {
@@ -57,6 +91,8 @@ void Nemesis::Strike(size_t number) {
                       FaultKindName(fault.kind));
   if (IsOfLinks(fault.kind)) {
     StrikeLinks(fault, target);
+  } else if (IsOfMembers(fault.kind)) {
+    StrikeMembers(fault, target);
   } else if (world_.node(target.node).up()) {
     StrikeNode(fault, target.node);
   }
@@ -118,6 +154,26 @@ void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
         fabric.Cut(from, to);
       });
   }
+}
+
+// Whoever leads is asked, in an event of its own.
+void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
+  const NodeNumber leader = world_.Leader();
+  if (leader == kWorld) return;
+  world_.queue().Schedule(
+      world_.now(), owner_,
+      {EventKind::kTask, leader, kWorld, static_cast<uint32_t>(fault.kind)},
+      [this, fault, target, leader] {
+        if (!world_.node(leader).up()) return;
+        server::Server& server = *world_.node(leader).server();
+        if (fault.kind == FaultKind::kTransfer) {
+          server.TransferLeadership(raft::NodeId(target.peer)).IgnoreError();
+        } else {
+          server.ChangeConfiguration(
+              DrawConfiguration(Prng(fault.draw), world_.servers()),
+              [](const absl::Status&) {});
+        }
+      });
 }
 
 void Nemesis::Undo(size_t number, const Target& target) {

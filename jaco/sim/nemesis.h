@@ -32,6 +32,7 @@ class Nemesis {
   void Strike(size_t number);
   void StrikeNode(const Fault& fault, NodeNumber node);
   void StrikeLinks(const Fault& fault, const Target& target);
+  void StrikeMembers(const Fault& fault, const Target& target);
   void Undo(size_t number, const Target& target);
   Target TargetOf(const Fault& fault);
   // Calls `apply` for every one-way link that the fault cuts.

@@ -12,7 +12,7 @@ constexpr int kFaultsMax = 1000;
 
 Fault DrawFault(Prng& prng, const SwarmOptions& options, FaultKind kind,
                 Duration mean_length) {
-  const auto servers = static_cast<uint64_t>(options.servers);
+  const auto servers = static_cast<uint64_t>(options.servers + options.spares);
   Fault fault;
   fault.kind = kind;
   fault.node = static_cast<NodeNumber>(prng.Between(1, servers));

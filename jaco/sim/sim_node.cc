@@ -1,6 +1,7 @@
 #include "jaco/sim/sim_node.h"
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
@@ -49,9 +50,9 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
   result.data_dir = kDataDirectory;
   result.peer_address = member.address;
   result.use_rocksdb = options.rocksdb;
+  result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
-  result.log_segment_bytes = options.log_segment_bytes;
   result.snapshots.entries = options.snapshot_entries;
   result.snapshots.trailing_entries = options.snapshot_trailing;
   result.snapshots.sending = {.chunk_bytes = options.snapshot_chunk_bytes,
@@ -62,6 +63,11 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
 }
 
 }  // namespace
+
+server::FoundingMember MemberOf(NodeNumber number) {
+  return {raft::NodeId(number), absl::StrCat("n", int{number}),
+          absl::StrCat("10.0.0.", int{number}, ":7001")};
+}
 
 // Members are destroyed from the last to the first: the server before what it
 // runs on.
@@ -85,7 +91,7 @@ struct SimNode::Incarnation {
              MakeStream(context.seed, Stream::kDisk, node, number)),
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
         logger(context.trace, node),
-        server(OptionsOf(context.options, context.founding.members[node - 1]),
+        server(OptionsOf(context.options, MemberOf(node)),
                {.clock = &clock,
                 .loop = &loop,
                 .network = &network,
@@ -152,8 +158,13 @@ void SimNode::OnStarted(const absl::Status& status) {
                                    " was a member before its restart and is "
                                    "not any more"));
   }
-  server.Found(raft::NodeId(number_), context_.founding,
-               [this](const absl::Status& done) { OnFounded(done); });
+  const bool founder = number_ <= context_.options.servers;
+  const auto done = [this](const absl::Status& result) { OnFounded(result); };
+  if (founder) {
+    server.Found(raft::NodeId(number_), context_.founding, done);
+  } else {
+    server.Join(raft::NodeId(number_), done);
+  }
 }
 
 void SimNode::OnFounded(const absl::Status& status) {
@@ -171,7 +182,10 @@ void SimNode::OnFailed(const absl::Status& status) {
 
 void SimNode::Doom(absl::string_view what, const absl::Status& status) {
   failed_ = true;
-  if (power_failed() || DiskFaultStruck()) return;
+  const bool disk_failed =
+      power_failed() ||
+      (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
+  if (disk_failed) return;
   context_.findings.Report(
       "server_failed",
       absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
@@ -195,12 +209,6 @@ void SimNode::Stop(StopKind kind) {
     files_.Restart();
   }
   disk_fault_at_ = 0;
-  disk_fault_struck_ = false;
-}
-
-bool SimNode::DiskFaultStruck() const {
-  return disk_fault_struck_ ||
-         (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
 }
 
 void SimNode::FailPowerAt(uint64_t operations) {
@@ -208,10 +216,12 @@ void SimNode::FailPowerAt(uint64_t operations) {
 }
 
 void SimNode::FailDiskAt(uint64_t operations, SimFileSystem::Fault fault) {
-  // The server may not have heard yet of the one before.
-  disk_fault_struck_ = DiskFaultStruck();
-  disk_fault_at_ = files_.operations() + operations;
-  files_.FailAt(disk_fault_at_, fault);
+  const uint64_t at = files_.operations() + operations;
+  // One that has struck keeps excusing what it leads to.
+  if (files_.operations() < disk_fault_at_ || disk_fault_at_ == 0) {
+    disk_fault_at_ = at;
+  }
+  files_.FailAt(at, fault);
 }
 
 bool SimNode::doomed() const { return failed_ || files_.crashed(); }

@@ -34,6 +34,9 @@ struct NodeContext {
   const server::Founding founding;
 };
 
+// A node's name and address; its id is its number.
+server::FoundingMember MemberOf(NodeNumber number);
+
 // How a server goes down.
 enum class StopKind : uint8_t {
   kPowerLoss,  // what was not synced is kept, lost or torn
@@ -54,7 +57,8 @@ class SimNode {
   // How often it was started.
   uint64_t starts() const { return starts_; }
 
-  // It is down. The server founds the cluster if it is in none.
+  // It is down. A server that is in no cluster founds it, or waits to be added
+  // if it is no founder.
   void Start();
   // It is up. Not from within the node's own events.
   void Stop(StopKind kind);
@@ -84,7 +88,6 @@ class SimNode {
   void OnStarted(const absl::Status& status);
   void OnFounded(const absl::Status& status);
   void OnFailed(const absl::Status& status);
-  bool DiskFaultStruck() const;
   void Doom(absl::string_view what, const absl::Status& status);
 
   const NodeContext& context_;
@@ -95,7 +98,6 @@ class SimNode {
   bool failed_ = false;
   // The file operation from which on errors are the disk's fault; 0: none.
   uint64_t disk_fault_at_ = 0;
-  bool disk_fault_struck_ = false;  // an earlier one
   std::optional<raft::Observation> last_seen_;
   std::unique_ptr<Incarnation> incarnation_;
 };

@@ -97,7 +97,7 @@ bool Simulation::RunLiveness() {
   if (!RunUntil(deadline, "a new token is issued", idle)) return false;
   workload_.ListOnceMore();
   if (!RunUntil(deadline, "all tokens are listed", idle)) return false;
-  return RunUntil(deadline, "all nodes follow one leader with one log",
+  return RunUntil(deadline, "all members follow one leader with one log",
                   [this] { return Settled(); });
 }
 
@@ -105,7 +105,11 @@ bool Simulation::Settled() {
   const NodeNumber leader = world_.Leader();
   if (leader == kWorld) return false;
   const raft::Observation& head = *world_.node(leader).last_seen();
+  const raft::Configuration& configuration =
+      world_.node(leader).server()->raft()->configuration();
+  if (configuration.IsJoint()) return false;
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
+    if (!configuration.Contains(raft::NodeId(i))) continue;
     const auto& seen = world_.node(i).last_seen();
     if (!seen.has_value() || seen->leader != raft::NodeId(leader)) return false;
     if (seen->hard_state.term != head.hard_state.term) return false;

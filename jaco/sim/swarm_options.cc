@@ -8,6 +8,9 @@
 namespace jaco::sim {
 namespace {
 
+// With the spares: as many as a cluster is meant to have voters at most.
+constexpr int kServersMax = 7;
+
 // Between 1 and 2^`doublings` times `least`, small ones as likely as large.
 Duration DrawScaled(Prng& prng, Duration least, uint64_t doublings) {
   return least * (int64_t{1} << prng.Below(doublings + 1));
@@ -70,6 +73,10 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "disk-full";
     case FaultKind::kWallJump:
       return "wall-jump";
+    case FaultKind::kReconfigure:
+      return "reconfigure";
+    case FaultKind::kTransfer:
+      return "transfer";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }
@@ -94,19 +101,25 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   options.client_pause = DrawScaled(prng, Milliseconds(20), 4);
   options.client_timeout = DrawScaled(prng, Milliseconds(500), 3);
   for (FaultOptions& faults : options.faults) faults = DrawFaults(prng);
+  options.segment_bytes = uint64_t{1024} << prng.Below(7);
+  if (options.FaultsOf(FaultKind::kReconfigure).interval > Duration()) {
+    const auto most = static_cast<uint64_t>(kServersMax - options.servers);
+    options.spares = static_cast<int>(prng.Between(0, most));
+  }
   if (prng.Chance(1, 2)) {
     options.snapshot_entries = uint64_t{4} << prng.Below(6);
     options.snapshot_trailing = options.snapshot_entries * prng.Below(4) / 4;
     options.snapshot_chunk_bytes = uint64_t{64} << prng.Below(9);
     options.snapshot_window = prng.Between(1, 4);
-    options.log_segment_bytes = uint64_t{1024} << prng.Below(8);
   }
   return options;
 }
 
 std::string Describe(const SwarmOptions& options) {
   std::string text = absl::StrCat(
-      "servers=", options.servers, " rocksdb=", options.rocksdb ? "yes" : "no",
+      "servers=", options.servers, " spares=", options.spares,
+      " rocksdb=", options.rocksdb ? "yes" : "no",
+      " segment=", options.segment_bytes,
       " heartbeat=", Text(options.heartbeat_interval),
       " election=", Text(options.election_timeout),
       " drift_ppm=", options.drift_ppm_max,
@@ -119,8 +132,7 @@ std::string Describe(const SwarmOptions& options) {
       Text(options.client_pause), "/", Text(options.client_timeout),
       " seconds=", options.fault_time.milliseconds() / 1000,
       " snapshots=", options.snapshot_entries, "-", options.snapshot_trailing,
-      "/", options.snapshot_chunk_bytes, "*", options.snapshot_window,
-      " segments=", options.log_segment_bytes);
+      "/", options.snapshot_chunk_bytes, "*", options.snapshot_window);
   for (int i = 0; i < kFaultKinds; ++i) {
     const FaultOptions& faults = options.faults[static_cast<size_t>(i)];
     if (faults.interval == Duration()) continue;

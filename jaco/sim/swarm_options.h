@@ -32,8 +32,10 @@ enum class FaultKind : uint8_t {
   kDiskError,  // one operation fails with EIO
   kDiskFull,   // one operation fails with ENOSPC
   kWallJump,
+  kReconfigure,  // the leader is asked for other members, maybe without itself
+  kTransfer,     // the leader is asked to hand over
 };
-inline constexpr int kFaultKinds = 13;
+inline constexpr int kFaultKinds = 15;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 
@@ -43,8 +45,10 @@ struct FaultOptions {
 };
 
 struct SwarmOptions {
-  int servers = 3;
+  int servers = 3;  // that found the cluster
+  int spares = 0;   // that wait until somebody adds them
   bool rocksdb = false;
+  uint64_t segment_bytes = uint64_t{64} << 10;  // of the Raft log
   // One sync in so many does nothing and says that it did; 0: none. A planted
   // bug, never drawn.
   uint64_t lying_disk_one_in = 0;
@@ -62,7 +66,6 @@ struct SwarmOptions {
   uint64_t snapshot_trailing = 1024;
   uint64_t snapshot_chunk_bytes = uint64_t{128} << 10;
   uint64_t snapshot_window = 4;
-  uint64_t log_segment_bytes = uint64_t{16} << 20;
 
   int clients = 3;
   Duration client_pause = Milliseconds(100);  // between operations, on average

@@ -1,25 +1,9 @@
 #include "jaco/sim/trace.h"
 
 #include "absl/strings/str_cat.h"
+#include "jaco/raft/describe.h"
 
 namespace jaco::sim {
-namespace {
-
-absl::string_view RoleName(raft::Role role) {
-  switch (role) {
-    case raft::Role::kFollower:
-      return "follower";
-    case raft::Role::kPreCandidate:
-      return "pre-candidate";
-    case raft::Role::kCandidate:
-      return "candidate";
-    case raft::Role::kLeader:
-      return "leader";
-  }
-  return "?";
-}
-
-}  // namespace
 
 void Trace::File(NodeNumber node, absl::string_view operation,
                  absl::string_view path, uint64_t size) {
@@ -39,7 +23,7 @@ void Trace::State(NodeNumber node, raft::Role role, uint64_t term,
   Fold(applied);
   if (out_ == nullptr) return;
   const std::string text =
-      absl::StrCat(RoleName(role), " term=", term, " last=", last,
+      absl::StrCat(raft::RoleName(role), " term=", term, " last=", last,
                    " commit=", commit, " applied=", applied);
   Print({.kind = EventKind::kState, .node = node}, text);
 }

@@ -20,9 +20,7 @@ server::Founding MakeFounding(int servers) {
   founding.token_hash = std::string(64, 'a');
   founding.time_unix_ms = absl::ToUnixMillis(SimClock::WallOrigin());
   for (int i = 1; i <= servers; ++i) {
-    founding.members.push_back({raft::NodeId(static_cast<uint64_t>(i)),
-                                absl::StrCat("n", i),
-                                absl::StrCat("10.0.0.", i, ":7001")});
+    founding.members.push_back(MemberOf(static_cast<NodeNumber>(i)));
   }
   return founding;
 }
@@ -48,8 +46,9 @@ World::World(uint64_t seed, const SwarmOptions& options, Trace& trace)
                options_,
                seed,
                MakeFounding(options.servers)} {
-  JACO_CHECK(options.servers >= 1 && options.servers <= kNodesMax);
-  for (int i = 1; i <= options.servers; ++i) {
+  const int servers = options.servers + options.spares;
+  JACO_CHECK(options.servers >= 1 && servers <= kNodesMax);
+  for (int i = 1; i <= servers; ++i) {
     nodes_.push_back(
         std::make_unique<SimNode>(context_, static_cast<NodeNumber>(i)));
     nodes_.back()->Start();
@@ -87,7 +86,7 @@ void World::Observe(SimNode& node) {
   std::optional<raft::Observation>& seen = node.last_seen();
   const raft::Observation now = raft::Observe(*raft);
   const absl::Status invariants =
-      raft::CheckInvariants(seen.has_value() ? *seen : now, *raft);
+      raft::CheckInvariants(seen.has_value() ? *seen : now, now);
   if (!invariants.ok()) {
     findings_.Report("core_invariants", std::string(invariants.message()));
   }

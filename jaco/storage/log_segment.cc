@@ -1,6 +1,7 @@
 #include "jaco/storage/log_segment.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -28,9 +29,16 @@ absl::StatusOr<std::string> ReadWhole(env::FileSystem& fs,
 
 // Where the bytes that are not 0 end, at or after `from`.
 uint64_t NonZeroEnd(absl::string_view bytes, uint64_t from) {
-  const size_t last = bytes.find_last_not_of('\0');
-  return last == absl::string_view::npos ? from
-                                         : std::max<uint64_t>(from, last + 1);
+  // A word at a time: of a preallocated segment most is zeros.
+  constexpr char kZeros[64] = {};
+  uint64_t end = bytes.size();
+  while (end >= from + sizeof(kZeros) &&
+         std::memcmp(bytes.data() + end - sizeof(kZeros), kZeros,
+                     sizeof(kZeros)) == 0) {
+    end -= sizeof(kZeros);
+  }
+  while (end > from && bytes[end - 1] == '\0') --end;
+  return std::max(end, from);
 }
 
 void ScanRecords(SegmentScan* scan) {

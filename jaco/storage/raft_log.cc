@@ -85,11 +85,12 @@ class SegmentedLog final : public RaftLog {
   absl::Status Append(absl::Span<const raft::Persist> writes, uint64_t bytes) {
     RecordBuffer& batch = writer_->NewBatch(bytes);
     for (const raft::Persist& write : writes) Add(write, batch);
-    return NoLackOfRoom(writer_->WriteBatch());
+    return Lasting(writer_->WriteBatch());
   }
 
-  // The room was reserved: a lack of it is none that will pass.
-  static absl::Status NoLackOfRoom(absl::Status status) {
+  // Within a segment the room was reserved: a lack of it there is damage, and
+  // not to be tried again.
+  static absl::Status Lasting(absl::Status status) {
     if (!absl::IsResourceExhausted(status)) return status;
     return absl::DataLossError(status.message());
   }
@@ -159,7 +160,7 @@ class SegmentedLog final : public RaftLog {
       if (!absl::IsResourceExhausted(next.status())) failed_ = next.status();
       return next.status();
     }
-    failed_ = NoLackOfRoom(writer_->Finish());
+    failed_ = Lasting(writer_->Finish());
     writer_ = *std::move(next);
     last_indexes_.push_back({});
     if (!failed_.ok()) return failed_;

@@ -66,9 +66,6 @@ class StateStore {
 absl::StatusOr<std::unique_ptr<StateStore>> OpenRocksDbStateStore(
     env::FileSystem& fs, const std::string& directory);
 
-// Keeps nothing over a restart: the log is replayed from its start.
-std::unique_ptr<StateStore> NewMemoryStateStore();
-
 }  // namespace jaco::storage
 
 #endif  // JACO_STORAGE_STATE_STORE_H_

@@ -4,6 +4,7 @@
 #define JACO_SIM_CHECKERS_CLUSTER_CHECKERS_H_
 
 #include "jaco/sim/checkers/committed_log.h"
+#include "jaco/sim/checkers/configuration_rules.h"
 #include "jaco/sim/checkers/durable_log.h"
 #include "jaco/sim/checkers/durable_vote.h"
 #include "jaco/sim/checkers/election_safety.h"
@@ -26,6 +27,7 @@ class ClusterCheckers {
 
  private:
   ElectionSafety election_safety_;
+  ConfigurationRules configuration_rules_;
   DurableVote durable_vote_;
   Monotonicity monotonicity_;
   LogMatching log_matching_;

@@ -167,6 +167,22 @@ TEST_F(RaftLogTest, EntriesReplaceTheTail) {
   EXPECT_EQ(recovered_.entries.size(), 1u);
 }
 
+// Fail the n-th operation for want of room, for every n of the switch to the
+// next segment that comes before anything has changed.
+TEST_F(RaftLogTest, WithoutRoomForASegmentTheSameWriteMayBeTriedAgain) {
+  ASSERT_TRUE(Open().ok());
+  const size_t size = TestOptions().segment_bytes / 2;
+  ASSERT_TRUE(WriteEntry(1, 1, size).ok());
+  const uint64_t used = fs_->used_bytes();
+  for (uint64_t n = 1; n <= 3; ++n) {  // open, preallocate, write the head
+    fs_->FailAt(fs_->operations() + n, sim::SimFileSystem::Fault::kNoSpace);
+    EXPECT_TRUE(absl::IsResourceExhausted(WriteEntry(1, 2, size)));
+    EXPECT_EQ(fs_->used_bytes(), used);
+  }
+  ASSERT_TRUE(WriteEntry(1, 2, size).ok());
+  Reopen();
+}
+
 TEST_F(RaftLogTest, AGroupIsOneWriteAndOneSync) {
   ASSERT_TRUE(Open().ok());
   std::vector<std::string> operations;

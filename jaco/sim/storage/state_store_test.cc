@@ -15,11 +15,15 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jaco/base/prng.h"
 #include "jaco/raft/types.h"
-#include "jaco/storage/crash_file_system.h"
+#include "jaco/sim/sim_file_system.h"
 
 namespace jaco::storage {
 namespace {
+
+using sim::SimFileSystem;
+using Fault = SimFileSystem::Fault;
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -108,20 +112,14 @@ Progress RunSteps(env::FileSystem& fs, const std::vector<Step>& steps) {
   return progress;
 }
 
-class StateStoreTest : public ::testing::TestWithParam<bool> {
+class StateStoreTest : public ::testing::Test {
  protected:
-  std::unique_ptr<StateStore> New() {
-    return GetParam() ? OpenOrDie(fs_) : NewMemoryStateStore();
-  }
-  CrashFileSystem fs_;
+  std::unique_ptr<StateStore> New() { return OpenOrDie(fs_); }
+
+  SimFileSystem fs_{Prng(1)};
 };
 
-INSTANTIATE_TEST_SUITE_P(All, StateStoreTest, ::testing::Bool(),
-                         [](const auto& info) {
-                           return info.param ? "RocksDb" : "Memory";
-                         });
-
-TEST_P(StateStoreTest, StartsEmpty) {
+TEST_F(StateStoreTest, StartsEmpty) {
   auto store = New();
   const auto state = store->Load();
   ASSERT_TRUE(state.ok()) << state.status();
@@ -130,7 +128,7 @@ TEST_P(StateStoreTest, StartsEmpty) {
   EXPECT_EQ(store->durable(), LogIndex(0));
 }
 
-TEST_P(StateStoreTest, LoadSeesEveryWriteAtOnce) {
+TEST_F(StateStoreTest, LoadSeesEveryWriteAtOnce) {
   auto store = New();
   const std::vector<Step> steps = SmallWorkload();
   for (const auto& [applied, rows] : StatesOf(steps)) {
@@ -145,7 +143,7 @@ TEST_P(StateStoreTest, LoadSeesEveryWriteAtOnce) {
   }
 }
 
-TEST_P(StateStoreTest, KeysAreAnyBytes) {
+TEST_F(StateStoreTest, KeysAreAnyBytes) {
   auto store = New();
   const std::vector<std::string> keys = {"", std::string(1, '\0'), "m", "r",
                                          "\xff\xff"};
@@ -160,21 +158,14 @@ TEST_P(StateStoreTest, KeysAreAnyBytes) {
   }
 }
 
-TEST_P(StateStoreTest, AnEmptyWriteMovesTheAppliedIndex) {
+TEST_F(StateStoreTest, AnEmptyWriteMovesTheAppliedIndex) {
   auto store = New();
   ASSERT_TRUE(store->Write({}, LogIndex(7)).ok());
   EXPECT_EQ(store->Load()->applied, LogIndex(7));
 }
 
-TEST(MemoryStateStoreTest, IsNeverDurable) {
-  auto store = NewMemoryStateStore();
-  ASSERT_TRUE(store->Write({}, LogIndex(7)).ok());
-  ASSERT_TRUE(store->Flush().ok());
-  EXPECT_EQ(store->durable(), LogIndex(0));
-}
-
-TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
-  CrashFileSystem fs;
+TEST(StateStoreCrashTest, AFlushedStateIsThereAfterARestart) {
+  SimFileSystem fs(Prng(1));
   auto store = OpenOrDie(fs);
   ASSERT_TRUE(store->Write({Put("a", "1"), Put("b", "2")}, LogIndex(4)).ok());
   EXPECT_EQ(store->durable(), LogIndex(0));
@@ -184,7 +175,8 @@ TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
   EXPECT_EQ(store->durable(), LogIndex(4));
 
   store.reset();
-  fs.Crash(/*keep_unsynced=*/false);
+  Prng prng(1);
+  fs.Crash(prng);
   store = OpenOrDie(fs);
   const auto state = store->Load();
   ASSERT_TRUE(state.ok()) << state.status();
@@ -194,15 +186,15 @@ TEST(RocksDbStateStoreTest, AFlushedStateIsThereAfterARestart) {
                                        Row{.key = "b", .value = "2"}));
 }
 
-TEST(RocksDbStateStoreTest, TwoCannotHaveOneDirectory) {
-  CrashFileSystem fs;
+TEST(StateStoreCrashTest, TwoCannotHaveOneDirectory) {
+  SimFileSystem fs(Prng(1));
   auto store = OpenOrDie(fs);
   const auto second = OpenRocksDbStateStore(fs, kDirectory);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST(RocksDbStateStoreTest, AStateLargerThanTheBufferFlushesItself) {
-  CrashFileSystem fs;
+TEST(StateStoreCrashTest, AStateLargerThanTheBufferFlushesItself) {
+  SimFileSystem fs(Prng(1));
   auto store = OpenOrDie(fs);
   const std::string large(9 << 20, 'x');
   ASSERT_TRUE(WriteRow(*store, "large", large, 1).ok());
@@ -213,7 +205,8 @@ TEST(RocksDbStateStoreTest, AStateLargerThanTheBufferFlushesItself) {
     EXPECT_LT(i - store->durable().value(), 5);
   }
   store.reset();
-  fs.Crash(/*keep_unsynced=*/false);
+  Prng prng(1);
+  fs.Crash(prng);
   const auto state = OpenOrDie(fs)->Load();
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->rows.front().value, large);
@@ -222,20 +215,21 @@ TEST(RocksDbStateStoreTest, AStateLargerThanTheBufferFlushesItself) {
 // Fail the n-th operation and all that follow, for every n: the machine stops
 // there. Whatever the disk keeps of what was not synced, the state that comes
 // back is one that was written whole.
-TEST(RocksDbStateStoreTest, ACrashAtAnyOperationLeavesAStateThatWas) {
+TEST(StateStoreCrashTest, ACrashAtAnyOperationLeavesAStateThatWas) {
   const std::vector<Step> steps = SmallWorkload();
   const auto states = StatesOf(steps);
   bool crashed = true;
-  uint64_t operation = 0;
+  uint64_t operation = 1;
   for (; crashed; ++operation) {
-    for (const bool keep_unsynced : {false, true}) {
-      SCOPED_TRACE(absl::StrCat("operation ", operation, ", keep_unsynced ",
-                                keep_unsynced));
-      CrashFileSystem fs;
-      fs.FailFrom(operation, absl::DataLossError("power cut"));
+    for (uint64_t outcome = 0; outcome < 2; ++outcome) {
+      SCOPED_TRACE(
+          absl::StrCat("operation ", operation, ", outcome ", outcome));
+      Prng prng(Mix64(operation) + outcome);
+      SimFileSystem fs(prng);
+      fs.FailAt(operation, Fault::kCrash);
       const Progress progress = RunSteps(fs, steps);
-      crashed = fs.trace().size() > operation;
-      fs.Crash(keep_unsynced);
+      crashed = fs.crashed();
+      fs.Crash(prng);
 
       const auto state = OpenOrDie(fs)->Load();
       ASSERT_TRUE(state.ok()) << state.status();
@@ -250,25 +244,27 @@ TEST(RocksDbStateStoreTest, ACrashAtAnyOperationLeavesAStateThatWas) {
 
 // One operation fails, the next would work. Either nobody minds, or there is an
 // error; never an abort, a hang or a wrong state.
-TEST(RocksDbStateStoreTest, AnErrorOfAnyOperationIsReportedOrHarmless) {
+TEST(StateStoreCrashTest, AnErrorOfAnyOperationIsReportedOrHarmless) {
   const std::vector<Step> steps = SmallWorkload();
   const auto states = StatesOf(steps);
-  for (const absl::Status& error :
-       {absl::ResourceExhaustedError("ENOSPC"), absl::DataLossError("EIO")}) {
+  for (const auto& [fault, code] :
+       {std::pair(Fault::kNoSpace, absl::StatusCode::kResourceExhausted),
+        std::pair(Fault::kIoError, absl::StatusCode::kDataLoss)}) {
     bool failed = true;
-    for (uint64_t operation = 0; failed; ++operation) {
-      SCOPED_TRACE(
-          absl::StrCat("operation ", operation, " ", error.ToString()));
-      CrashFileSystem fs;
-      fs.FailFrom(operation, error, /*count=*/1);
+    for (uint64_t operation = 1; failed; ++operation) {
+      SCOPED_TRACE(absl::StrCat("operation ", operation, ", code ", code));
+      Prng prng(operation);
+      SimFileSystem fs(prng);
+      fs.FailAt(operation, fault);
       const Progress progress = RunSteps(fs, steps);
-      failed = fs.trace().size() > operation;
+      failed = fs.operations() >= operation;
       if (!progress.status.ok()) {
-        EXPECT_EQ(progress.status.code(), error.code()) << progress.status;
+        EXPECT_EQ(progress.status.code(), code) << progress.status;
       } else {
         EXPECT_EQ(progress.durable, steps.back().applied);
       }
-      fs.Crash(/*keep_unsynced=*/false);
+      fs.FailAt(0, fault);
+      fs.Crash(prng);
       const auto state = OpenOrDie(fs)->Load();
       ASSERT_TRUE(state.ok()) << state.status();
       EXPECT_GE(state->applied, progress.durable);
@@ -277,21 +273,20 @@ TEST(RocksDbStateStoreTest, AnErrorOfAnyOperationIsReportedOrHarmless) {
   }
 }
 
-TEST(RocksDbStateStoreTest, AfterAnErrorTheStoreIsOfNoMoreUse) {
-  CrashFileSystem fs;
+TEST(StateStoreCrashTest, AfterAnErrorTheStoreIsOfNoMoreUse) {
+  SimFileSystem fs(Prng(1));
   auto store = OpenOrDie(fs);
   ASSERT_TRUE(WriteRow(*store, "a", "1", 1).ok());
-  fs.FailFrom(0, absl::ResourceExhaustedError("ENOSPC"), /*count=*/1);
+  fs.FailAt(fs.operations() + 1, Fault::kNoSpace);
   const absl::Status error = store->Flush();
   EXPECT_EQ(error.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(error.message(), HasSubstr("ENOSPC"));
   EXPECT_EQ(store->durable(), LogIndex(0));
   EXPECT_EQ(store->Flush(), error);
   EXPECT_EQ(store->Write({}, LogIndex(2)), error);
   EXPECT_EQ(store->Load().status(), error);
 }
 
-TEST(RocksDbStateStoreTest, TheSameCallsMakeTheSameFileOperations) {
+TEST(StateStoreCrashTest, TheSameCallsMakeTheSameFileOperations) {
   // Enough that the store flushes by itself and that compactions run.
   std::vector<Step> steps;
   for (uint64_t i = 1; i <= 1'500; ++i) {
@@ -305,16 +300,19 @@ TEST(RocksDbStateStoreTest, TheSameCallsMakeTheSameFileOperations) {
   }
   std::vector<std::string> traces[2];
   for (std::vector<std::string>& trace : traces) {
-    CrashFileSystem fs;
+    SimFileSystem fs(Prng(1));
+    fs.SetObserver([&](absl::string_view operation, absl::string_view path,
+                       uint64_t size) {
+      trace.push_back(absl::StrCat(operation, " ", path, " ", size));
+    });
     ASSERT_TRUE(RunSteps(fs, steps).status.ok());
     ASSERT_TRUE(RunSteps(fs, steps).status.ok());
-    trace = fs.trace();
   }
   EXPECT_EQ(traces[0].size(), traces[1].size());
   EXPECT_EQ(traces[0], traces[1]);
 }
 
-std::vector<std::string> TablesOf(CrashFileSystem& fs) {
+std::vector<std::string> TablesOf(SimFileSystem& fs) {
   std::vector<std::string> paths;
   const auto names = fs.List(kDirectory);
   for (const std::string& name : *names) {
@@ -330,25 +328,24 @@ absl::Status ErrorOf(absl::StatusOr<std::unique_ptr<StateStore>> store) {
   return store.ok() ? (*store)->Load().status() : store.status();
 }
 
-TEST(RocksDbStateStoreTest, ACorruptTableIsDataLossAndIsNamed) {
-  CrashFileSystem fs;
+TEST(StateStoreCrashTest, ACorruptTableIsDataLossAndIsNamed) {
+  SimFileSystem fs(Prng(1));
   ASSERT_TRUE(RunSteps(fs, SmallWorkload()).status.ok());
   const std::vector<std::string> tables = TablesOf(fs);
   ASSERT_FALSE(tables.empty());
   for (const std::string& path : tables) {
-    std::string& content = fs.Content(path);
-    const std::string good = content;
-    content[content.size() / 3] ^= 0x20;
+    const uint64_t offset = fs.Contents(path).size() / 3;
+    fs.FlipBit(path, offset, 5);
     const absl::Status error = ErrorOf(OpenRocksDbStateStore(fs, kDirectory));
     EXPECT_EQ(error.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(error.message(), HasSubstr(path));
-    content = good;
+    fs.FlipBit(path, offset, 5);  // back again
   }
   OpenOrDie(fs);
 }
 
-TEST(RocksDbStateStoreTest, AMissingTableIsAnError) {
-  CrashFileSystem fs;
+TEST(StateStoreCrashTest, AMissingTableIsAnError) {
+  SimFileSystem fs(Prng(1));
   ASSERT_TRUE(RunSteps(fs, SmallWorkload()).status.ok());
   const std::vector<std::string> tables = TablesOf(fs);
   ASSERT_FALSE(tables.empty());

@@ -1,4 +1,4 @@
-#include "jaco/sim/hunt.h"
+#include "jaco/cmd/hunt.h"
 
 #include <poll.h>
 #include <signal.h>

@@ -1,8 +1,8 @@
 // Many seeds, in forked workers: a check that fails aborts one worker, and the
 // hunt knows at which seed.
 
-#ifndef JACO_SIM_HUNT_H_
-#define JACO_SIM_HUNT_H_
+#ifndef JACO_CMD_HUNT_H_
+#define JACO_CMD_HUNT_H_
 
 #include <cstdint>
 #include <functional>
@@ -59,4 +59,4 @@ HuntResult Hunt(const HuntOptions& options,
 
 }  // namespace jaco::sim
 
-#endif  // JACO_SIM_HUNT_H_
+#endif  // JACO_CMD_HUNT_H_

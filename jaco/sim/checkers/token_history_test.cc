@@ -1,0 +1,138 @@
+#include "jaco/sim/checkers/token_history.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace jaco::sim {
+namespace {
+
+class TokenHistoryTest : public testing::Test {
+ protected:
+  std::string Found() const {
+    return findings_.first().has_value() ? findings_.first()->invariant : "";
+  }
+  // Issued at `index`, between events 10 and 20.
+  void Issue(TokenHistory::Identity identity, uint64_t index) {
+    history_.OnIssueCall(identity);
+    history_.OnIssued(identity, index, 10, 20, findings_);
+  }
+  static server::TokenInfo Active(const std::string& name, uint64_t index) {
+    return {.identity = name, .create_index = index, .modify_index = index};
+  }
+  static server::TokenInfo Revoked(const std::string& name, uint64_t created,
+                                   uint64_t revoked) {
+    server::TokenInfo info = Active(name, created);
+    info.revoked_at = absl::UnixEpoch();
+    info.modify_index = revoked;
+    return info;
+  }
+  void List(uint64_t index, Moment called, Moment now,
+            const std::vector<server::TokenInfo>& tokens) {
+    history_.OnListed({.tokens = tokens, .index = index}, called, now,
+                      findings_);
+  }
+
+  TokenHistory history_;
+  Findings findings_;
+  const TokenHistory::Identity a_ = history_.NewIdentity("a");
+  const TokenHistory::Identity b_ = history_.NewIdentity("b");
+};
+
+TEST_F(TokenHistoryTest, AcceptsWhatASingleCopyCouldAnswer) {
+  List(3, 1, 2, {Active("founder", 2)});
+  Issue(a_, 5);
+  history_.OnIssueCall(b_);  // no answer: it may or may not be there
+  List(6, 21, 30, {Active("a", 5)});
+  List(9, 31, 40, {Active("a", 5), Active("b", 7)});
+  history_.OnRevokeCall(a_);
+  history_.OnRevoked(a_, 10, 41, 50, findings_);
+  List(10, 51, 60, {Revoked("a", 5, 10), Active("b", 7)});
+  history_.OnIssueCall(a_);
+  history_.OnTokenExists(a_, 70, findings_);
+  EXPECT_EQ(Found(), "");
+}
+
+TEST_F(TokenHistoryTest, AnOverlappingListMayShowEither) {
+  Issue(a_, 5);
+  List(4, 15, 25, {});
+  EXPECT_EQ(Found(), "");
+}
+
+TEST_F(TokenHistoryTest, AListLacksAnAcknowledgedToken) {
+  Issue(a_, 5);
+  List(6, 21, 30, {});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AListLacksWhatAnEarlierOneShowed) {
+  history_.OnIssueCall(a_);
+  List(6, 1, 10, {Active("a", 5)});
+  EXPECT_EQ(Found(), "");
+  List(7, 11, 20, {});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AStaleListComesFromALowerIndex) {
+  Issue(a_, 5);
+  List(3, 21, 30, {Active("founder", 2)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AListShowsWhatNobodyIssued) {
+  List(6, 1, 10, {Active("a", 5)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AListShowsARevokedTokenAsActive) {
+  Issue(a_, 5);
+  history_.OnRevokeCall(a_);
+  history_.OnRevoked(a_, 8, 21, 30, findings_);
+  List(9, 31, 40, {Active("a", 5)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AListShowsTheFuture) {
+  history_.OnIssueCall(a_);
+  List(4, 1, 10, {Active("a", 5)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, ATokenIsIssuedTwice) {
+  Issue(a_, 5);
+  history_.OnIssueCall(a_);
+  history_.OnIssued(a_, 9, 21, 30, findings_);
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, ATokenExistsBeforeItsTime) {
+  history_.OnIssueCall(a_);
+  history_.OnTokenExists(a_, 10, findings_);
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AnExistingTokenIsNotFound) {
+  Issue(a_, 5);
+  history_.OnTokenNotFound(a_, 15, findings_);
+  EXPECT_EQ(Found(), "");
+  history_.OnTokenNotFound(a_, 21, findings_);
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AnUnknownTokenIsRevoked) {
+  history_.OnRevokeCall(a_);
+  history_.OnRevoked(a_, 5, 1, 10, findings_);
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(TokenHistoryTest, AnAcknowledgedTokenIsGoneInTheEnd) {
+  history_.CheckFinal(fsm::ClusterState(), findings_);
+  EXPECT_EQ(Found(), "");
+  Issue(a_, 5);
+  history_.CheckFinal(fsm::ClusterState(), findings_);
+  EXPECT_EQ(Found(), "acknowledged_durable");
+}
+
+}  // namespace
+}  // namespace jaco::sim

@@ -1,0 +1,112 @@
+#include "jaco/sim/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/sim/swarm_options.h"
+
+namespace jaco::sim {
+namespace {
+
+constexpr uint64_t kGoldenSeeds = 24;
+
+RunResult RunSeed(uint64_t seed) {
+  return Run(seed, DrawSwarmOptions(seed), /*trace=*/nullptr);
+}
+
+// `--config` modes, compilers and machines must agree on these. To rewrite the
+// file after a change that is meant to change runs: tools/rewrite-golden.
+TEST(SimulationTest, SeedsRunAsTheyDidEverywhere) {
+  const char* rewrite = std::getenv("JACO_REWRITE_HASHES");
+  std::string text;
+  for (uint64_t seed = 1; seed <= kGoldenSeeds; ++seed) {
+    const RunResult result = RunSeed(seed);
+    absl::StrAppend(&text, seed, " ", result.events, " ",
+                    absl::Hex(result.hash, absl::kZeroPad16), "\n");
+  }
+  if (rewrite != nullptr) {
+    std::ofstream(rewrite) << text;
+    return;
+  }
+  std::ifstream file("testdata/sim/hashes.txt");
+  const std::string golden((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(text, golden);
+}
+
+TEST(SimulationTest, ASeedRepeats) {
+  for (uint64_t seed = 100; seed < 110; ++seed) {
+    const RunResult once = RunSeed(seed);
+    const RunResult again = RunSeed(seed);
+    EXPECT_EQ(once.hash, again.hash) << seed;
+    EXPECT_EQ(once.events, again.events) << seed;
+  }
+}
+
+TEST(SimulationTest, ASeedRepeatsWithRocksDb) {
+  for (uint64_t seed = 200; seed < 203; ++seed) {
+    SwarmOptions options = DrawSwarmOptions(seed);
+    options.rocksdb = true;
+    options.fault_time = Seconds(10);
+    const RunResult once = sim::Run(seed, options, nullptr);
+    const RunResult again = sim::Run(seed, options, nullptr);
+    EXPECT_FALSE(once.violation.has_value()) << once.violation->detail;
+    EXPECT_EQ(once.hash, again.hash) << seed;
+  }
+}
+
+TEST(SimulationTest, SeedsDiffer) {
+  EXPECT_NE(RunSeed(1).hash, RunSeed(2).hash);
+}
+
+TEST(SimulationTest, ARunSeesEnoughToProveSomething) {
+  uint64_t operations = 0;
+  uint64_t leaders = 0;
+  uint64_t crashes = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const RunResult result = RunSeed(seed);
+    EXPECT_GE(result.simulated, Seconds(30));
+    operations += result.operations;
+    leaders += result.leaders;
+    crashes += result.crashes;
+  }
+  EXPECT_GT(operations, 1000u);
+  EXPECT_GT(leaders, 50u);
+  EXPECT_GT(crashes, 50u);
+}
+
+TEST(SimulationTest, SmokeHunt) {
+  for (uint64_t seed = 1000; seed < 1100; ++seed) {
+    const RunResult result = RunSeed(seed);
+    if (!result.violation.has_value()) continue;
+    ADD_FAILURE() << "jaco-sim run --seed " << seed << ": "
+                  << result.violation->invariant << ": "
+                  << result.violation->detail;
+  }
+}
+
+// Canary: a planted bug, a disk whose syncs lie, is found, and soon.
+TEST(SimulationTest, ALyingDiskIsFound) {
+  std::map<std::string, int> found;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SwarmOptions options = DrawSwarmOptions(seed);
+    options.lying_disk_one_in = 1;
+    options.FaultsOf(FaultKind::kCrash) = {Milliseconds(2000),
+                                           Milliseconds(200)};
+    const RunResult result = sim::Run(seed, options, nullptr);
+    if (!result.violation.has_value()) continue;
+    EXPECT_FALSE(result.liveness) << seed;
+    ++found[result.violation->invariant];
+  }
+  EXPECT_GT(found["durability"], 0);
+  int all = 0;
+  for (const auto& [invariant, count] : found) all += count;
+  EXPECT_EQ(all, 20);
+}
+
+}  // namespace
+}  // namespace jaco::sim
