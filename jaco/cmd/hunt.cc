@@ -21,25 +21,27 @@ namespace {
 
 // One line a seed on the pipe from worker to hunter.
 std::string Encode(const SeedReport& report) {
-  return absl::StrCat(
-      report.seed, "\t", static_cast<int>(report.outcome), "\t", report.events,
-      "\t", report.simulated_ns, "\t", report.hash, "\t", report.operations,
-      "\t", report.crashes, "\t", report.invariant, "\t", report.detail, "\n");
+  return absl::StrCat(report.seed, "\t", static_cast<int>(report.outcome), "\t",
+                      report.events, "\t", report.simulated_ns, "\t",
+                      report.hash, "\t", report.operations, "\t",
+                      report.crashes, "\t", report.installs, "\t",
+                      report.invariant, "\t", report.detail, "\n");
 }
 
 SeedReport Decode(absl::string_view line) {
   const std::vector<std::string> fields =
-      absl::StrSplit(line, absl::MaxSplits('\t', 8));
-  JACO_CHECK(fields.size() == 9);
+      absl::StrSplit(line, absl::MaxSplits('\t', 9));
+  JACO_CHECK(fields.size() == 10);
   return {.seed = std::stoull(fields[0]),
           .outcome = static_cast<Outcome>(std::stoi(fields[1])),
-          .invariant = fields[7],
-          .detail = fields[8],
+          .invariant = fields[8],
+          .detail = fields[9],
           .events = std::stoull(fields[2]),
           .simulated_ns = std::stoll(fields[3]),
           .hash = std::stoull(fields[4]),
           .operations = std::stoull(fields[5]),
-          .crashes = std::stoull(fields[6])};
+          .crashes = std::stoull(fields[6]),
+          .installs = std::stoull(fields[7])};
 }
 
 void WriteAll(int fd, absl::string_view data) {
@@ -196,6 +198,7 @@ void Hunter::Take(Worker& worker, const SeedReport& report) {
   result_.events += report.events;
   result_.operations += report.operations;
   result_.crashes += report.crashes;
+  result_.installs += report.installs;
   result_.simulated_ns += report.simulated_ns;
   if (report.outcome == Outcome::kPassed) return;
   result_.failures.push_back(report);
@@ -233,6 +236,7 @@ SeedReport MakeReport(uint64_t seed, const RunResult& result) {
   report.hash = result.hash;
   report.operations = result.operations;
   report.crashes = result.crashes;
+  report.installs = result.installs;
   if (!result.violation.has_value()) return report;
   report.outcome = result.liveness ? Outcome::kLiveness : Outcome::kSafety;
   report.invariant = result.violation->invariant;

@@ -28,6 +28,7 @@ struct SeedReport {
   uint64_t hash = 0;
   uint64_t operations = 0;
   uint64_t crashes = 0;
+  uint64_t installs = 0;  // of snapshots
 };
 SeedReport MakeReport(uint64_t seed, const RunResult& result);
 
@@ -44,6 +45,7 @@ struct HuntResult {
   uint64_t events = 0;
   uint64_t operations = 0;
   uint64_t crashes = 0;
+  uint64_t installs = 0;  // of snapshots
   int64_t simulated_ns = 0;
   int64_t wall_ns = 0;
   std::vector<SeedReport> failures;  // by seed

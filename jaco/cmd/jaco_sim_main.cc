@@ -164,7 +164,8 @@ void PrintRates(const HuntResult& result, std::FILE* out) {
   std::fprintf(
       out,
       "%llu seeds in %s s: %lld seeds/s, %lld events/s, "
-      "simulated:wall %lld:1, %llu operations, %llu crashes, %zu failed\n",
+      "simulated:wall %lld:1, %llu operations, %llu crashes, %llu snapshots, "
+      "%zu failed\n",
       static_cast<unsigned long long>(result.seeds),
       SecondsText(result.wall_ns).c_str(),
       PerSecond(result.seeds, result.wall_ns),
@@ -172,7 +173,8 @@ void PrintRates(const HuntResult& result, std::FILE* out) {
       static_cast<long long>(result.simulated_ns /
                              (result.wall_ns > 0 ? result.wall_ns : 1)),
       static_cast<unsigned long long>(result.operations),
-      static_cast<unsigned long long>(result.crashes), result.failures.size());
+      static_cast<unsigned long long>(result.crashes),
+      static_cast<unsigned long long>(result.installs), result.failures.size());
 }
 
 // ---- run
@@ -238,7 +240,7 @@ int RunCommand::Run() const {
   }
   std::printf(
       "events %llu simulated %s s hash %016llx calls %llu operations %llu "
-      "committed %llu leaders %llu crashes %llu\n",
+      "committed %llu leaders %llu crashes %llu snapshots %llu\n",
       static_cast<unsigned long long>(result.events),
       SecondsText(result.simulated.nanoseconds()).c_str(),
       static_cast<unsigned long long>(result.hash),
@@ -246,7 +248,8 @@ int RunCommand::Run() const {
       static_cast<unsigned long long>(result.operations),
       static_cast<unsigned long long>(result.committed),
       static_cast<unsigned long long>(result.leaders),
-      static_cast<unsigned long long>(result.crashes));
+      static_cast<unsigned long long>(result.crashes),
+      static_cast<unsigned long long>(result.installs));
   if (report.outcome == Outcome::kPassed) {
     std::printf("passed\n");
   } else {

@@ -63,8 +63,10 @@ absl::Status ClusterChecker::CheckVote(const Raft& server) {
 
 absl::Status ClusterChecker::CheckCommitted(
     const Raft& server, const std::vector<EntryPtr>& committed) {
+  LogIndex& applied =
+      applied_.emplace(server.id(), server.log().start().index).first->second;
+  applied = std::max(applied, server.installed());
   for (const EntryPtr& entry : committed) {
-    LogIndex& applied = applied_[server.id()];
     if (entry->id.index != applied.Next()) {
       return absl::InternalError(
           absl::StrCat("server ", server.id().value(), " applies ",
@@ -90,6 +92,7 @@ absl::Status ClusterChecker::CheckCompleteness(const Raft& server) const {
   if (server.role() != Role::kLeader) return absl::OkStatus();
   for (size_t i = 0; i < committed_.size(); ++i) {
     if (known_in_[i] >= server.term()) continue;
+    if (committed_[i]->id.index <= server.log().start().index) continue;
     if (!server.log().Contains(committed_[i]->id)) {
       return absl::InternalError(absl::StrCat(
           "leader completeness: the leader of term ", server.term().value(),

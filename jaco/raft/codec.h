@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/raft/message.h"
+#include "jaco/raft/snapshot.h"
 #include "jaco/raft/types.h"
 
 namespace jaco::raft {
@@ -23,6 +24,12 @@ std::string EncodeMessage(const Message& message);
 // Refused too: entries that do not follow `previous` one by one, or whose terms
 // go down or beyond the message's.
 absl::StatusOr<Message> DecodeMessage(absl::string_view frame);
+
+// The same for the chunks of snapshots, whose frames are of another kind.
+bool IsSnapshotFrame(absl::string_view frame);
+std::string EncodeSnapshotMessage(const SnapshotMessage& message);
+// Refused too: data beyond the snapshot's size or with another checksum.
+absl::StatusOr<SnapshotMessage> DecodeSnapshotMessage(absl::string_view frame);
 
 // How many bytes AppendEntry appends.
 size_t EncodedEntrySize(const Entry& entry);

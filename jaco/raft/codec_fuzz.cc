@@ -14,6 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto message = raft::DecodeMessage(bytes); message.ok()) {
     JACO_CHECK(raft::EncodeMessage(*message) == bytes);
   }
+  if (const auto m = raft::DecodeSnapshotMessage(bytes); m.ok()) {
+    JACO_CHECK(raft::IsSnapshotFrame(bytes));
+    JACO_CHECK(raft::EncodeSnapshotMessage(*m) == bytes);
+    JACO_CHECK(!raft::DecodeMessage(bytes).ok());
+  }
   if (const auto entry = raft::DecodeEntry(bytes); entry.ok()) {
     std::string again;
     raft::AppendEntry(**entry, &again);

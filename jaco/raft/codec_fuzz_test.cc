@@ -24,6 +24,9 @@ std::vector<std::string> Corpus(Prng& prng) {
   for (uint64_t type = 0; type < kMessageTypes; ++type) {
     corpus.push_back(EncodeMessage(SampleMessage(prng, type)));
   }
+  for (bool chunk : {true, false}) {
+    corpus.push_back(EncodeSnapshotMessage(SampleSnapshotMessage(prng, chunk)));
+  }
   corpus.emplace_back();
   AppendEntry(*SampleEntry(prng, {Term(3), LogIndex(7)}), &corpus.back());
   corpus.push_back(EncodeHardState({Term(3), NodeId(7)}));

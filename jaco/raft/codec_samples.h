@@ -115,6 +115,25 @@ inline Message SampleMessage(Prng& prng, uint64_t type) {
   }
 }
 
+inline SnapshotMessage SampleSnapshotMessage(Prng& prng, bool chunk) {
+  SnapshotId id;
+  id.last = {Term(SampleNumber(prng)), LogIndex(SampleNumber(prng) | 1)};
+  id.checksum = static_cast<uint32_t>(prng.Next());
+  const Term term(SampleNumber(prng));
+  const LogIndex session(SampleNumber(prng));
+  if (!chunk) {
+    id.size = SampleNumber(prng) | 1;
+    return SnapshotChunkAck{term, session, id, prng.Between(0, id.size / 2),
+                            static_cast<SnapshotStatus>(prng.Below(3))};
+  }
+  SnapshotChunk message{term, session, id, prng.Below(1000),
+                        SampleBytes(prng, 50)};
+  const uint64_t rest = message.data.empty() ? 0 : prng.Below(1000);
+  message.offset += 1;
+  message.id.size = message.offset + message.data.size() + rest;
+  return message;
+}
+
 }  // namespace jaco::raft
 
 #endif  // JACO_RAFT_CODEC_SAMPLES_H_

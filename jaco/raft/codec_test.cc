@@ -65,6 +65,21 @@ RC_GTEST_PROP(CodecPropertyTest, MessagesRoundTrip, (uint64_t seed)) {
   }
 }
 
+RC_GTEST_PROP(CodecPropertyTest, SnapshotMessagesRoundTrip, (uint64_t seed)) {
+  Prng prng(seed);
+  for (bool chunk : {true, false}) {
+    const SnapshotMessage message = SampleSnapshotMessage(prng, chunk);
+    const std::string frame = EncodeSnapshotMessage(message);
+    RC_ASSERT(IsSnapshotFrame(frame));
+    RC_ASSERT(DecodeSnapshotMessage(frame).value() == message);
+    RC_ASSERT(!DecodeMessage(frame).ok());
+    for (size_t size = 0; size < frame.size(); ++size) {
+      RC_ASSERT(!DecodeSnapshotMessage(frame.substr(0, size)).ok());
+    }
+    RC_ASSERT(!DecodeSnapshotMessage(frame + '\0').ok());
+  }
+}
+
 RC_GTEST_PROP(CodecPropertyTest, PartsRoundTrip,
               (uint64_t seed, uint64_t term, uint64_t node)) {
   Prng prng(seed);
@@ -187,6 +202,33 @@ TEST(CodecTest, GoldenBytes) {
             "01000000"
             "010000000000000003000000"
             "613a31");
+}
+
+TEST(CodecTest, SnapshotFrames) {
+  const SnapshotId id{{Term(2), LogIndex(3)}, 10, 0x01020304};
+  const std::string ack = EncodeSnapshotMessage(
+      SnapshotChunkAck{Term(5), LogIndex(6), id, 7, SnapshotStatus::kRefused});
+  EXPECT_EQ(absl::BytesToHexString(ack),
+            "530102"
+            "05000000000000000600000000000000"
+            "02000000000000000300000000000000"
+            "0a0000000000000004030201"
+            "0700000000000000"
+            "02");
+  const std::string chunk =
+      EncodeSnapshotMessage(SnapshotChunk{Term(5), LogIndex(6), id, 8, "ab"});
+  const auto with = [](std::string bytes, size_t position, char value) {
+    bytes[position] = value;
+    return DecodeSnapshotMessage(bytes);
+  };
+  ASSERT_TRUE(DecodeSnapshotMessage(chunk).ok());
+  ExpectRefused(with(chunk, 1, 2), "unknown version 2");
+  ExpectRefused(with(chunk, 2, 3), "unknown snapshot frame type 3");
+  ExpectRefused(with(chunk, 27, 0), "snapshot of nothing");
+  ExpectRefused(with(chunk, 47, 9), "chunk of 2 bytes at offset 9 of 10");
+  ExpectRefused(with(chunk, chunk.size() - 1, 'x'), "wrong checksum");
+  ExpectRefused(with(ack, ack.size() - 1, 3), "unknown status 3");
+  ExpectRefused(with(ack, 47, 11), "offset 11 in a snapshot of 10 bytes");
 }
 
 TEST(CodecTest, FramesThatNoEncoderMakes) {

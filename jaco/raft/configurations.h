@@ -4,6 +4,7 @@
 #ifndef JACO_RAFT_CONFIGURATIONS_H_
 #define JACO_RAFT_CONFIGURATIONS_H_
 
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,10 @@ class Configurations {
   }
   // The index of the entry that holds it.
   LogIndex index() const { return stack_.back().index; }
+  // The one that holds as of `index`, which is not before the base's.
+  const Configuration& At(LogIndex index) const {
+    return FindAt(index)->configuration;
+  }
 
   // `index` is beyond index().
   void Append(LogIndex index, Configuration configuration) {
@@ -36,12 +41,27 @@ class Configurations {
       stack_.pop_back();
     }
   }
+  // The log begins at `index`: what is in force there becomes the base.
+  void CompactTo(LogIndex index) {
+    stack_.erase(stack_.begin(), FindAt(index));
+  }
+  void Reset(LogIndex index, Configuration base) {
+    stack_.clear();
+    stack_.push_back({index, std::move(base)});
+  }
 
  private:
   struct Held {
     LogIndex index;
     Configuration configuration;
   };
+
+  std::vector<Held>::const_iterator FindAt(LogIndex index) const {
+    auto it = std::prev(stack_.end());
+    while (it != stack_.begin() && it->index > index) --it;
+    return it;
+  }
+
   std::vector<Held> stack_;  // never empty
 };
 

@@ -320,48 +320,6 @@ void Conversation::Restart(const Words& words) {
   Act(*it->second, it->second->Restart());
 }
 
-// ---- Looking.
-
-void Conversation::ShowProgress(const Raft& raft) {
-  if (raft.progress() == nullptr) return;
-  for (const Progress& peer : *raft.progress()) {
-    const bool probe = peer.state == Progress::State::kProbe;
-    Line(absl::StrCat("  ", peer.id.value(), probe ? " probe" : " replicate",
-                      " match=", peer.match.value(),
-                      " next=", peer.next.value(),
-                      " inflight=", peer.inflights.messages(),
-                      peer.departing ? " departing" : ""));
-  }
-}
-
-void Conversation::Status(const Words&) {
-  for (const auto& [id, server] : servers_) {
-    if (!server->up()) {
-      Line(absl::StrCat(id.value(), " is down"));
-      continue;
-    }
-    const Raft& raft = server->raft();
-    Line(absl::StrCat(
-        id.value(), " ",
-        Describe(RoleChange{raft.term(), raft.role(), raft.leader()}), " vote=",
-        raft.hard_state().voted_for.value(), " last=", Describe(raft.last()),
-        " durable=", raft.durable().value(), " commit=", raft.commit().value(),
-        " applied=", raft.applied().value()));
-    ShowProgress(raft);
-  }
-}
-
-void Conversation::Log(const Words& words) {
-  TestServer* server = Server(words, 1);
-  if (server == nullptr) return;
-  const jaco::raft::Log& log = server->raft().log();
-  std::vector<EntryPtr> entries;
-  for (LogIndex i = log.start().index; i < log.last().index;) {
-    entries.push_back(log.At(++i));
-  }
-  Line(Describe(entries));
-}
-
 // ---- What all have in common.
 
 void Conversation::Line(absl::string_view line) {
@@ -396,6 +354,10 @@ void Conversation::Say(NodeId id, const Ready& ready) {
     say(absl::StrCat("applies ", Describe(ready.committed)));
   }
   for (const ReadResult& read : ready.reads) say(Describe(read));
+  for (const SnapshotToSend& wanted : ready.snapshots_to_send) {
+    snapshot_sessions_[{id, wanted.to}] = wanted.session;
+    say(absl::StrCat("wants a snapshot sent to ", wanted.to.value()));
+  }
 }
 
 void Conversation::Act(TestServer& server, const Ready& ready) {
@@ -430,6 +392,10 @@ std::string Conversation::Run(absl::string_view command) {
       {"persist", &Conversation::PersistWrites},
       {"propose", &Conversation::Propose},
       {"read", &Conversation::Read},
+      {"compact", &Conversation::Compact},
+      {"snapshot", &Conversation::Snapshot},
+      {"sent", &Conversation::SnapshotSent},
+      {"failed", &Conversation::SnapshotFailed},
       {"change", &Conversation::Change},
       {"transfer", &Conversation::Transfer},
       {"reset", &Conversation::Reset},

@@ -14,6 +14,10 @@
 //   auto-persist on|off  on (as at the start): writes are done at once
 //   persist N [upto]     N's writes (up to that number) are durable
 //   propose N text       read N id
+//   compact N index      N forgets its log up to there
+//   snapshot A->B index  B gets A's snapshot of that entry
+//   sent A->B index      A learns that B has it
+//   failed A->B          A learns that it did not work
 //   change N voters 1 2 [learners 3]   asks N for this configuration
 //   transfer N M         asks N to hand over to M
 //   reset N M            N's connection to M breaks
@@ -72,6 +76,12 @@ class Conversation {
   void PersistWrites(const Words& words);
   void Propose(const Words& words);
   void Read(const Words& words);
+  // conversation_snapshot.cc.
+  void Compact(const Words& words);
+  void Snapshot(const Words& words);
+  void SnapshotSent(const Words& words);
+  void SnapshotFailed(const Words& words);
+
   void Change(const Words& words);
   void Transfer(const Words& words);
   void Reset(const Words& words);
@@ -106,6 +116,7 @@ class Conversation {
   std::map<NodeId, std::unique_ptr<TestServer>> servers_;
   std::map<Link, std::deque<Message>> links_;
   std::set<Link> cut_;
+  std::map<Link, LogIndex> snapshot_sessions_;  // as last asked for
   ClusterChecker checker_;
   bool auto_persist_ = true;
   bool failed_ = false;

@@ -123,6 +123,9 @@ std::string Describe(const Persist& write) {
     absl::StrAppend(&text, " term=", write.hard_state->term.value(),
                     " vote=", write.hard_state->voted_for.value());
   }
+  if (write.log_start.has_value()) {
+    absl::StrAppend(&text, " start=", Describe(write.log_start->last));
+  }
   if (!write.entries.empty()) {
     absl::StrAppend(&text, " [", Describe(write.entries), "]");
   }

@@ -10,7 +10,8 @@
 namespace jaco::raft {
 
 bool Durability::HasWrite(const HardState& hard_state, const Log& log) const {
-  return hard_state != handed_out_ || log.last().index >= next_;
+  return hard_state != handed_out_ || start_.has_value() ||
+         log.last().index >= next_;
 }
 
 std::optional<Persist> Durability::TakeWrite(const HardState& hard_state,
@@ -22,6 +23,7 @@ std::optional<Persist> Durability::TakeWrite(const HardState& hard_state,
     write.hard_state = hard_state;
     handed_out_ = hard_state;
   }
+  write.log_start = std::exchange(start_, std::nullopt);
   if (log.last().index >= next_) {
     constexpr size_t kAll = std::numeric_limits<size_t>::max();
     log.CopyTo(&write.entries, next_, kAll, kAll);
@@ -38,6 +40,13 @@ void Durability::OnPersisted(PersistId upto) {
     durable_state_ = writes_.front().hard_state;
     writes_.pop_front();
   }
+}
+
+void Durability::OnInstalled(LogIndex kept, LogStart start) {
+  durable_ = std::min(durable_, kept);
+  for (Write& write : writes_) write.last = std::min(write.last, kept);
+  next_ = start.last.index.Next();
+  start_ = std::move(start);
 }
 
 void Durability::OnTruncated(LogIndex index) {

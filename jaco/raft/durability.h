@@ -35,6 +35,10 @@ class Durability {
   // mistake of the caller.
   void OnPersisted(PersistId upto);
 
+  // The log was replaced by one that is empty and begins behind `start`. Of
+  // what was durable, entries up to `kept` were right and are superseded.
+  void OnInstalled(LogIndex kept, LogStart start);
+
   // The log lost its entries from `index` on: writes under way prove nothing
   // about what will stand there.
   void OnTruncated(LogIndex index);
@@ -49,7 +53,8 @@ class Durability {
   HardState handed_out_;
   HardState durable_state_;
   LogIndex durable_;
-  LogIndex next_;  // the first entry that is in no write yet
+  LogIndex next_;                  // the first entry that is in no write yet
+  std::optional<LogStart> start_;  // in no write yet
   PersistId last_id_;
   std::deque<Write> writes_;  // under way
 };

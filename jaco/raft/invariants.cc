@@ -25,11 +25,14 @@ absl::Status CheckState(const Observation& server) {
   if (server.applied > server.commit.index) {
     return Broken(server, "applied is beyond commit");
   }
-  if (server.applied > server.durable) {
+  if (server.applied > std::max(server.durable, server.installed)) {
     return Broken(server, "applied is beyond what is durable");
   }
   if (server.durable > server.last.index) {
     return Broken(server, "durable is beyond the log");
+  }
+  if (server.log->start().index > server.commit.index) {
+    return Broken(server, "the log begins beyond commit");
   }
   if (server.last.term > server.hard_state.term) {
     return Broken(server, "the log is ahead of the term");
@@ -54,7 +57,7 @@ absl::Status CheckProgress(const Observation& server, const Progress& peer) {
   if (peer.next > server.last.index.Next()) {
     return Broken(server, "progress: next is beyond the log");
   }
-  if (peer.state == Progress::State::kProbe && !peer.inflights.empty()) {
+  if (peer.state != Progress::State::kReplicate && !peer.inflights.empty()) {
     return Broken(server, "progress: a probe with a stream in flight");
   }
   if (peer.inflights.empty() && peer.inflights.bytes() != 0) {
@@ -153,6 +156,7 @@ Observation Observe(const Raft& raft) {
                    .leader = raft.leader(),
                    .applied = raft.applied(),
                    .durable = raft.durable(),
+                   .installed = raft.installed(),
                    .last = raft.last(),
                    .configuration_index = raft.configuration_index(),
                    .peers = raft.progress(),

@@ -24,6 +24,7 @@ struct Observation {
   EntryId commit;
   LogIndex applied;
   LogIndex durable;
+  LogIndex installed;
   EntryId last;
   LogIndex configuration_index;
   uint64_t match_sum = 0;                        // over a leader's members

@@ -34,6 +34,20 @@ void Log::TruncateFrom(LogIndex index) {
   entries_.resize(index - start_.index - 1);
 }
 
+void Log::CompactTo(LogIndex index) {
+  const std::optional<Term> term = TermAt(index);
+  JACO_CHECK(term.has_value());
+  entries_.erase(
+      entries_.begin(),
+      entries_.begin() + static_cast<std::ptrdiff_t>(index - start_.index));
+  start_ = {*term, index};
+}
+
+void Log::Reset(EntryId start) {
+  start_ = start;
+  entries_.clear();
+}
+
 void Log::CopyTo(std::vector<EntryPtr>* out, LogIndex from, size_t entries_max,
                  size_t bytes_max) const {
   JACO_CHECK(from > start_.index);

@@ -34,6 +34,11 @@ class Log {
   void Append(EntryPtr entry);
   // Forgets the entries at and after `index`, which is in (start, last].
   void TruncateFrom(LogIndex index);
+  // Forgets the entries up to and including `index`, which is in [start, last]:
+  // the log then begins behind it.
+  void CompactTo(LogIndex index);
+  // The log is empty and begins behind `start`.
+  void Reset(EntryId start);
 
   // Appends to `out` the entries from `from` on: at most `entries_max`, and no
   // more than `bytes_max` of data unless the first alone is larger.

@@ -29,9 +29,11 @@ void Progress::OnAcknowledged(LogIndex index) {
   match = std::max(match, index);
   next = std::max(next, match.Next());
   inflights.FreeTo(match);
-  if (state == State::kProbe && next == match.Next()) {
+  if (state != State::kReplicate && next == match.Next()) {
     state = State::kReplicate;
     probe_sent = false;
+    snapshot_due = false;
+    snapshot_failed = false;
   }
 }
 
@@ -39,7 +41,15 @@ void Progress::BecomeProbe(LogIndex next_index) {
   state = State::kProbe;
   next = std::max(next_index, match.Next());
   probe_sent = false;
+  snapshot_due = false;
+  snapshot_failed = false;
   inflights.Clear();
+}
+
+void Progress::BecomeSnapshot(LogIndex start) {
+  BecomeProbe(start.Next());
+  state = State::kSnapshot;
+  snapshot_due = true;
 }
 
 }  // namespace jaco::raft

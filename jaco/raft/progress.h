@@ -38,6 +38,7 @@ struct Progress {
   enum class State {
     kProbe,  // looking for the end of the common prefix, a message at a time
     kReplicate,  // the prefix is known; entries are streamed ahead of answers
+    kSnapshot,   // it needs entries that are compacted away: only heartbeats
   };
 
   NodeId id;
@@ -53,12 +54,16 @@ struct Progress {
   LogIndex match;
   // The next entry to send; always beyond `match`.
   LogIndex next;
-  Inflights inflights;  // empty in kProbe
+  Inflights inflights;  // empty but in kReplicate
   // kProbe: entries are out; more wait for an answer. Should they be lost, the
   // answer to the next heartbeat, which has the same `previous`, is as good.
   bool probe_sent = false;
   // Something must go out even without entries: heartbeat, read round, commit.
   bool message_due = false;
+  // kSnapshot: the driver is to be asked for a snapshot, or is to be asked
+  // again at the next heartbeat.
+  bool snapshot_due = false;
+  bool snapshot_failed = false;
   // The highest of the leader's rounds that was answered.
   uint64_t acknowledged_round = 0;
   // When the last answer in this term arrived.
@@ -70,6 +75,9 @@ struct Progress {
   void OnAcknowledged(LogIndex index);
   // Forgets what was sent ahead and looks for the prefix from `next_index` on.
   void BecomeProbe(LogIndex next_index);
+  // The log begins behind `start`, and the follower lacks something before
+  // that. Ends when it acknowledges `start`, however it came by it.
+  void BecomeSnapshot(LogIndex start);
 };
 
 }  // namespace jaco::raft

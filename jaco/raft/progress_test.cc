@@ -96,5 +96,21 @@ TEST(ProgressTest, ProbingForgetsTheStreamButNotTheMatch) {
   EXPECT_FALSE(peer.probe_sent);
 }
 
+TEST(ProgressTest, ASnapshotEndsWithWhatTheFollowerAcknowledges) {
+  Progress peer;
+  peer.next = LogIndex(30);
+  peer.BecomeSnapshot(LogIndex(50));
+  EXPECT_EQ(peer.state, Progress::State::kSnapshot);
+  EXPECT_TRUE(peer.snapshot_due);
+  // Late answers from before it.
+  peer.OnAcknowledged(LogIndex(20));
+  EXPECT_EQ(peer.state, Progress::State::kSnapshot);
+  EXPECT_EQ(peer.match, LogIndex(20));
+  peer.OnAcknowledged(LogIndex(50));
+  EXPECT_EQ(peer.state, Progress::State::kReplicate);
+  EXPECT_EQ(peer.next, LogIndex(51));
+  EXPECT_FALSE(peer.snapshot_due);
+}
+
 }  // namespace
 }  // namespace jaco::raft

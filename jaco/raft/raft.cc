@@ -83,7 +83,10 @@ void Raft::OnDeadline(Instant now) {
     dirty_ = true;
     DropDeparted(now);
     leader->heartbeat_deadline = now + options_.heartbeat_interval;
-    for (Progress& peer : leader->peers) peer.message_due = true;
+    for (Progress& peer : leader->peers) {
+      peer.message_due = true;
+      if (std::exchange(peer.snapshot_failed, false)) peer.snapshot_due = true;
+    }
     return;
   }
   ExpireReads(now);
@@ -121,6 +124,7 @@ Ready Raft::TakeReady() {
     StartReadRound();
     SendAppends();
     TellTransferTarget();
+    AskForSnapshots(ready);
   }
   ready.persist = durability_.TakeWrite(hard_state_, log_);
   TakeCommitted(ready);

@@ -123,6 +123,31 @@ class Raft {
   // The state machine contains everything up to `upto`.
   void OnApplied(Instant now, LogIndex upto);
 
+  // Forgets the entries up to `index`, which is applied: they are not needed to
+  // restart from (see storage), and a follower that needs them gets a snapshot.
+  // Goes no further than durable(); before the log's start it has no effect.
+  void CompactTo(LogIndex index);
+
+  // The configuration that holds as of `index`, in [log().start(), last()].
+  const Configuration& ConfigurationAt(LogIndex index) const {
+    return configurations_.At(index);
+  }
+
+  // The leader's side of a snapshot that Ready asked for: the follower has
+  // installed that of `snapshot`; or it did not work, and is asked for again at
+  // the next heartbeat. Both are ignored when they come too late to matter.
+  void OnSnapshotSent(Instant now, NodeId peer, LogIndex session,
+                      EntryId snapshot);
+  void OnSnapshotFailed(Instant now, NodeId peer);
+
+  // The follower's side: the state machine has been replaced by the snapshot of
+  // `last`, with `configuration` in force there, which is durable. False, and
+  // nothing is changed, when it is of no use: everything in it is committed
+  // here already, or this server leads. Committed entries up to `last` that
+  // were handed out and not applied yet are superseded.
+  bool CanInstallSnapshot(const EntryId& last) const;
+  bool InstallSnapshot(Instant now, EntryId last, Configuration configuration);
+
   // False when TakeReady would return nothing to do and the same deadline.
   bool HasReady() const { return dirty_; }
   Ready TakeReady();
@@ -135,6 +160,9 @@ class Raft {
   LogIndex applied() const { return applied_; }
   EntryId last() const { return log_.last(); }
   const HardState& hard_state() const { return hard_state_; }
+  // That of the last snapshot that was installed: applied() may be there before
+  // the log is durable up to it.
+  LogIndex installed() const { return installed_; }
   // What would be found after a crash now.
   LogIndex durable() const { return durability_.index(); }
   const HardState& durable_hard_state() const {
@@ -251,6 +279,9 @@ class Raft {
   void ExpireTransfer(Instant now);
   void Handle(Instant now, NodeId from, const TimeoutNow& request);
 
+  // Snapshots: raft_snapshot.cc.
+  void AskForSnapshots(Ready& ready);
+
   // Reads: raft_read.cc.
   void Handle(Instant now, NodeId from, const ReadIndexRequest& request);
   void Handle(Instant now, NodeId from, const ReadIndexResponse& response);
@@ -280,6 +311,7 @@ class Raft {
   LogIndex commit_;
   LogIndex handed_out_;  // of the committed entries
   LogIndex applied_;
+  LogIndex installed_;
   Instant election_deadline_;
   // When a message from the present leader last arrived; long ago at the start.
   std::optional<Instant> leader_contact_;

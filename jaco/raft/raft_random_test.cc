@@ -23,7 +23,7 @@
 namespace jaco::raft {
 namespace {
 
-constexpr int kSteps = 500;
+constexpr int kSteps = 700;
 constexpr size_t kUnderWayMax = 150;
 
 struct Shape {
@@ -39,6 +39,7 @@ class RandomCluster {
     drop_ = prng_.Below(3) * 5;
     crash_ = prng_.Below(3);
     reorder_ = prng_.Below(3) * 20;
+    compacts_ = prng_.Chance(2, 3);
     Options options;
     if (prng_.Chance(1, 2)) {
       options.append_entries_max = 2;
@@ -86,6 +87,7 @@ class RandomCluster {
 
   size_t committed() const { return checker_.committed().size(); }
   size_t reads_answered() const { return reads_answered_; }
+  size_t installed() const { return installed_; }
   size_t changes() const { return configurations_.changes(); }
 
  private:
@@ -99,6 +101,15 @@ class RandomCluster {
     LogIndex committed;  // what the answer must not be below
   };
 
+  // A snapshot on its way: what it ends with, and what the leader asked.
+  struct Snapshot {
+    NodeId from;
+    SnapshotToSend wanted;
+    EntryId last;
+    Configuration configuration;
+    bool arrived = false;
+  };
+
   bool Percent(uint64_t percent) { return prng_.Chance(percent, 100); }
   TestServer& Random() { return *servers_[prng_.Below(servers_.size())]; }
   TestServer& At(NodeId id) { return *servers_[id.value() - 1]; }
@@ -106,6 +117,7 @@ class RandomCluster {
   void Step() {
     TestServer& server = Random();
     const uint64_t dice = prng_.Below(100);
+    if (!snapshots_.empty() && Percent(5)) MoveSnapshots();
     if (dice < 50) {
       DeliverSome();
     } else if (dice < 69) {
@@ -114,8 +126,10 @@ class RandomCluster {
       Pass(prng_.Between(Milliseconds(1), Milliseconds(400)));
     } else if (dice < 85) {
       if (server.up()) Propose(server);
-    } else if (dice < 90) {
+    } else if (dice < 89) {
       if (server.up()) Read(server);
+    } else if (dice < 91) {
+      if (server.up() && compacts_) Compact(server);
     } else if (dice < 93) {
       Reconfigure(server);
     } else if (dice < 95) {
@@ -213,6 +227,56 @@ class RandomCluster {
     }));
   }
 
+  void Compact(TestServer& server) {
+    const LogIndex applied = server.raft().applied();
+    const uint64_t trailing = prng_.Below(4);
+    if (applied.value() <= trailing) return;
+    Handle(server, server.Compact(applied - trailing));
+  }
+
+  // A transfer is lost, or comes to its next stage.
+  void MoveSnapshots() {
+    if (snapshots_.empty()) return;
+    Snapshot snapshot = std::move(snapshots_.front());
+    snapshots_.pop_front();
+    TestServer& leader = At(snapshot.from);
+    if (Percent(drop_)) {
+      if (leader.up()) {
+        Handle(leader, leader.Take([&](Raft& raft) {
+          raft.OnSnapshotFailed(leader.now(), snapshot.wanted.to);
+        }));
+      }
+    } else if (snapshot.arrived) {
+      if (leader.up()) {
+        Handle(leader, leader.Take([&](Raft& raft) {
+          raft.OnSnapshotSent(leader.now(), snapshot.wanted.to,
+                              snapshot.wanted.session, snapshot.last);
+        }));
+      }
+    } else if (TestServer& to = At(snapshot.wanted.to); to.up()) {
+      Handle(to, to.Take([&](Raft& raft) {
+        const bool installed = raft.InstallSnapshot(to.now(), snapshot.last,
+                                                    snapshot.configuration);
+        if (installed) ++installed_;
+      }));
+      snapshot.arrived = true;
+      snapshots_.push_back(std::move(snapshot));
+    } else {
+      snapshots_.push_back(std::move(snapshot));
+    }
+  }
+
+  // The leader's snapshot is somewhere between its log's start and what it has
+  // applied.
+  void SendSnapshot(const Raft& leader, const SnapshotToSend& wanted) {
+    const LogIndex start = leader.log().start().index;
+    const LogIndex index = start + prng_.Below(leader.applied() - start + 1);
+    snapshots_.push_back({leader.id(),
+                          wanted,
+                          {*leader.log().TermAt(index), index},
+                          leader.ConfigurationAt(index)});
+  }
+
   void Crash(TestServer& server) {
     server.Crash();
     checker_.OnCrash(server.id());
@@ -225,6 +289,9 @@ class RandomCluster {
     for (const auto& [to, message] : ready.messages) {
       network_.push_back({server.id(), to, message});
       if (network_.size() > kUnderWayMax) network_.pop_front();
+    }
+    for (const SnapshotToSend& wanted : ready.snapshots_to_send) {
+      SendSnapshot(server.raft(), wanted);
     }
     for (const ReadResult& read : ready.reads) {
       const auto it = reads_.find(read.id);
@@ -250,6 +317,7 @@ class RandomCluster {
     for (Duration passed; passed < time && !::testing::Test::HasFailure();
          passed = passed + Milliseconds(50)) {
       Pass(Milliseconds(50));
+      for (size_t n = snapshots_.size(); n > 0; --n) MoveSnapshots();
       // What is sent while this is delivered arrives in the next round.
       for (size_t n = network_.size(); n > 0; --n) {
         const Sent sent = std::move(network_.front());
@@ -303,6 +371,7 @@ class RandomCluster {
   uint64_t drop_ = 0;     // per cent
   uint64_t crash_ = 0;    // 0 to 2
   uint64_t reorder_ = 0;  // per cent
+  bool compacts_ = false;
   std::vector<std::unique_ptr<TestServer>> servers_;
   std::deque<Sent> network_;
   ClusterChecker checker_;
@@ -312,6 +381,8 @@ class RandomCluster {
   uint64_t read_ids_ = 0;
   uint64_t proposals_ = 0;
   size_t reads_answered_ = 0;
+  std::deque<Snapshot> snapshots_;
+  size_t installed_ = 0;
 };
 
 // RAFT_SEEDS=10000 looks longer.
@@ -327,6 +398,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   const uint64_t seeds = Seeds();
   size_t committed = 0;
   size_t reads = 0;
+  size_t installed = 0;
   size_t changes = 0;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     RandomCluster cluster(GetParam(), seed);
@@ -334,6 +406,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
     if (!HasFailure()) cluster.Settle();
     committed += cluster.committed();
     reads += cluster.reads_answered();
+    installed += cluster.installed();
     changes += cluster.changes();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
@@ -343,6 +416,10 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   if (GetParam().others > 0) {
     EXPECT_GT(changes, 10 * seeds);
   }
+  if (GetParam().voters > 1) {
+    EXPECT_GT(installed, seeds / 20);
+  }
+  RecordProperty("installed", static_cast<int>(installed));
   RecordProperty("committed", static_cast<int>(committed));
   RecordProperty("reads", static_cast<int>(reads));
   RecordProperty("changes", static_cast<int>(changes));

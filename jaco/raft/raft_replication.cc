@@ -154,6 +154,8 @@ void Raft::Handle(Instant now, NodeId from,
 }
 
 void Raft::OnRejected(Progress& peer, const AppendEntriesResponse& response) {
+  // The heartbeats of that time are not probes.
+  if (peer.state == Progress::State::kSnapshot) return;
   // Old news: what was refused then has been accepted since, or is not what is
   // being probed now.
   if (response.match <= peer.match) return;
@@ -161,9 +163,13 @@ void Raft::OnRejected(Progress& peer, const AppendEntriesResponse& response) {
       response.match != peer.next.Previous()) {
     return;
   }
-  const LogIndex limit = response.match.Previous();
-  const EntryId shared = log_.LastNotBeyond(
-      {response.hint.term, std::min(response.hint.index, limit)});
+  const LogIndex limit =
+      std::min(response.hint.index, response.match.Previous());
+  if (limit < log_.start().index) {
+    peer.BecomeSnapshot(log_.start().index);
+    return;
+  }
+  const EntryId shared = log_.LastNotBeyond({response.hint.term, limit});
   peer.BecomeProbe(shared.index.Next());
 }
 
@@ -211,6 +217,7 @@ void Raft::SendAppends() {
 
 bool Raft::MayStreamTo(const Progress& peer) const {
   if (peer.next > log_.last().index) return false;
+  if (peer.state == Progress::State::kSnapshot) return false;
   if (peer.state == Progress::State::kProbe) return !peer.probe_sent;
   return peer.inflights.messages() < options_.inflight_messages_max &&
          peer.inflights.bytes() < options_.inflight_bytes_max;
@@ -223,7 +230,14 @@ void Raft::SendAppendsTo(Progress& peer) {
 void Raft::SendAppend(Progress& peer) {
   AppendEntriesRequest request;
   request.term = hard_state_.term;
-  const LogIndex previous = peer.next.Previous();
+  const LogIndex start = log_.start().index;
+  if (peer.next <= start && peer.state != Progress::State::kSnapshot) {
+    peer.BecomeSnapshot(start);
+  }
+  // Should the follower have come by the start of our log all the same, its
+  // answer to the heartbeat says so.
+  const bool heartbeat = peer.state == Progress::State::kSnapshot;
+  const LogIndex previous = heartbeat ? start : peer.next.Previous();
   request.previous = {*log_.TermAt(previous), previous};
   request.commit = commit_;
   peer.commit_sent = commit_;

@@ -20,6 +20,14 @@ struct OutgoingMessage {
   Message message;
 };
 
+// Where a log begins: behind `last`, with this configuration in force there.
+struct LogStart {
+  EntryId last;
+  Configuration configuration;
+
+  friend bool operator==(const LogStart&, const LogStart&) = default;
+};
+
 // One numbered write to stable storage. Writes take effect in the order of
 // their ids; a write is durable only together with all before it. Several may
 // be merged into one.
@@ -29,6 +37,9 @@ struct Persist {
   // Not empty: the log ends right before the first of these and then has them:
   // what stood at or after that index before is gone.
   std::vector<EntryPtr> entries;
+  // The log now begins here and everything that it held is gone; `entries` come
+  // behind it.
+  std::optional<LogStart> log_start;
 };
 
 // The answer to one RequestRead.
@@ -38,6 +49,16 @@ struct ReadResult {
   // the `no_leader` error; nothing was promised, ask again.
   absl::Status status;
   LogIndex index;
+};
+
+// A follower that needs what is compacted away. Asked for once, until
+// Raft::OnSnapshotSent or OnSnapshotFailed says what came of it.
+struct SnapshotToSend {
+  NodeId to;
+  LogIndex session;  // handed back to OnSnapshotSent
+
+  friend bool operator==(const SnapshotToSend&,
+                         const SnapshotToSend&) = default;
 };
 
 // Where the server stands after a change of any of the three.
@@ -55,6 +76,7 @@ struct Ready {
   // Committed and locally durable entries, in order, each exactly once.
   std::vector<EntryPtr> committed;
   std::vector<ReadResult> reads;
+  std::vector<SnapshotToSend> snapshots_to_send;
   std::optional<RoleChange> role_change;
   // When to call OnDeadline, unless another Ready gives another answer before.
   Instant deadline = Instant::Never();

@@ -1,5 +1,6 @@
 #include "jaco/raft/test_server.h"
 
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -13,11 +14,24 @@ namespace jaco::raft {
 
 void ModelDisk::Write(const Persist& write) {
   if (write.hard_state.has_value()) hard_state = *write.hard_state;
+  if (write.log_start.has_value()) {
+    start = write.log_start->last;
+    configuration = write.log_start->configuration;
+    entries.clear();
+  }
   if (write.entries.empty()) return;
   const LogIndex first = write.entries.front()->id.index;
-  JACO_CHECK(first.value() <= entries.size() + 1);
-  entries.resize(first.value() - 1);
+  JACO_CHECK(first > start.index);
+  const size_t kept = first - start.index - 1;
+  JACO_CHECK(kept <= entries.size());
+  entries.resize(kept);
   entries.insert(entries.end(), write.entries.begin(), write.entries.end());
+}
+
+bool ModelDisk::Holds(const EntryId& id) const {
+  if (id.index <= start.index) return true;
+  const size_t at = id.index - start.index - 1;
+  return at < entries.size() && entries[at]->id == id;
 }
 
 TestServer::TestServer(const Options& options, ModelDisk disk, uint64_t seed)
@@ -42,10 +56,10 @@ bool TestServer::IsDurable(const OutgoingMessage& outgoing) const {
   }
   if (const auto* m = std::get_if<AppendEntriesResponse>(&message)) {
     if (!m->success) return true;
-    const size_t match = m->match.value();
-    return disk_.hard_state.term == m->term && match <= disk_.entries.size() &&
-           (match == 0 ||
-            disk_.entries[match - 1]->id == raft_->log().At(m->match)->id);
+    // What is compacted away was durable; it has no term any more.
+    const std::optional<Term> term = raft_->log().TermAt(m->match);
+    return disk_.hard_state.term == m->term &&
+           (!term.has_value() || disk_.Holds({*term, m->match}));
   }
   return true;
 }
@@ -79,6 +93,21 @@ Ready TestServer::FinishWrites(PersistId upto) {
   return Take([&](Raft& raft) { raft.OnPersisted(now_, upto); });
 }
 
+Ready TestServer::Compact(LogIndex index) {
+  const EntryId before = raft_->log().start();
+  const Ready ready = Take([&](Raft& raft) { raft.CompactTo(index); });
+  const EntryId start = raft_->log().start();
+  if (start != before) {
+    disk_.configuration = raft_->ConfigurationAt(start.index);
+    const size_t gone = start.index - disk_.start.index;
+    disk_.entries.erase(
+        disk_.entries.begin(),
+        disk_.entries.begin() + static_cast<std::ptrdiff_t>(gone));
+    disk_.start = start;
+  }
+  return ready;
+}
+
 void TestServer::Crash() {
   raft_.reset();
   writes_.clear();
@@ -89,8 +118,10 @@ Ready TestServer::Restart() {
   raft_ =
       std::make_unique<Raft>(options_,
                              RestoredState{.hard_state = disk_.hard_state,
+                                           .log_start = disk_.start,
                                            .configuration = disk_.configuration,
-                                           .entries = disk_.entries},
+                                           .entries = disk_.entries,
+                                           .applied = disk_.start.index},
                              Prng(seed_++), now_);
   return Take([](Raft&) {});
 }

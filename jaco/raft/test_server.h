@@ -23,9 +23,11 @@ namespace jaco::raft {
 struct ModelDisk {
   HardState hard_state;
   Configuration configuration;
-  std::vector<EntryPtr> entries;  // from index 1 on
+  EntryId start;
+  std::vector<EntryPtr> entries;  // those behind `start`
 
   void Write(const Persist& write);
+  bool Holds(const EntryId& id) const;
 };
 
 class TestServer {
@@ -51,6 +53,9 @@ class TestServer {
   const std::deque<Persist>& writes() const { return writes_; }
   // Makes all of them up to `upto` durable and says so.
   Ready FinishWrites(PersistId upto);
+
+  // Forgets the log up to `index`, on the disk too.
+  Ready Compact(LogIndex index);
 
   void Crash();
   Ready Restart();

@@ -16,7 +16,45 @@ storage::RaftLogOptions LogOptions(const std::string& path,
 }
 
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
-  return !recovered.entries.empty() || recovered.hard_state.term.value() > 0;
+  return !recovered.entries.empty() || recovered.log_start.index.value() > 0 ||
+         recovered.hard_state.term.value() > 0;
+}
+
+bool LogHolds(const storage::RecoveredLog& log, const raft::EntryId& id) {
+  if (id.index == log.log_start.index) return id == log.log_start;
+  if (id.index < log.log_start.index) return false;
+  const size_t at = id.index - log.log_start.index - 1;
+  return at < log.entries.size() && log.entries[at]->id == id;
+}
+
+// Finds the newest snapshot that says more than the store and that the log goes
+// on from. One that the log does not know was received and not installed yet.
+absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
+                          DataDir& dir) {
+  const storage::SnapshotStore store = SnapshotsIn(path);
+  const auto found = store.List(fs);
+  if (!found.ok()) return found.status();
+  absl::Status damage;
+  for (const raft::EntryId& last : *found) {
+    if (!LogHolds(dir.recovered, last)) continue;
+    if (last.index <= dir.stored.applied) {
+      dir.newest_snapshot = last.index;
+      break;
+    }
+    absl::StatusOr<storage::Snapshot> snapshot = store.Read(fs, last);
+    if (snapshot.ok()) {
+      dir.snapshot = *std::move(snapshot);
+      dir.newest_snapshot = last.index;
+      return absl::OkStatus();
+    }
+    if (damage.ok()) damage = snapshot.status();
+  }
+  const raft::LogIndex start = dir.recovered.log_start.index;
+  if (dir.stored.applied >= start) return absl::OkStatus();
+  if (!damage.ok()) return damage;
+  return absl::DataLossError(
+      absl::StrCat(path, "/raft begins behind index ", start.value(),
+                   ", and no snapshot in ", path, "/snapshots reaches that"));
 }
 
 std::string StatePath(const std::string& path) {
@@ -71,6 +109,10 @@ absl::StatusOr<std::optional<DataDir>> NoDataDir(env::FileSystem& fs,
 
 }  // namespace
 
+storage::SnapshotStore SnapshotsIn(const std::string& path) {
+  return storage::SnapshotStore(absl::StrCat(path, "/snapshots"));
+}
+
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
                                                    bool use_rocksdb,
@@ -97,6 +139,7 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
   absl::Status status;
   if (use_rocksdb) status = OpenStore(fs, path, dir);
   if (status.ok()) status = CheckFit(path, dir);
+  if (status.ok()) status = LoadSnapshot(fs, path, dir);
   if (!status.ok()) return status;
   return dir;
 }

@@ -2,6 +2,7 @@
 //
 //   identity      this server's id and name (storage/identity.h)
 //   raft/         the Raft log (storage/raft_log.h)
+//   snapshots/    snapshots of it (storage/snapshot_store.h)
 //   state/        the applied state, RocksDB (storage/state_store.h)
 //
 // Blocking: for a job on a disk lane.
@@ -20,6 +21,7 @@
 #include "jaco/raft/types.h"
 #include "jaco/storage/identity.h"
 #include "jaco/storage/raft_log.h"
+#include "jaco/storage/snapshot_store.h"
 #include "jaco/storage/state_store.h"
 
 namespace jaco::server {
@@ -31,7 +33,12 @@ struct DataDir {
   storage::RecoveredLog recovered;
   std::unique_ptr<storage::StateStore> store;  // null without RocksDB
   storage::StoredState stored;
+  // Newer than `stored`, and to be restored on top of it.
+  std::optional<storage::Snapshot> snapshot;
+  raft::LogIndex newest_snapshot;  // 0: there is none
 };
+
+storage::SnapshotStore SnapshotsIn(const std::string& path);
 
 // Opens `path`. nullopt when it holds no Raft state: the server is
 // uninitialized (also after a creation that was cut off before it took effect).

@@ -109,19 +109,24 @@ absl::Status Node::Resume(Opened& opened) {
     rows.emplace_back(std::move(row.key), std::move(row.value));
   }
   absl::Status status = state_.Load(rows, dir.stored.applied);
+  if (status.ok()) status = RestoreNewer(dir);
   if (!status.ok()) return status;
 
-  Replica::Parts parts;
+  Replica::Parts parts{.snapshots = SnapshotsIn(options_.data_dir)};
   parts.options = options_.raft;
   parts.options.id = dir.identity.node_id;
   parts.restored = {.hard_state = dir.recovered.hard_state,
                     .log_start = dir.recovered.log_start,
+                    .configuration = std::move(dir.recovered.configuration),
                     .entries = std::move(dir.recovered.entries),
-                    .applied = dir.stored.applied};
+                    .applied = state_.applied()};
   parts.seed = RandomSeed(*env_.entropy);
   parts.machine = &state_;
   parts.log = std::move(dir.log);
   parts.store = std::move(dir.store);
+  parts.stored = dir.stored.applied;
+  parts.newest_snapshot = dir.newest_snapshot;
+  parts.snapshot_options = options_.snapshots;
   parts.failed = [this](const absl::Status& failure) { Fail(failure); };
   parts.role_changed = [this](const raft::RoleChange& change) {
     OnRoleChange(change);
@@ -136,6 +141,17 @@ absl::Status Node::Resume(Opened& opened) {
                                   replica_->raft().last().index.value()));
   replica_->Start();
   return absl::OkStatus();
+}
+
+absl::Status Node::RestoreNewer(const DataDir& dir) {
+  if (!dir.snapshot.has_value()) return absl::OkStatus();
+  absl::Status status = state_.RestoreSnapshot(dir.snapshot->state);
+  if (!status.ok()) return status;
+  const raft::LogIndex index = dir.snapshot->last.index;
+  if (state_.applied() == index) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("the snapshot of index ", index.value(),
+                   " holds the state of index ", state_.applied().value()));
 }
 
 void Node::Found(raft::NodeId self, Founding founding,

@@ -15,6 +15,7 @@
 #include "jaco/env/environment.h"
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/server/api.h"
+#include "jaco/server/data_dir.h"
 #include "jaco/server/replica.h"
 #include "jaco/server/server.h"
 
@@ -81,6 +82,7 @@ class Node {
               absl::AnyInvocable<void(absl::Status)> done);
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
+  absl::Status RestoreNewer(const DataDir& dir);
   void OnNotFounded(absl::Status why,
                     absl::AnyInvocable<void(absl::Status)> done);
   void OnRoleChange(const raft::RoleChange& change);

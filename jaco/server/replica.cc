@@ -66,8 +66,10 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       failed_(std::move(parts.failed)),
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
-      stored_(raft_.applied()),
-      flushed_(raft_.applied()),
+      snapshots_(environment, parts.snapshot_options, parts.snapshots, log_,
+                 &raft_, machine_, parts.newest_snapshot, SnapshotHooks()),
+      stored_(parts.stored),
+      flushed_(parts.stored),
       // Answers to reads of an earlier run may still be under way.
       next_read_(parts.seed) {}
 
@@ -85,6 +87,7 @@ void Replica::CancelTimers() {
 
 void Replica::Start() {
   env_.network->Bind(this);
+  CollectEdits();
   Pump();
 }
 
@@ -108,6 +111,7 @@ void Replica::Pump() {
     ApplyCommitted(ready.committed);
     if (stopped_) break;
     AnswerReads(std::move(ready.reads));
+    snapshots_.Send(ready.snapshots_to_send);
     if (ready.role_change.has_value()) {
       if (env_.logger->Enabled(LogLevel::kInfo)) {
         env_.logger->Write(
@@ -116,6 +120,7 @@ void Replica::Pump() {
                          raft::RoleName(ready.role_change->role), ", leader ",
                          ready.role_change->leader.value()));
       }
+      snapshots_.OnRoleChange();
       role_changed_(*ready.role_change);
     }
   }
@@ -154,6 +159,10 @@ const env::PeerAddress* Replica::AddressOf(raft::NodeId node) {
 }
 
 void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
+  if (raft::IsSnapshotFrame(frame)) {
+    snapshots_.OnFrame(raft::NodeId(from), frame);
+    return;
+  }
   absl::StatusOr<raft::Message> message = raft::DecodeMessage(frame);
   if (!message.ok()) {
     env_.logger->Write(LogLevel::kWarning, kSubsystem,
@@ -199,6 +208,7 @@ void Replica::OnWritten(Batch& batch, const absl::Status& status) {
   }
   raft_.OnPersisted(env_.clock->Now(), batch.back().id);
   SubmitWrites();
+  SubmitEdits();
   Pump();
 }
 
@@ -228,16 +238,23 @@ void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
 
 void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
   if (entries.empty()) return;
+  uint64_t bytes = 0;
   for (const raft::EntryPtr& entry : entries) {
     if (!ApplyEntry(*entry)) return;
+    bytes += entry->data.size();
   }
   raft_.OnApplied(env_.clock->Now(), entries.back()->id.index);
+  CollectEdits();
+  snapshots_.OnApplied(bytes);
+  applied_();
+  FinishReads();
+}
+
+void Replica::CollectEdits() {
   for (auto& [key, value] : machine_->TakeRowEdits()) {
     if (store_ != nullptr) edits_.push_back({std::move(key), std::move(value)});
   }
   SubmitEdits();
-  applied_();
-  FinishReads();
 }
 
 bool Replica::ApplyEntry(const raft::Entry& entry) {
@@ -271,6 +288,9 @@ void Replica::SubmitEdits() {
   if (store_ == nullptr || storing_) return;
   const raft::LogIndex applied = machine_->applied();
   if (stored_ == applied) return;
+  // A snapshot that was installed may be ahead of the log. The store must not:
+  // at a restart it would seem that the log lost something.
+  if (applied > raft_.durable()) return;
   const bool flush = applied - flushed_ >= kFlushEntries;
   if (flush) flushed_ = applied;
   storing_ = true;
@@ -483,6 +503,7 @@ void Replica::OnTimer() {
 void Replica::Fail(const absl::Status& status) {
   if (stopped_) return;
   stopped_ = true;
+  snapshots_.Stop();
   env_.network->Bind(nullptr);
   CancelTimers();
   env_.loop->Post([failed = std::move(failed_), status]() mutable {

@@ -20,7 +20,9 @@
 #include "jaco/env/environment.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/raft.h"
+#include "jaco/server/snapshots.h"
 #include "jaco/storage/raft_log.h"
+#include "jaco/storage/snapshot_store.h"
 #include "jaco/storage/state_store.h"
 
 namespace jaco::server {
@@ -45,6 +47,10 @@ class Replica final : public env::FrameReceiver {
     fsm::StateMachine* machine = nullptr;  // at restored.applied
     std::shared_ptr<storage::RaftLog> log;
     std::shared_ptr<storage::StateStore> store;  // may be null: memory only
+    raft::LogIndex stored;  // what `store` holds: machine's edits come on top
+    storage::SnapshotStore snapshots;
+    raft::LogIndex newest_snapshot;  // in it; 0: none
+    SnapshotOptions snapshot_options;
     // Runs once when the replica has to stop; no callback runs after it.
     absl::AnyInvocable<void(absl::Status)> failed;
     // Runs after every change of role, term or leader.
@@ -108,6 +114,7 @@ class Replica final : public env::FrameReceiver {
   void OnDiskFull(Batch& batch, const absl::Status& status);
   void ApplyCommitted(const std::vector<raft::EntryPtr>& entries);
   bool ApplyEntry(const raft::Entry& entry);
+  void CollectEdits();
   void SubmitEdits();
   void OnEditsStored(const absl::Status& status);
   void AnswerReads(std::vector<raft::ReadResult> results);
@@ -121,6 +128,11 @@ class Replica final : public env::FrameReceiver {
   void EndProposals(std::map<raft::LogIndex, Waiting> proposals);
   void Fail(const absl::Status& status);
 
+  // replica_snapshot.cc.
+  Snapshots::Hooks SnapshotHooks();
+  absl::Status InstallSnapshot(const storage::Snapshot& snapshot);
+  void FailProposalsUpTo(raft::LogIndex index);
+
   const env::Environment env_;
   raft::Raft raft_;
   fsm::StateMachine* const machine_;
@@ -129,6 +141,8 @@ class Replica final : public env::FrameReceiver {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
   absl::AnyInvocable<void()> applied_;
+
+  Snapshots snapshots_;
 
   bool pumping_ = false;
   bool pump_posted_ = false;

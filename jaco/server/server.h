@@ -15,6 +15,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/server/snapshots.h"
 #include "jaco/storage/raft_log.h"
 
 namespace jaco::server {
@@ -26,6 +27,7 @@ struct ServerOptions {
   bool use_rocksdb = true;   // else applied state is kept in memory only
   uint64_t log_segment_bytes = storage::RaftLogOptions().segment_bytes;
   raft::Options raft;  // `id` is ignored
+  SnapshotOptions snapshots;
 };
 
 // A member of the cluster that BootstrapMember founds.

@@ -53,6 +53,12 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
   result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
+  result.snapshots.entries = options.snapshot_entries;
+  result.snapshots.trailing_entries = options.snapshot_trailing;
+  result.snapshots.sending = {.chunk_bytes = options.snapshot_chunk_bytes,
+                              .window_chunks = options.snapshot_window,
+                              .resend_after = options.election_timeout,
+                              .give_up_after = options.election_timeout * 8};
   return result;
 }
 

@@ -58,7 +58,8 @@ RunResult Simulation::Run() {
           .operations = workload_.completed(),
           .committed = world_.checkers().committed().last().value(),
           .leaders = world_.checkers().elections().leaders(),
-          .crashes = world_.crashes()};
+          .crashes = world_.crashes(),
+          .installs = world_.installs()};
 }
 
 bool Simulation::RunUntil(Instant deadline, absl::string_view wish,

@@ -27,6 +27,7 @@ struct RunResult {
   uint64_t committed = 0;
   uint64_t leaders = 0;
   uint64_t crashes = 0;
+  uint64_t installs = 0;  // of snapshots
 };
 
 // Runs one seed to its end or to its first violation: faults for

@@ -106,6 +106,12 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     const auto most = static_cast<uint64_t>(kServersMax - options.servers);
     options.spares = static_cast<int>(prng.Between(0, most));
   }
+  if (prng.Chance(1, 2)) {
+    options.snapshot_entries = uint64_t{4} << prng.Below(6);
+    options.snapshot_trailing = options.snapshot_entries * prng.Below(4) / 4;
+    options.snapshot_chunk_bytes = uint64_t{64} << prng.Below(9);
+    options.snapshot_window = prng.Between(1, 4);
+  }
   return options;
 }
 
@@ -124,7 +130,9 @@ std::string Describe(const SwarmOptions& options) {
       " disk=", Text(options.disk.job_base), "+", Text(options.disk.job_tail),
       "+", Text(options.disk.done_tail), " clients=", options.clients, "/",
       Text(options.client_pause), "/", Text(options.client_timeout),
-      " seconds=", options.fault_time.milliseconds() / 1000);
+      " seconds=", options.fault_time.milliseconds() / 1000,
+      " snapshots=", options.snapshot_entries, "-", options.snapshot_trailing,
+      "/", options.snapshot_chunk_bytes, "*", options.snapshot_window);
   for (int i = 0; i < kFaultKinds; ++i) {
     const FaultOptions& faults = options.faults[static_cast<size_t>(i)];
     if (faults.interval == Duration()) continue;

@@ -60,6 +60,13 @@ struct SwarmOptions {
   LinkOptions link;
   DiskOptions disk;
 
+  // Small numbers, so that logs are compacted and followers need snapshots. Not
+  // drawn for all seeds.
+  uint64_t snapshot_entries = 8192;
+  uint64_t snapshot_trailing = 1024;
+  uint64_t snapshot_chunk_bytes = uint64_t{128} << 10;
+  uint64_t snapshot_window = 4;
+
   int clients = 3;
   Duration client_pause = Milliseconds(100);  // between operations, on average
   Duration client_timeout = Seconds(2);

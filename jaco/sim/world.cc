@@ -91,6 +91,7 @@ void World::Observe(SimNode& node) {
     findings_.Report("core_invariants", std::string(invariants.message()));
   }
   if (seen.has_value() && Same(*seen, now)) return;
+  if (seen.has_value() && now.installed > seen->installed) ++installs_;
   const fsm::ClusterState& state = node.server()->state();
   checkers_.Check({.node = node.number(),
                    .fresh = !seen.has_value(),

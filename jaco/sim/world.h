@@ -62,6 +62,8 @@ class World {
   const ClusterCheckers& checkers() const { return checkers_; }
   Instant now() const { return queue_.now(); }
   uint64_t crashes() const { return crashes_; }
+  // Snapshots that followers took over from a leader.
+  uint64_t installs() const { return installs_; }
 
  private:
   void AfterEvent(SimNode& node);
@@ -82,6 +84,7 @@ class World {
   ClusterCheckers checkers_;
   absl::AnyInvocable<void(NodeNumber)> down_observer_;
   uint64_t crashes_ = 0;
+  uint64_t installs_ = 0;
 };
 
 }  // namespace jaco::sim

@@ -1,6 +1,7 @@
 #include "jaco/storage/log_format.h"
 
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -31,10 +32,21 @@ uint32_t RecordChecksum(uint64_t sequence, uint64_t offset,
   return Crc32c(bytes, Crc32c(absl::string_view(place, sizeof(place))));
 }
 
+// A log that is whole begins with its founding entries, not a configuration.
+std::string EncodeStartConfiguration(const LogStart& start) {
+  if (start.raft.last.index.value() == 0) return "";
+  return raft::EncodeConfiguration(start.raft.configuration);
+}
+
 }  // namespace
 
 uint64_t EntryRecordBytes(const raft::Entry& entry) {
   return RecordBytes(raft::EncodedEntrySize(entry));
+}
+
+uint64_t HeadBytes(const LogStart& start) {
+  return kFirstHeadBytes - RecordBytes(24) +
+         RecordBytes(24 + EncodeStartConfiguration(start).size());
 }
 
 std::string SegmentName(uint64_t sequence) {
@@ -70,9 +82,10 @@ void RecordBuffer::AddSegmentHeader(uint64_t capacity) {
 
 void RecordBuffer::AddLogStart(const LogStart& start) {
   const size_t begin = BeginRecord();
-  AppendLittleEndian(start.last_compacted.term.value(), &bytes_);
-  AppendLittleEndian(start.last_compacted.index.value(), &bytes_);
+  AppendLittleEndian(start.raft.last.term.value(), &bytes_);
+  AppendLittleEndian(start.raft.last.index.value(), &bytes_);
   AppendLittleEndian(start.first_segment, &bytes_);
+  bytes_.append(EncodeStartConfiguration(start));
   FinishRecord(begin, RecordType::kLogStart);
 }
 
@@ -162,12 +175,19 @@ uint64_t SegmentCapacity(absl::string_view segment) {
 absl::StatusOr<LogStart> DecodeLogStart(absl::string_view payload) {
   ByteReader reader(payload);
   LogStart start;
-  start.last_compacted.term = raft::Term(reader.Read<uint64_t>());
-  start.last_compacted.index = raft::LogIndex(reader.Read<uint64_t>());
+  raft::EntryId& last = start.raft.last;
+  last.term = raft::Term(reader.Read<uint64_t>());
+  last.index = raft::LogIndex(reader.Read<uint64_t>());
   start.first_segment = reader.Read<uint64_t>();
-  if (!reader.AtEnd()) {
+  const bool compacted = last.index.value() > 0;
+  if (!reader.ok() || compacted == reader.AtEnd()) {
     return absl::InvalidArgumentError("log start has the wrong size");
   }
+  if (!compacted) return start;
+  absl::StatusOr<raft::Configuration> configuration =
+      raft::DecodeConfiguration(reader.ReadBytes(reader.remaining()));
+  if (!configuration.ok()) return configuration.status();
+  start.raft.configuration = *std::move(configuration);
   return start;
 }
 

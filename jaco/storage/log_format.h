@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "jaco/raft/ready.h"
 #include "jaco/raft/types.h"
 
 namespace jaco::storage {
@@ -32,9 +33,10 @@ enum class RecordType : uint8_t {
   kSegmentEnd = 5,  // the log goes on in the next segment, which exists
 };
 
-// What is compacted away.
+// Where the log begins.
 struct LogStart {
-  raft::EntryId last_compacted;
+  // What is compacted away; empty, with last.index 0, when nothing is.
+  raft::LogStart raft;
   uint64_t first_segment = 1;  // the first that holds anything still needed
 
   friend bool operator==(const LogStart&, const LogStart&) = default;
@@ -49,11 +51,13 @@ constexpr uint64_t RecordBytes(uint64_t payload_bytes) {
 inline constexpr uint64_t kHardStateRecordBytes = RecordBytes(16);
 inline constexpr uint64_t kSyncMarkBytes = RecordBytes(8);
 inline constexpr uint64_t kSegmentEndBytes = RecordBytes(0);
-// Header, log start and hard state: what every segment begins with.
-inline constexpr uint64_t kSegmentHeadBytes =
+// Header, log start and hard state: what every segment begins with. This is
+// the size of the head of a log that was never compacted.
+inline constexpr uint64_t kFirstHeadBytes =
     kSegmentHeaderBytes + RecordBytes(24) + kHardStateRecordBytes;
 
 uint64_t EntryRecordBytes(const raft::Entry& entry);
+uint64_t HeadBytes(const LogStart& start);
 
 // "00000000000000000001.log".
 std::string SegmentName(uint64_t sequence);

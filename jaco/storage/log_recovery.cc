@@ -1,6 +1,7 @@
 #include "jaco/storage/log_recovery.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,9 @@ namespace {
 //   came into use and is removed;
 // - any other segment is not finished, or any but such a one has a damaged
 //   head: corruption.
+// Segments before the first that is needed are left over from a compaction that
+// was cut off, in any number and with gaps. They go when the head that says so
+// is sure to be there.
 class Recovery {
  public:
   Recovery(env::FileSystem& fs, const std::string& directory,
@@ -46,7 +50,9 @@ class Recovery {
   absl::Status CheckTail();
   absl::StatusOr<LogTail> CreateFirst();
   absl::StatusOr<LogTail> OpenTail();
+  absl::Status CheckNoneMissing();
   absl::Status MakeBeforeLastDurable();
+  absl::Status ReplaySegment(LogReplay& replay, const SegmentScan& scan);
 
   std::string PathOf(uint64_t sequence) const {
     return absl::StrCat(directory_, "/", SegmentName(sequence));
@@ -59,7 +65,12 @@ class Recovery {
   const std::string& directory_;
   const uint64_t segment_bytes_;
   RecoveredLog* const recovered_;
-  std::vector<uint64_t> sequences_;  // consecutive
+  bool Exists(uint64_t sequence) const {
+    return std::binary_search(sequences_.begin(), sequences_.end(), sequence);
+  }
+
+  std::vector<uint64_t> sequences_;  // ascending
+  std::vector<raft::LogIndex> last_indexes_;
   SegmentScan last_;
   LogStart start_;
 };
@@ -69,11 +80,7 @@ absl::Status Recovery::ListSegments() {
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
     const std::optional<uint64_t> sequence = SequenceOfName(name);
-    if (!sequence.has_value()) continue;
-    if (!sequences_.empty() && *sequence != sequences_.back() + 1) {
-      return Corrupt(PathOf(sequences_.back() + 1), 0, "segment is missing");
-    }
-    sequences_.push_back(*sequence);
+    if (sequence.has_value()) sequences_.push_back(*sequence);
   }
   return absl::OkStatus();
 }
@@ -86,7 +93,7 @@ absl::Status Recovery::RemoveUnused() {
   if (!last.ok()) return last.status();
   last_ = *std::move(last);
   if (!last_.HoldsOnlyHead()) return absl::OkStatus();
-  if (sequences_.size() == 1) {
+  if (!Exists(last_.sequence - 1)) {
     const bool first_unused = !last_.has_head() && last_.sequence == 1;
     return first_unused ? RemoveLast() : absl::OkStatus();
   }
@@ -108,10 +115,8 @@ absl::Status Recovery::ReplayAll() {
   const absl::StatusOr<LogStart> start = LogStartOf(last_);
   if (!start.ok()) return start.status();
   start_ = *start;
-  if (start_.first_segment < sequences_.front() ||
-      start_.first_segment > sequences_.back()) {
-    return Corrupt(PathOf(start_.first_segment), 0, "segment is missing");
-  }
+  const absl::Status none_missing = CheckNoneMissing();
+  if (!none_missing.ok()) return none_missing;
   LogReplay replay(start_, recovered_);
   for (uint64_t s = start_.first_segment; s < sequences_.back(); ++s) {
     const absl::StatusOr<SegmentScan> scan = Scan(s);
@@ -120,10 +125,26 @@ absl::Status Recovery::ReplayAll() {
       return Corrupt(scan->path, scan->end,
                      "invalid record in a segment that others follow");
     }
-    const absl::Status status = replay.Replay(*scan);
+    const absl::Status status = ReplaySegment(replay, *scan);
     if (!status.ok()) return status;
   }
-  return replay.Replay(last_);
+  const absl::Status status = ReplaySegment(replay, last_);
+  return status.ok() ? replay.Finish(last_) : status;
+}
+
+absl::Status Recovery::CheckNoneMissing() {
+  for (uint64_t s = start_.first_segment; s < sequences_.back(); ++s) {
+    if (!Exists(s)) return Corrupt(PathOf(s), 0, "segment is missing");
+  }
+  if (start_.first_segment <= sequences_.back()) return absl::OkStatus();
+  return Corrupt(PathOf(start_.first_segment), 0, "segment is missing");
+}
+
+absl::Status Recovery::ReplaySegment(LogReplay& replay,
+                                     const SegmentScan& scan) {
+  const absl::Status status = replay.Replay(scan);
+  last_indexes_.push_back(replay.segment_last());
+  return status;
 }
 
 absl::Status Recovery::CheckTail() {
@@ -146,7 +167,7 @@ absl::StatusOr<LogTail> Recovery::CreateFirst() {
   auto writer =
       SegmentWriter::Create(fs_, directory_, 1, segment_bytes_, {}, {});
   if (!writer.ok()) return writer.status();
-  return LogTail{*std::move(writer), 1};
+  return LogTail{*std::move(writer), {}, {raft::LogIndex()}};
 }
 
 absl::StatusOr<LogTail> Recovery::OpenTail() {
@@ -164,13 +185,18 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
       *std::move(file), last_.sequence, last_.end, capacity);
   if (!last_.EndsInMark()) status = writer->WriteMark();
   if (!status.ok()) return status;
-  return LogTail{std::move(writer), start_.first_segment};
+  // They are in nobody's way, so that they could not be removed matters to
+  // nobody.
+  RemoveSegmentsBefore(fs_, directory_, start_.first_segment).IgnoreError();
+  return LogTail{std::move(writer), start_, std::move(last_indexes_)};
 }
 
 // While the last segment holds no mark, the process before may have died as it
 // was ending the one before.
 absl::Status Recovery::MakeBeforeLastDurable() {
-  if (last_.durable != 0 || sequences_.size() < 2) return absl::OkStatus();
+  if (last_.durable != 0 || !Exists(last_.sequence - 1)) {
+    return absl::OkStatus();
+  }
   const absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
   if (!before.ok()) return before.status();
   auto file = fs_.Open(before->path, env::OpenMode::kReadWrite);
@@ -179,6 +205,20 @@ absl::Status Recovery::MakeBeforeLastDurable() {
 }
 
 }  // namespace
+
+absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
+                                  const std::string& directory,
+                                  uint64_t first_needed) {
+  const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const std::optional<uint64_t> sequence = SequenceOfName(name);
+    if (!sequence.has_value() || *sequence >= first_needed) continue;
+    const absl::Status removed = fs.Remove(absl::StrCat(directory, "/", name));
+    if (!removed.ok()) return removed;
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<LogTail> RecoverLog(env::FileSystem& fs,
                                    const std::string& directory,

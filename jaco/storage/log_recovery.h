@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -19,8 +20,16 @@ namespace jaco::storage {
 // Where the log goes on.
 struct LogTail {
   std::unique_ptr<SegmentWriter> writer;
-  uint64_t first_segment = 1;
+  LogStart start;
+  // The highest index in each segment, from start.first_segment on; the last is
+  // the writer's.
+  std::vector<raft::LogIndex> last_indexes;
 };
+
+// Removes the segments that come before `first_needed`, as far as they exist.
+absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
+                                  const std::string& directory,
+                                  uint64_t first_needed);
 
 // Opens the log in an existing directory, or creates its first segment.
 // `recovered` is default-constructed. Errors: see RaftLog::Open.

@@ -1,5 +1,7 @@
 #include "jaco/storage/log_replay.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,10 +30,13 @@ absl::StatusOr<LogStart> LogStartOf(const SegmentScan& segment) {
 }
 
 LogReplay::LogReplay(const LogStart& start, RecoveredLog* log) : log_(log) {
-  log_->log_start = start.last_compacted;
+  log_->log_start = start.raft.last;
+  log_->configuration = start.raft.configuration;
+  if (log_->log_start.index.value() == 0) begin_ = raft::LogIndex();
 }
 
 absl::Status LogReplay::Replay(const SegmentScan& segment) {
+  segment_last_ = raft::LogIndex();
   for (const Record& record : segment.records) {
     const absl::Status status = ReplayRecord(segment, record);
     if (!status.ok()) {
@@ -44,7 +49,7 @@ absl::Status LogReplay::Replay(const SegmentScan& segment) {
 
 absl::Status LogReplay::ReplayRecord(const SegmentScan& segment,
                                      const Record& record) {
-  const bool in_head = record.offset < kSegmentHeadBytes;
+  const bool in_head = record.offset < segment.head_end;
   switch (record.type) {
     case RecordType::kEntry:
       return ReplayEntry(record);
@@ -67,7 +72,7 @@ absl::Status LogReplay::ReplayRecord(const SegmentScan& segment,
 absl::Status LogReplay::ReplayLogStart(const Record& record) {
   const absl::StatusOr<LogStart> start = DecodeLogStart(record.payload);
   if (!start.ok()) return start.status();
-  if (start->last_compacted.index > log_->log_start.index) {
+  if (start->raft.last.index > log_->log_start.index) {
     return Violation("log start is beyond that of a later segment");
   }
   return absl::OkStatus();
@@ -93,27 +98,51 @@ absl::Status LogReplay::ReplayEntry(const Record& record) {
   absl::StatusOr<raft::EntryPtr> entry = raft::DecodeEntry(record.payload);
   if (!entry.ok()) return entry.status();
   const raft::EntryId id = (*entry)->id;
+  segment_last_ = std::max(segment_last_, id.index);
   std::vector<raft::EntryPtr>& entries = log_->entries;
-  if (id.index <= log_->log_start.index) {
-    // Compacted since; it still ended the log when it was written.
+  if (!begin_.has_value() || id.index <= *begin_) {
+    // Whatever comes before is compacted away; so is this, or Finish objects.
+    begin_ = id.index.Previous();
     entries.clear();
-    return absl::OkStatus();
   }
-  const uint64_t position = id.index - log_->log_start.index - 1;
+  const uint64_t position = id.index - *begin_ - 1;
   if (position > entries.size()) {
-    return Violation(
-        absl::StrCat("entry ", id.index.value(), " comes after entry ",
-                     log_->log_start.index.value() + entries.size()));
+    return Violation(absl::StrCat("entry ", id.index.value(),
+                                  " comes after entry ",
+                                  begin_->value() + entries.size()));
   }
-  const raft::Term before =
-      position == 0 ? log_->log_start.term : entries[position - 1]->id.term;
-  if (id.term < before) {
+  if (position > 0 && id.term < entries[position - 1]->id.term) {
     return Violation(absl::StrCat("entry ", id.index.value(), " of term ",
                                   id.term.value(), " follows one of term ",
-                                  before.value()));
+                                  entries[position - 1]->id.term.value()));
   }
   entries.resize(position);
   entries.push_back(*std::move(entry));
+  return absl::OkStatus();
+}
+
+absl::Status LogReplay::Finish(const SegmentScan& last) {
+  const raft::EntryId& start = log_->log_start;
+  std::vector<raft::EntryPtr>& entries = log_->entries;
+  if (entries.empty()) return absl::OkStatus();
+  const auto corrupt = [&](absl::string_view what) {
+    return Corrupt(last.path, last.records[0].offset,
+                   absl::StrCat("log start ", start.term.value(), ":",
+                                start.index.value(), " ", what));
+  };
+  if (*begin_ > start.index) return corrupt("is not followed by an entry");
+  if (entries.back()->id.index < start.index) {
+    return corrupt("is beyond the last entry");
+  }
+  const auto begin =
+      entries.begin() + static_cast<std::ptrdiff_t>(start.index - *begin_);
+  if (begin != entries.begin() && (*std::prev(begin))->id != start) {
+    return corrupt("is not the entry at that index");
+  }
+  if (begin != entries.end() && (*begin)->id.term < start.term) {
+    return corrupt("is followed by an entry of an earlier term");
+  }
+  entries.erase(entries.begin(), begin);
   return absl::OkStatus();
 }
 

@@ -3,6 +3,8 @@
 #ifndef JACO_STORAGE_LOG_REPLAY_H_
 #define JACO_STORAGE_LOG_REPLAY_H_
 
+#include <optional>
+
 #include "absl/status/status.h"
 #include "jaco/storage/log_segment.h"
 #include "jaco/storage/raft_log.h"
@@ -18,6 +20,12 @@ class LogReplay {
   // kDataLoss, with path and offset, for records that cannot follow what came
   // before.
   absl::Status Replay(const SegmentScan& segment);
+  // After the last segment: drops what is compacted away. Until here it is
+  // kept, because entries that were replaced later may stand behind it.
+  // kDataLoss when the entries do not fit the log's start.
+  absl::Status Finish(const SegmentScan& last);
+  // The highest index of the entries in the segment of the last call; 0: none.
+  raft::LogIndex segment_last() const { return segment_last_; }
 
  private:
   absl::Status ReplayRecord(const SegmentScan& segment, const Record& record);
@@ -27,6 +35,9 @@ class LogReplay {
 
   RecoveredLog* log_;
   bool at_first_segment_ = true;
+  raft::LogIndex segment_last_;
+  // The index before the first of the entries; nullopt while that may be any.
+  std::optional<raft::LogIndex> begin_;
 };
 
 // The head of a segment that has one.

@@ -55,6 +55,7 @@ void ScanRecords(SegmentScan* scan) {
   const std::vector<Record>& records = scan->records;
   if (records.size() >= 2 && records[0].type == RecordType::kLogStart &&
       records[1].type == RecordType::kHardState) {
+    scan->head_end = records[1].end;
     scan->end = offset;
   } else {
     scan->records.clear();
@@ -65,7 +66,11 @@ void ScanRecords(SegmentScan* scan) {
 }  // namespace
 
 bool SegmentScan::HoldsOnlyHead() const {
-  return NonZeroEnd(bytes, 0) <= kSegmentHeadBytes;
+  if (has_head()) return end == head_end && TailBytes() == 0;
+  // The first head of all has one size only, the others depend on what could
+  // not be read.
+  if (sequence == 1) return NonZeroEnd(bytes, 0) <= kFirstHeadBytes;
+  return !MarkedBeyondEnd();
 }
 
 bool SegmentScan::IsCutShort() const {
@@ -137,7 +142,7 @@ absl::Status SegmentWriter::WriteHead(const LogStart& start,
                                       const raft::HardState& state) {
   absl::Status status = file_->Preallocate(capacity_);
   if (!status.ok()) return status;
-  RecordBuffer& head = NewBatch(kSegmentHeadBytes);
+  RecordBuffer& head = NewBatch(HeadBytes(start));
   head.AddSegmentHeader(capacity_);
   head.AddLogStart(start);
   head.AddHardState(state);
@@ -156,8 +161,9 @@ bool SegmentWriter::Fits(uint64_t record_bytes) const {
   return offset_ + record_bytes + kClosingBytes <= capacity_;
 }
 
-uint64_t SegmentWriter::CapacityFor(uint64_t record_bytes) {
-  return kSegmentHeadBytes + record_bytes + kClosingBytes;
+uint64_t SegmentWriter::CapacityFor(const LogStart& start,
+                                    uint64_t record_bytes) {
+  return HeadBytes(start) + record_bytes + kClosingBytes;
 }
 
 RecordBuffer& SegmentWriter::NewBatch(size_t size_hint) {

@@ -27,6 +27,7 @@ struct SegmentScan {
   std::string bytes;
   // The first two are log start and hard state, or there are none.
   std::vector<Record> records;
+  uint64_t head_end = 0;  // behind the first two
   uint64_t end = 0;       // of the last record; 0 when the head is damaged
   bool finished = false;  // the last record is the segment's end
   uint64_t durable = 0;   // begin of the last sync mark; 0 when there is none
@@ -35,7 +36,8 @@ struct SegmentScan {
   bool EndsInMark() const {
     return !records.empty() && records.back().type == RecordType::kSyncMark;
   }
-  // Nothing was ever written behind the head: no append was begun here.
+  // Nothing was ever written behind the head: no append was begun here. For a
+  // head that cannot be read: no append was finished, as far as can be told.
   bool HoldsOnlyHead() const;
   // The file is shorter than it was made. That was synced before the segment
   // came into use, so what stood behind its end is lost. Needs the head.
@@ -77,8 +79,8 @@ class SegmentWriter {
 
   // Whether so many more bytes of records fit.
   bool Fits(uint64_t record_bytes) const;
-  // Room for this many bytes of records takes this capacity.
-  static uint64_t CapacityFor(uint64_t record_bytes);
+  // A head and room for this many bytes of records take this capacity.
+  static uint64_t CapacityFor(const LogStart& start, uint64_t record_bytes);
 
   // An empty buffer for records that go to the end.
   RecordBuffer& NewBatch(size_t size_hint);

@@ -1,6 +1,7 @@
 #include "jaco/storage/raft_log.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -34,22 +35,50 @@ class SegmentedLog final : public RaftLog {
       : fs_(fs),
         options_(options),
         writer_(std::move(tail.writer)),
-        start_{recovered.log_start, tail.first_segment},
+        start_(std::move(tail.start)),
+        last_indexes_(tail.last_indexes.begin(), tail.last_indexes.end()),
         hard_state_(recovered.hard_state),
         last_(recovered.entries.empty() ? recovered.log_start
                                         : recovered.entries.back()->id) {}
 
   absl::Status Write(absl::Span<const raft::Persist> writes) override {
     if (!failed_.ok()) return failed_;
+    // Of what comes before a new start, only the hard state is left.
+    size_t first = 0;
+    for (size_t i = 0; i < writes.size(); ++i) {
+      if (writes[i].log_start.has_value()) first = i;
+    }
+    const absl::Span<const raft::Persist> rest = writes.subspan(first);
     uint64_t bytes = 0;
-    for (const raft::Persist& write : writes) bytes += EncodedBytes(write);
-    if (bytes == 0) return absl::OkStatus();
-    if (!writer_->Fits(bytes)) {
-      const absl::Status status = BeginSegment(bytes);
+    for (const raft::Persist& write : rest) bytes += EncodedBytes(write);
+    if (!rest.empty() && rest.front().log_start.has_value()) {
+      absl::Status status = Install(writes.first(first + 1), bytes);
       if (!status.ok()) return status;
     }
-    failed_ = Append(writes, bytes);
+    if (bytes == 0) return absl::OkStatus();
+    if (!writer_->Fits(bytes)) {
+      const absl::Status status = BeginSegment(start_, hard_state_, bytes);
+      if (!status.ok()) return status;
+    }
+    failed_ = Append(rest, bytes);
     return failed_;
+  }
+
+  absl::Status CompactTo(const raft::LogStart& start) override {
+    if (!failed_.ok()) return failed_;
+    if (start.last.index <= start_.raft.last.index) return absl::OkStatus();
+    JACO_CHECK_MSG(start.last.index <= last_.index, "compaction to entry ",
+                   start.last.index.value(), " after entry ",
+                   last_.index.value());
+    uint64_t first_needed = start_.first_segment;
+    for (const raft::LogIndex last : last_indexes_) {
+      if (last > start.last.index) break;
+      ++first_needed;
+    }
+    if (first_needed == start_.first_segment) return absl::OkStatus();
+    // The head of the newest segment says where the log begins, so there has to
+    // be a newer one.
+    return BeginSegment({start, first_needed}, hard_state_, 0);
   }
 
  private:
@@ -64,6 +93,26 @@ class SegmentedLog final : public RaftLog {
   static absl::Status Lasting(absl::Status status) {
     if (!absl::IsResourceExhausted(status)) return status;
     return absl::DataLossError(status.message());
+  }
+
+  // The last of `writes` has a log start: the log is that and their hard state
+  // from the moment at which a new segment comes into use.
+  absl::Status Install(absl::Span<const raft::Persist> writes,
+                       uint64_t record_bytes) {
+    raft::HardState state = hard_state_;
+    for (const raft::Persist& write : writes) {
+      state = write.hard_state.value_or(state);
+    }
+    const raft::LogStart& start = *writes.back().log_start;
+    JACO_CHECK_MSG(start.last.index > start_.raft.last.index, "log start ",
+                   start.last.index.value(), " after ",
+                   start_.raft.last.index.value());
+    const absl::Status status =
+        BeginSegment({start, writer_->sequence() + 1}, state, record_bytes);
+    if (!status.ok()) return status;
+    hard_state_ = state;
+    last_ = start.last;
+    return absl::OkStatus();
   }
 
   // The hard state comes first: no prefix of a torn write has an entry of a
@@ -81,14 +130,15 @@ class SegmentedLog final : public RaftLog {
       CheckFollows(entry->id, first);
       batch.AddEntry(*entry);
       last_ = entry->id;
+      last_indexes_.back() = std::max(last_indexes_.back(), last_.index);
       first = false;
     }
   }
 
   void CheckFollows(const raft::EntryId& id, bool first) const {
     const bool next = id.index == last_.index.Next();
-    const bool replaces = first && id.index <= last_.index &&
-                          id.index > start_.last_compacted.index;
+    const bool replaces =
+        first && id.index <= last_.index && id.index > start_.raft.last.index;
     JACO_CHECK_MSG(next || replaces, "entry ", id.index.value(),
                    " after entry ", last_.index.value());
     JACO_CHECK_MSG(replaces || id.term >= last_.term, "entry ",
@@ -98,26 +148,40 @@ class SegmentedLog final : public RaftLog {
 
   // The next segment is made before this one is ended: a lack of room is
   // noticed while nothing has changed yet, and an end says that there must be a
-  // successor.
-  absl::Status BeginSegment(uint64_t record_bytes) {
+  // successor. Segments that `start` does not need go last.
+  absl::Status BeginSegment(const LogStart& start, const raft::HardState& state,
+                            uint64_t record_bytes) {
     auto next = SegmentWriter::Create(
         fs_, options_.directory, writer_->sequence() + 1,
         std::max(options_.segment_bytes,
-                 SegmentWriter::CapacityFor(record_bytes)),
-        start_, hard_state_);
+                 SegmentWriter::CapacityFor(start, record_bytes)),
+        start, state);
     if (!next.ok()) {
       if (!absl::IsResourceExhausted(next.status())) failed_ = next.status();
       return next.status();
     }
     failed_ = Lasting(writer_->Finish());
     writer_ = *std::move(next);
-    return failed_;
+    last_indexes_.push_back({});
+    if (!failed_.ok()) return failed_;
+    const uint64_t dropped = start.first_segment - start_.first_segment;
+    start_ = start;
+    if (dropped == 0) return absl::OkStatus();
+    last_indexes_.erase(
+        last_indexes_.begin(),
+        last_indexes_.begin() + static_cast<std::ptrdiff_t>(dropped));
+    // What stays, goes with the next compaction or at the next Open.
+    RemoveSegmentsBefore(fs_, options_.directory, start_.first_segment)
+        .IgnoreError();
+    return absl::OkStatus();
   }
 
   env::FileSystem& fs_;
   const RaftLogOptions options_;
   std::unique_ptr<SegmentWriter> writer_;
-  const LogStart start_;
+  LogStart start_;
+  // The highest index in each segment from start_.first_segment on.
+  std::deque<raft::LogIndex> last_indexes_;
   raft::HardState hard_state_;
   raft::EntryId last_;
   absl::Status failed_;

@@ -40,8 +40,10 @@ struct RaftLogOptions {
 // What the log said when it was opened.
 struct RecoveredLog {
   raft::HardState hard_state;
-  // Compacted away up to here; {0, 0} for a log that is whole.
+  // Compacted away up to here, with the configuration as of then; {0, 0} and
+  // empty for a log that is whole.
   raft::EntryId log_start;
+  raft::Configuration configuration;
   // Contiguous, ascending, the first follows log_start.
   std::vector<raft::EntryPtr> entries;
   uint64_t torn_bytes = 0;  // cut from the tail
@@ -69,7 +71,17 @@ class RaftLog {
   // made again. After any other error none of `writes` may be relied upon, and
   // every later call returns that error: the caller stops and lets Open find
   // out what is there.
+  //
+  // A `log_start` in a write replaces the whole log: after a crash there is
+  // either all of it or none.
   virtual absl::Status Write(absl::Span<const raft::Persist> writes) = 0;
+
+  // Entries up to `start`, which were written, are not needed any more. Drops
+  // the segments that hold nothing else: the log may go on to begin earlier on
+  // disk, also at the next Open. A start at or before the present one has no
+  // effect. Errors are those of Write; also after kResourceExhausted the log is
+  // as it was.
+  virtual absl::Status CompactTo(const raft::LogStart& start) = 0;
 };
 
 }  // namespace jaco::storage

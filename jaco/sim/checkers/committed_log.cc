@@ -10,7 +10,10 @@ namespace jaco::sim {
 void CommittedLog::Check(const NodeView& view, Findings& findings) {
   raft::LogIndex& checked = checked_[view.node];
   // After a restart the node commits again, perhaps something else.
-  if (view.fresh) checked = view.log->start().index;
+  if (view.fresh) checked = raft::LogIndex();
+  // What is compacted away was looked at before, here or at another node; the
+  // state that stands for it is for StateDigest to judge.
+  checked = std::max(checked, view.log->start().index);
   for (raft::LogIndex i = checked.Next(); i <= view.at.commit.index; ++i) {
     CheckIndex(view, i, findings);
   }

@@ -4,6 +4,7 @@
 #define JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,33 +28,73 @@ inline raft::EntryPtr MakeEntry(uint64_t term, uint64_t index,
 }
 
 inline raft::Persist MakePersist(std::vector<raft::EntryPtr> entries) {
-  return {raft::PersistId(1), std::nullopt, std::move(entries)};
+  raft::Persist write{raft::PersistId(1)};
+  write.entries = std::move(entries);
+  return write;
+}
+
+// Some configuration that tells indexes apart.
+inline raft::Configuration ConfigurationOf(raft::LogIndex index) {
+  raft::Configuration configuration;
+  if (index.value() > 0) {
+    configuration.voters = {raft::NodeId(index.value())};
+    configuration.addresses = {{raft::NodeId(index.value()), "a:1"}};
+  }
+  return configuration;
+}
+
+inline raft::LogStart MakeLogStart(const raft::EntryId& last) {
+  return {last, ConfigurationOf(last.index)};
 }
 
 // What a log says, or should.
 struct LogState {
   raft::HardState hard_state;
-  std::vector<raft::Entry> entries;
+  raft::EntryId start;
+  std::vector<raft::Entry> entries;  // behind `start`
 
   static LogState Of(const RecoveredLog& log) {
-    LogState state{log.hard_state, {}};
+    LogState state{log.hard_state, log.log_start, {}};
+    JACO_CHECK(log.configuration == ConfigurationOf(log.log_start.index));
     for (const raft::EntryPtr& entry : log.entries) {
       state.entries.push_back(*entry);
     }
     return state;
   }
 
-  raft::Term last_term() const {
-    return entries.empty() ? raft::Term(0) : entries.back().id.term;
+  raft::EntryId last() const {
+    return entries.empty() ? start : entries.back().id;
   }
+  raft::Term last_term() const { return last().term; }
 
   void Apply(const raft::Entry& entry) {
-    entries.resize(entry.id.index.value() - 1);
+    entries.resize(entry.id.index - start.index - 1);
     entries.push_back(entry);
   }
-  void Apply(const raft::Persist& write) {
+  void ApplyHead(const raft::Persist& write) {
     if (write.hard_state.has_value()) hard_state = *write.hard_state;
+    if (!write.log_start.has_value()) return;
+    start = write.log_start->last;
+    entries.clear();
+  }
+  void Apply(const raft::Persist& write) {
+    ApplyHead(write);
     for (const raft::EntryPtr& entry : write.entries) Apply(*entry);
+  }
+  // No effect if the entry is not there.
+  void CompactTo(const raft::EntryId& id) {
+    if (id.index <= start.index || id.index > last().index) return;
+    const auto end =
+        entries.begin() + static_cast<std::ptrdiff_t>(id.index - start.index);
+    if (std::prev(end)->id != id) return;
+    entries.erase(entries.begin(), end);
+    start = id;
+  }
+  // Whether it is `expected`, or that and some entries before its start.
+  bool Holds(const LogState& expected) const {
+    LogState state = *this;
+    state.CompactTo(expected.start);
+    return state == expected;
   }
 
   friend bool operator==(const LogState&, const LogState&) = default;
@@ -65,8 +106,8 @@ inline std::vector<LogState> StatesDuring(
     LogState state, const std::vector<raft::Persist>& batch) {
   std::vector<LogState> states = {state};
   for (const raft::Persist& write : batch) {
-    if (write.hard_state.has_value()) {
-      state.hard_state = *write.hard_state;
+    if (write.hard_state.has_value() || write.log_start.has_value()) {
+      state.ApplyHead(write);
       states.push_back(state);
     }
     for (const raft::EntryPtr& entry : write.entries) {
@@ -93,8 +134,15 @@ inline raft::Persist DrawWrite(const LogState& state, Prng& prng) {
     write.hard_state = hard_state;
     if (prng.Chance(1, 2)) return write;
   }
-  uint64_t index = state.entries.size() + 1;
-  if (prng.Chance(1, 5) && !state.entries.empty()) {
+  if (prng.Chance(1, 15)) {
+    write.log_start = MakeLogStart(
+        {hard_state.term, state.last().index + prng.Between(1, 9)});
+    if (prng.Chance(1, 2)) return write;
+  }
+  uint64_t index = state.last().index.value() + 1;
+  if (write.log_start.has_value()) {
+    index = write.log_start->last.index.value() + 1;
+  } else if (prng.Chance(1, 5) && !state.entries.empty()) {
     index -= prng.Between(1, std::min<uint64_t>(5, state.entries.size()));
   }
   for (uint64_t n = prng.Between(1, 4); n > 0; --n, ++index) {

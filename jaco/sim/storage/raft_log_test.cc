@@ -68,6 +68,80 @@ TEST_F(RaftLogTest, FreshLogIsEmpty) {
   Reopen();
 }
 
+TEST_F(RaftLogTest, CompactionDropsWholeSegments) {
+  ASSERT_TRUE(Open().ok());
+  for (uint64_t i = 1; i <= 100; ++i) {
+    ASSERT_TRUE(WriteEntry(i / 10, i, 100).ok());
+  }
+  const uint64_t before = fs_->used_bytes();
+  ASSERT_TRUE(
+      log_->CompactTo(MakeLogStart({raft::Term(8), raft::LogIndex(80)})).ok());
+  EXPECT_LT(fs_->used_bytes(), before / 2);
+  EXPECT_FALSE(fs_->Exists(Segment(1)).value());
+  // Further compaction within the same segments changes nothing.
+  const uint64_t operations = fs_->operations();
+  ASSERT_TRUE(
+      log_->CompactTo(MakeLogStart({raft::Term(8), raft::LogIndex(80)})).ok());
+  ASSERT_TRUE(
+      log_->CompactTo(MakeLogStart({raft::Term(8), raft::LogIndex(81)})).ok());
+  EXPECT_EQ(fs_->operations(), operations);
+  state_.CompactTo({raft::Term(8), raft::LogIndex(80)});
+  Reopen();
+  EXPECT_EQ(recovered_.log_start.index, raft::LogIndex(80));
+  ASSERT_TRUE(WriteEntry(10, 101).ok());
+  Reopen();
+}
+
+TEST_F(RaftLogTest, CompactionOfEverything) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(WriteEntry(1, 1).ok());
+  ASSERT_TRUE(WriteEntry(1, 2).ok());
+  ASSERT_TRUE(
+      log_->CompactTo(MakeLogStart({raft::Term(1), raft::LogIndex(2)})).ok());
+  state_.CompactTo({raft::Term(1), raft::LogIndex(2)});
+  EXPECT_FALSE(fs_->Exists(Segment(1)).value());
+  Reopen();
+  Reopen();
+  ASSERT_TRUE(WriteEntry(1, 3).ok());
+  Reopen();
+}
+
+TEST_F(RaftLogTest, InstalledStartReplacesTheLog) {
+  ASSERT_TRUE(Open().ok());
+  for (uint64_t i = 1; i <= 50; ++i) ASSERT_TRUE(WriteEntry(1, i, 100).ok());
+  raft::Persist before = MakePersist({MakeEntry(1, 51, "old")});
+  before.hard_state = raft::HardState{raft::Term(3), raft::NodeId(1)};
+  raft::Persist install = MakePersist({MakeEntry(3, 41, "new")});
+  install.log_start = MakeLogStart({raft::Term(2), raft::LogIndex(40)});
+  ASSERT_TRUE(
+      Write({before, install, MakePersist({MakeEntry(3, 42, "x")})}).ok());
+  EXPECT_EQ(state_.entries.size(), 2u);
+  Reopen();
+  EXPECT_EQ(recovered_.log_start,
+            (raft::EntryId{raft::Term(2), raft::LogIndex(40)}));
+  raft::Persist next{raft::PersistId(2)};
+  next.log_start = MakeLogStart({raft::Term(3), raft::LogIndex(70)});
+  ASSERT_TRUE(Write({next}).ok());
+  Reopen();
+  ASSERT_TRUE(WriteEntry(3, 71).ok());
+  Reopen();
+  EXPECT_EQ(recovered_.entries.size(), 1u);
+}
+
+// B64: segments from before a compaction that reappear after a crash, with or
+// without gaps, are not replayed.
+TEST_F(RaftLogTest, OldSegmentsThatReappearAreIgnored) {
+  ASSERT_TRUE(Open().ok());
+  for (uint64_t i = 1; i <= 60; ++i) ASSERT_TRUE(WriteEntry(1, i, 100).ok());
+  const std::string first = fs_->Contents(Segment(1));
+  ASSERT_TRUE(
+      log_->CompactTo(MakeLogStart({raft::Term(1), raft::LogIndex(55)})).ok());
+  state_.CompactTo({raft::Term(1), raft::LogIndex(55)});
+  Put(Segment(1), first);
+  Reopen();
+  EXPECT_FALSE(fs_->Exists(Segment(1)).value());
+}
+
 TEST_F(RaftLogTest, WritesComeBack) {
   ASSERT_TRUE(Open().ok());
   ASSERT_TRUE(Write({{raft::PersistId(1),
@@ -214,7 +288,7 @@ TEST_F(RaftLogTest, ReadsACompactedLog) {
   RecordBuffer buffer;
   buffer.Reset(4, 0, 0);
   buffer.AddSegmentHeader();
-  buffer.AddLogStart({{raft::Term(1), raft::LogIndex(5)}, 2});
+  buffer.AddLogStart({MakeLogStart({raft::Term(1), raft::LogIndex(5)}), 2});
   buffer.AddHardState({raft::Term(2), raft::NodeId(0)});
   for (uint64_t index = 8; index <= 12; ++index) {
     buffer.AddEntry(*MakeEntry(index == 12 ? 2 : 1, index, "old"));
@@ -224,7 +298,7 @@ TEST_F(RaftLogTest, ReadsACompactedLog) {
   Put(Segment(4), buffer.bytes());
   buffer.Reset(5, 0, 0);
   buffer.AddSegmentHeader();
-  buffer.AddLogStart({{raft::Term(1), raft::LogIndex(10)}, 4});
+  buffer.AddLogStart({MakeLogStart({raft::Term(1), raft::LogIndex(10)}), 4});
   buffer.AddHardState({raft::Term(2), raft::NodeId(0)});
   buffer.AddEntry(*MakeEntry(2, 13, "new"));
   Put(Segment(5), buffer.bytes());

@@ -1,0 +1,312 @@
+#include "jaco/server/snapshots.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/raft/codec.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kSubsystem = "snapshot";
+
+// The newest snapshot that can be read; kNotFound when there is none.
+absl::Status ReadNewest(env::FileSystem& fs,
+                        const storage::SnapshotStore& store,
+                        raft::EntryId* last, std::string* file) {
+  const auto found = store.List(fs);
+  if (!found.ok()) return found.status();
+  absl::Status status = absl::NotFoundError("there is no snapshot yet");
+  for (const raft::EntryId& candidate : *found) {
+    absl::StatusOr<std::string> bytes = store.ReadFile(fs, candidate);
+    if (bytes.ok()) {
+      *last = candidate;
+      *file = *std::move(bytes);
+      return absl::OkStatus();
+    }
+    status = bytes.status();
+  }
+  return status;
+}
+
+}  // namespace
+
+Snapshots::Snapshots(const env::Environment& environment,
+                     const SnapshotOptions& options,
+                     const storage::SnapshotStore& store,
+                     std::shared_ptr<storage::RaftLog> log, raft::Raft* raft,
+                     const fsm::StateMachine* machine, raft::LogIndex newest,
+                     Hooks hooks)
+    : env_(environment),
+      options_(options),
+      store_(store),
+      log_(std::move(log)),
+      raft_(raft),
+      machine_(machine),
+      hooks_(std::move(hooks)),
+      receiver_(
+          environment, store,
+          {.send = [this](
+                       raft::NodeId to,
+                       const raft::SnapshotChunkAck& ack) { Answer(to, ack); },
+           .install =
+               [this](const storage::Snapshot& snapshot) {
+                 if (stopped_) return absl::CancelledError();
+                 const absl::Status status = hooks_.install(snapshot);
+                 if (status.ok()) {
+                   newest_ = std::max(newest_, snapshot.last.index);
+                   last_tried_ = std::max(last_tried_, newest_);
+                 }
+                 return status;
+               },
+           .fail =
+               [this](const absl::Status& status) {
+                 if (!stopped_) hooks_.fail(status);
+               }}),
+      newest_(newest),
+      last_tried_(newest) {}
+
+void Snapshots::Stop() {
+  stopped_ = true;
+  transfers_.clear();
+  env_.loop->Cancel(std::exchange(timer_, 0));
+}
+
+// ---- Taking one.
+
+void Snapshots::OnApplied(uint64_t bytes) {
+  bytes_since_ += bytes;
+  const raft::LogIndex applied = raft_->applied();
+  if (taking_ || applied <= last_tried_) return;
+  if (applied - last_tried_ >= options_.entries ||
+      bytes_since_ >= options_.log_bytes) {
+    Take();
+  }
+}
+
+// The state is copied on the loop: with some thousand rows that takes less than
+// a millisecond. A larger machine would hand out a view of itself instead.
+void Snapshots::Take() {
+  const raft::LogIndex index = raft_->applied();
+  storage::Snapshot snapshot;
+  snapshot.last = {*raft_->log().TermAt(index), index};
+  snapshot.configuration = raft_->ConfigurationAt(index);
+  snapshot.state = machine_->TakeSnapshot();
+  taking_ = true;
+  last_tried_ = index;
+  bytes_since_ = 0;
+  env_.disk->Submit(
+      env::Lane::kSnapshot,
+      [store = store_, snapshot = std::move(snapshot)](env::FileSystem& fs) {
+        return store.Write(fs, snapshot);
+      },
+      [this, index](const absl::Status& status) { OnTaken(index, status); });
+}
+
+void Snapshots::OnTaken(raft::LogIndex index, const absl::Status& status) {
+  if (stopped_) return;
+  taking_ = false;
+  if (absl::IsResourceExhausted(status)) {
+    // The log goes on to grow; the next one may fit.
+    env_.logger->Write(LogLevel::kWarning, kSubsystem, status.message());
+    return;
+  }
+  if (!status.ok()) {
+    hooks_.fail(status);
+    return;
+  }
+  newest_ = std::max(newest_, index);
+  Compact();
+}
+
+// What a restart or a follower may still need stays: the snapshot is durable,
+// and the log is kept from a little before it.
+void Snapshots::Compact() {
+  if (newest_.value() <= options_.trailing_entries) return;
+  const raft::LogIndex target = NeededFrom(newest_ - options_.trailing_entries);
+  const raft::EntryId before = raft_->log().start();
+  raft_->CompactTo(std::min(target, raft_->applied()));
+  const raft::EntryId start = raft_->log().start();
+  if (start == before) return;
+  env_.disk->Submit(
+      env::Lane::kLog,
+      [log = log_,
+       begin = raft::LogStart{start, raft_->ConfigurationAt(start.index)}](
+          env::FileSystem&) { return log->CompactTo(begin); },
+      [this](const absl::Status& status) {
+        if (stopped_ || status.ok()) return;
+        // Without room for one more segment the old ones stay.
+        if (!absl::IsResourceExhausted(status)) hooks_.fail(status);
+      });
+}
+
+raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) const {
+  for (const auto& [to, transfer] : transfers_) {
+    // It goes on from there when it has the snapshot.
+    if (transfer.sender == nullptr) continue;
+    target = std::min(target, transfer.sender->id().last.index);
+  }
+  if (raft_->progress() == nullptr) return target;
+  const uint64_t most = options_.trailing_entries * kTrailingForLive;
+  const raft::LogIndex least =
+      target.value() > most ? target - most : raft::LogIndex();
+  const Instant now = env_.clock->Now();
+  for (const raft::Progress& peer : *raft_->progress()) {
+    if (peer.state == raft::Progress::State::kSnapshot) continue;
+    const bool live = now - peer.last_contact < options_.sending.resend_after;
+    if (live) target = std::min(target, std::max(peer.match, least));
+  }
+  return target;
+}
+
+// ---- Frames.
+
+void Snapshots::OnFrame(raft::NodeId from, absl::string_view frame) {
+  absl::StatusOr<raft::SnapshotMessage> message =
+      raft::DecodeSnapshotMessage(frame);
+  if (!message.ok()) {
+    env_.logger->Write(LogLevel::kWarning, kSubsystem,
+                       absl::StrCat("a bad frame from server ", from.value(),
+                                    ": ", message.status().message()));
+    return;
+  }
+  if (auto* chunk = std::get_if<raft::SnapshotChunk>(&*message)) {
+    Handle(from, std::move(*chunk));
+  } else {
+    Handle(from, std::get<raft::SnapshotChunkAck>(*message));
+  }
+}
+
+void Snapshots::Answer(raft::NodeId to, const raft::SnapshotChunkAck& ack) {
+  if (stopped_) return;
+  hooks_.send(to, std::make_shared<const std::string>(
+                      raft::EncodeSnapshotMessage(ack)));
+}
+
+// ---- The follower's side.
+
+void Snapshots::Handle(raft::NodeId from, raft::SnapshotChunk chunk) {
+  // Heartbeats tell of a new leader; its chunks come again.
+  if (chunk.term != raft_->term() || from != raft_->leader()) return;
+  if (!raft_->CanInstallSnapshot(chunk.id.last)) {
+    Answer(from, {chunk.term, chunk.session, chunk.id, chunk.offset,
+                  raft::SnapshotStatus::kInstalled});
+    return;
+  }
+  receiver_.OnChunk(from, std::move(chunk));
+}
+
+// ---- The leader's side.
+
+void Snapshots::Send(const std::vector<raft::SnapshotToSend>& wanted) {
+  for (const raft::SnapshotToSend& snapshot : wanted) Load(snapshot);
+}
+
+// The file is kept in memory until it has arrived: it is no larger than the
+// state, and may be removed from the disk meanwhile.
+void Snapshots::Load(const raft::SnapshotToSend& wanted) {
+  const auto [it, fresh] = transfers_.try_emplace(wanted.to);
+  // One is on its way already; should it be too old, that shows in the end.
+  if (!fresh && it->second.session == wanted.session) return;
+  it->second = {wanted.session, nullptr};
+  auto last = std::make_shared<raft::EntryId>();
+  auto file = std::make_shared<std::string>();
+  env_.disk->Submit(
+      env::Lane::kSnapshot,
+      [store = store_, last, file](env::FileSystem& fs) {
+        return ReadNewest(fs, store, last.get(), file.get());
+      },
+      [this, wanted, term = raft_->term(), last,
+       file](const absl::Status& status) {
+        OnLoaded(wanted, term, *last, file, status);
+      });
+}
+
+void Snapshots::OnLoaded(const raft::SnapshotToSend& wanted, raft::Term term,
+                         const raft::EntryId& last,
+                         std::shared_ptr<const std::string> file,
+                         const absl::Status& status) {
+  if (stopped_) return;
+  const auto it = transfers_.find(wanted.to);
+  if (it == transfers_.end() || term != raft_->term()) return;
+  if (it->second.session != wanted.session) return;  // there is another by now
+  if (!status.ok() || last.index < raft_->log().start().index) {
+    // A damaged or missing one is made up for by a new one.
+    if (!status.ok()) {
+      env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
+    }
+    transfers_.erase(it);
+    if (!taking_) Take();
+    raft_->OnSnapshotFailed(env_.clock->Now(), wanted.to);
+    return;
+  }
+  const raft::SnapshotId id = storage::SnapshotStore::IdOf(last, *file);
+  it->second.sender =
+      std::make_unique<SnapshotSender>(options_.sending, term, wanted.session,
+                                       id, std::move(file), env_.clock->Now());
+  env_.logger->Write(
+      LogLevel::kInfo, kSubsystem,
+      absl::StrCat("sending that of index ", last.index.value(), ", ", id.size,
+                   " bytes, to server ", wanted.to.value()));
+  Advance(wanted.to);
+}
+
+void Snapshots::Handle(raft::NodeId from, const raft::SnapshotChunkAck& ack) {
+  const auto it = transfers_.find(from);
+  if (it == transfers_.end() || it->second.sender == nullptr) return;
+  it->second.sender->OnAck(env_.clock->Now(), ack);
+  Advance(from);
+}
+
+// Sends what is due, and tells the core how it ended.
+void Snapshots::Advance(raft::NodeId to) {
+  const auto it = transfers_.find(to);
+  SnapshotSender& sender = *it->second.sender;
+  for (raft::SnapshotChunk& chunk : sender.TakeChunks()) {
+    hooks_.send(to, std::make_shared<const std::string>(
+                        raft::EncodeSnapshotMessage(std::move(chunk))));
+  }
+  const Instant now = env_.clock->Now();
+  switch (sender.state()) {
+    case SnapshotSender::State::kSending:
+      ArmTimer();
+      return;
+    case SnapshotSender::State::kInstalled:
+      raft_->OnSnapshotSent(now, to, sender.session(), sender.id().last);
+      break;
+    case SnapshotSender::State::kFailed:
+      raft_->OnSnapshotFailed(now, to);
+      break;
+  }
+  transfers_.erase(it);
+  hooks_.pump();
+}
+
+void Snapshots::OnRoleChange() {
+  if (raft_->role() != raft::Role::kLeader) transfers_.clear();
+}
+
+void Snapshots::ArmTimer() {
+  if (timer_ != 0) return;
+  timer_ =
+      env_.loop->After(options_.sending.resend_after, [this] { OnTimer(); });
+}
+
+void Snapshots::OnTimer() {
+  timer_ = 0;
+  std::vector<raft::NodeId> sending;
+  for (const auto& [to, transfer] : transfers_) {
+    if (transfer.sender != nullptr) sending.push_back(to);
+  }
+  for (const raft::NodeId to : sending) {
+    // Telling the core of one may end them all.
+    const auto it = transfers_.find(to);
+    if (it == transfers_.end() || it->second.sender == nullptr) continue;
+    it->second.sender->OnTime(env_.clock->Now());
+    Advance(to);
+  }
+}
+
+}  // namespace jaco::server
