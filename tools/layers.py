@@ -18,7 +18,8 @@ import xml.etree.ElementTree
 # first that matches decides.
 
 # What a file may include of this repository, besides its own folder.
-_RAFT_TYPES = ['jaco/raft/types.h', 'jaco/raft/message.h', 'jaco/raft/ready.h']
+_RAFT_TYPES = ['jaco/raft/types.h', 'jaco/raft/message.h', 'jaco/raft/ready.h',
+               'jaco/raft/snapshot.h']
 _RAFT_CODEC = ['jaco/raft/codec.h']
 _ENV = ['jaco/env/*.h']  # The interfaces, not env/posix.
 _SERVER_API = ['jaco/server/api.h', 'jaco/server/server.h']

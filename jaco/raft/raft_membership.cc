@@ -171,8 +171,6 @@ void Raft::DropDeparted(Instant now) {
   const Duration patience = options_.election_timeout * kDepartingTimeouts;
   std::erase_if(std::get<Leader>(state_).peers, [&](const Progress& peer) {
     if (!peer.departing) return false;
-    // A whole snapshot is too much only to tell it.
-    if (peer.state == Progress::State::kSnapshot) return true;
     const bool knows =
         peer.told_round > 0 && peer.acknowledged_round >= peer.told_round;
     return knows || now - peer.last_contact >= patience;

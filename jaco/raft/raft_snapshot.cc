@@ -23,8 +23,6 @@ void Raft::CompactTo(LogIndex index) {
 void Raft::AskForSnapshots(Ready& ready) {
   for (Progress& peer : std::get<Leader>(state_).peers) {
     if (!std::exchange(peer.snapshot_due, false)) continue;
-    // Too much only to tell a server that it left.
-    if (peer.departing) continue;
     ready.snapshots_to_send.push_back({peer.id, peer.session});
   }
 }

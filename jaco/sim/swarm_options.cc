@@ -109,7 +109,9 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   if (prng.Chance(1, 2)) {
     options.snapshot_entries = uint64_t{4} << prng.Below(6);
     options.snapshot_trailing = options.snapshot_entries * prng.Below(4) / 4;
-    options.snapshot_chunk_bytes = uint64_t{64} << prng.Below(9);
+    // Many chunks a snapshot, but not so many that one cannot arrive within the
+    // time in which everybody must be up to date.
+    options.snapshot_chunk_bytes = uint64_t{512} << prng.Below(6);
     options.snapshot_window = prng.Between(1, 4);
   }
   return options;
