@@ -108,14 +108,17 @@ absl::Status ClusterState::Load(const std::vector<KeyValue>& rows,
   return absl::OkStatus();
 }
 
-std::string ClusterState::TakeSnapshot() const {
-  return EncodeSnapshot(applied_, tables_.Rows());
+StateMachine::Snapshot ClusterState::TakeSnapshot() const {
+  return [applied = applied_, rows = tables_.rows().Capture()] {
+    return EncodeSnapshot(applied, rows);
+  };
 }
 
 absl::Status ClusterState::RestoreSnapshot(absl::string_view snapshot) {
-  const absl::StatusOr<SnapshotContent> content = DecodeSnapshot(snapshot);
+  absl::StatusOr<SnapshotContent> content = DecodeSnapshot(snapshot);
   if (!content.ok()) return content.status();
-  absl::StatusOr<ClusterTables> tables = ClusterTables::FromRows(content->rows);
+  absl::StatusOr<ClusterTables> tables =
+      ClusterTables::FromRows(std::move(content->rows));
   if (!tables.ok()) return tables.status();
   tables_.ReplaceBy(*std::move(tables));
   applied_ = content->applied;

@@ -39,12 +39,12 @@ class ClusterState final : public StateMachine {
                                     absl::string_view command) override;
   void AdvanceTo(raft::LogIndex index) override;
   raft::LogIndex applied() const override { return applied_; }
-  Digest digest() const override { return tables_.digest(); }
+  Digest digest() const override { return tables_.rows().digest(); }
   std::vector<RowEdit> TakeRowEdits() override { return tables_.TakeEdits(); }
   // The state is unchanged after an error.
   absl::Status Load(const std::vector<KeyValue>& rows,
                     raft::LogIndex applied) override;
-  std::string TakeSnapshot() const override;
+  Snapshot TakeSnapshot() const override;
   absl::Status RestoreSnapshot(absl::string_view snapshot) override;
 
   // Queries. References live until the next non-const call.

@@ -1,5 +1,4 @@
-// ClusterState's data: typed tables that are also a set of rows, with the
-// digest of the rows and the record of their changes always up to date.
+// ClusterState's data: typed tables, and the same as a set of rows.
 //
 // The rows (hex is 16 lower-case digits, so that keys sort as numbers do):
 //   c               Cluster
@@ -25,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/row_set.h"
 #include "jaco/fsm/state_machine.h"
 
 namespace jaco::fsm {
@@ -60,27 +60,19 @@ class ClusterTables {
   // there would be more than kAuditEventsMax.
   void AppendAudit(AuditEvent event);
 
-  Digest digest() const;
-  // The changes since the last call, in their order.
-  std::vector<RowEdit> TakeEdits();
-  // All rows, ascending by key.
-  std::vector<KeyValue> Rows() const;
+  // All of it, as it is stored.
+  const RowSet& rows() const { return rows_; }
+  std::vector<RowEdit> TakeEdits() { return rows_.TakeEdits(); }
 
   // Makes `next`, which has no edits of its own, the content of these tables;
   // the edits are those that turn the old rows into the new.
   void ReplaceBy(ClusterTables next);
 
   // Tables with just these rows, and no edits. Error: kDataLoss for rows that
-  // are not what Rows() could return.
-  static absl::StatusOr<ClusterTables> FromRows(
-      const std::vector<KeyValue>& rows);
+  // are not those of any tables.
+  static absl::StatusOr<ClusterTables> FromRows(std::vector<KeyValue> rows);
 
  private:
-  template <typename Entity>
-  const std::string& RecordPut(const Entity& entity, const Entity* replaced);
-  template <typename Entity>
-  void RecordRemove(const Entity& entity);
-
   template <typename Entity>
   absl::Status LoadAs(const KeyValue& row);
   absl::Status LoadRow(const KeyValue& row);
@@ -96,11 +88,7 @@ class ClusterTables {
   // Only ever looked up: its order reaches nobody.
   absl::flat_hash_map<absl::string_view, const Token*> token_by_hash_;
   std::deque<AuditEvent> audit_;
-
-  // The sum of the hashes of all rows, modulo 2^128: it does not depend on the
-  // order of the changes that led to them.
-  unsigned __int128 sum_ = 0;
-  std::vector<RowEdit> edits_;
+  RowSet rows_;
 };
 
 }  // namespace jaco::fsm
