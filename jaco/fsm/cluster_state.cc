@@ -60,6 +60,11 @@ bool IsKnown(const Command& command) {
              IsKnown(command.node_upsert().node());
     case Command::kNodeRemove:
       return HasOnlyKnownFields(command.node_remove());
+    case Command::kJoinTokenIssue:
+      return HasOnlyKnownFields(command.join_token_issue());
+    case Command::kNodeJoin:
+      return HasOnlyKnownFields(command.node_join()) &&
+             IsKnown(command.node_join().node());
     case Command::PAYLOAD_NOT_SET:
       return false;
   }
@@ -142,6 +147,10 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return UpsertNode(index);
     case Command::kNodeRemove:
       return RemoveNode(index);
+    case Command::kJoinTokenIssue:
+      return IssueJoinToken(index);
+    case Command::kNodeJoin:
+      return JoinNode(index);
     case Command::PAYLOAD_NOT_SET:
       break;
   }

@@ -30,6 +30,9 @@ std::string KeyOf(const Node& node) { return HexKey("n/", node.id()); }
 std::string KeyOf(const Token& token) {
   return absl::StrCat("t/", token.identity());
 }
+std::string KeyOf(const JoinToken& token) {
+  return absl::StrCat("j/", token.hash());
+}
 std::string KeyOf(const AuditEvent& event) {
   return HexKey("a/", event.index());
 }
@@ -64,6 +67,11 @@ const Token* ClusterTables::FindTokenByHash(absl::string_view hash) const {
   return it == token_by_hash_.end() ? nullptr : it->second;
 }
 
+const JoinToken* ClusterTables::FindJoinToken(const std::string& hash) const {
+  const auto it = join_tokens_.find(hash);
+  return it == join_tokens_.end() ? nullptr : &it->second;
+}
+
 const std::string& ClusterTables::PutCluster(Cluster cluster) {
   cluster_ = std::move(cluster);
   return rows_.Put(KeyOf(*cluster_), cluster_->SerializeAsString());
@@ -83,6 +91,20 @@ const std::string& ClusterTables::PutToken(Token token) {
   stored = std::move(token);
   token_by_hash_.emplace(stored.hash(), &stored);
   return rows_.Put(KeyOf(stored), stored.SerializeAsString());
+}
+
+const std::string& ClusterTables::PutJoinToken(JoinToken token) {
+  const std::string& value = rows_.Put(KeyOf(token), token.SerializeAsString());
+  const std::string hash = token.hash();
+  join_tokens_.insert_or_assign(hash, std::move(token));
+  return value;
+}
+
+void ClusterTables::RemoveJoinToken(const std::string& hash) {
+  const auto it = join_tokens_.find(hash);
+  JACO_CHECK(it != join_tokens_.end());
+  rows_.Remove(KeyOf(it->second));
+  join_tokens_.erase(it);
 }
 
 void ClusterTables::RemoveNode(uint64_t id) {
@@ -127,6 +149,8 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<AuditEvent>(row);
     case 'c':
       return LoadAs<Cluster>(row);
+    case 'j':
+      return LoadAs<JoinToken>(row);
     case 'n':
       return LoadAs<Node>(row);
     case 't':
@@ -175,6 +199,12 @@ absl::Status ClusterTables::Insert(Token token) {
   }
   const auto it = tokens_.emplace(token.identity(), std::move(token)).first;
   token_by_hash_.emplace(it->second.hash(), &it->second);
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(JoinToken token) {
+  const std::string hash = token.hash();
+  join_tokens_.emplace(hash, std::move(token));
   return absl::OkStatus();
 }
 

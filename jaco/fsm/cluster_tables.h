@@ -2,6 +2,7 @@
 //
 // The rows (hex is 16 lower-case digits, so that keys sort as numbers do):
 //   c               Cluster
+//   j/<hash>        JoinToken
 //   n/<id, hex>     Node
 //   t/<identity>    Token
 //   a/<index, hex>  AuditEvent; a command causes at most one
@@ -41,12 +42,16 @@ class ClusterTables {
   const std::optional<Cluster>& cluster() const { return cluster_; }
   const std::map<uint64_t, Node>& nodes() const { return nodes_; }
   const std::map<std::string, Token>& tokens() const { return tokens_; }
+  const std::map<std::string, JoinToken>& join_tokens() const {
+    return join_tokens_;
+  }
   const std::deque<AuditEvent>& audit() const { return audit_; }
   // Null when there is none.
   const Node* FindNode(uint64_t id) const;
   const Node* FindNodeByName(absl::string_view name) const;
   const Token* FindToken(const std::string& identity) const;
   const Token* FindTokenByHash(absl::string_view hash) const;
+  const JoinToken* FindJoinToken(const std::string& hash) const;
 
   // These add an entity or replace it, and return its serialised form, which
   // lives until the next non-const call. The caller has made sure that no other
@@ -54,8 +59,10 @@ class ClusterTables {
   const std::string& PutCluster(Cluster cluster);
   const std::string& PutNode(Node node);
   const std::string& PutToken(Token token);
+  const std::string& PutJoinToken(JoinToken token);
   // The caller has made sure that it exists.
   void RemoveNode(uint64_t id);
+  void RemoveJoinToken(const std::string& hash);
   // `event.index()` is above that of every earlier event. The oldest goes when
   // there would be more than kAuditEventsMax.
   void AppendAudit(AuditEvent event);
@@ -80,10 +87,12 @@ class ClusterTables {
   absl::Status Insert(Cluster cluster);
   absl::Status Insert(Node node);
   absl::Status Insert(Token token);
+  absl::Status Insert(JoinToken token);
   absl::Status Insert(AuditEvent event);
 
   std::optional<Cluster> cluster_;
   std::map<uint64_t, Node> nodes_;
+  std::map<std::string, JoinToken> join_tokens_;
   std::map<std::string, Token> tokens_;
   // Only ever looked up: its order reaches nobody.
   absl::flat_hash_map<absl::string_view, const Token*> token_by_hash_;
