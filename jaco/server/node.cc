@@ -283,12 +283,6 @@ std::string Node::LeaderName() const {
 }
 
 absl::Status Node::NoLeaderError() const {
-  const std::string leader = LeaderName();
-  if (!leader.empty()) {
-    return MakeError(
-        ErrorCode::kNoLeader,
-        absl::StrCat("this server is not the leader; ", leader, " is"));
-  }
   if (env_.clock->Now() - leaderless_since_ >
       options_.raft.election_timeout * kQuorumLostTimeouts) {
     return MakeError(ErrorCode::kQuorumLost,
@@ -297,11 +291,12 @@ absl::Status Node::NoLeaderError() const {
   return MakeError(ErrorCode::kNoLeader, "an election is under way");
 }
 
-// The core speaks of ids; operators know names.
+// The core knows neither how long there has been no leader nor what operators
+// would make of that.
 absl::Status Node::Explain(absl::Status status) const {
-  const bool elsewhere = replica_->raft().role() != raft::Role::kLeader;
-  return elsewhere && CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError()
-                                                             : status;
+  const bool leaderless = replica_->raft().leader() == raft::kNoNode;
+  return leaderless && CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError()
+                                                              : status;
 }
 
 void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
