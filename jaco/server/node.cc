@@ -259,7 +259,7 @@ void Node::Fail(const absl::Status& status) {
 absl::Status Node::Admit() const {
   switch (lifecycle_) {
     case Lifecycle::kMember:
-      return absl::OkStatus();
+      return replica_->CheckMembership();
     case Lifecycle::kFailed:
       return failure_;
     case Lifecycle::kStarting:

@@ -257,6 +257,18 @@ void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
   snapshots_.OnApplied(bytes);
   applied_();
   FinishReads();
+  // What they wait for goes to members only.
+  if (absl::Status status = CheckMembership(); !status.ok()) EndReads(status);
+}
+
+absl::Status Replica::CheckMembership() const {
+  const raft::Configuration& configuration = raft_.configuration();
+  const bool outside = !configuration.voters.empty() &&
+                       !configuration.Contains(raft_.id()) &&
+                       raft_.configuration_index() <= raft_.commit();
+  if (!outside) return absl::OkStatus();
+  return MakeError(ErrorCode::kNotAMember,
+                   "this server is not a member of the cluster");
 }
 
 void Replica::CollectEdits() {
@@ -509,6 +521,12 @@ void Replica::ExpireReads() {
   for (ReadDone& done : expired) {
     done(MakeError(ErrorCode::kNoLeader,
                    "what the read has to wait for does not get here"));
+  }
+}
+
+void Replica::EndReads(const absl::Status& status) {
+  for (auto& [index, read] : std::exchange(confirmed_reads_, {})) {
+    read.done(status);
   }
 }
 

@@ -88,6 +88,9 @@ class Replica final : public env::FrameReceiver {
   void OnPeerDown(env::PeerId peer) override;
 
   const raft::Raft& raft() const { return raft_; }
+  // not_a_member when the committed configuration is without this server: it
+  // left, or has yet to learn that it joined.
+  absl::Status CheckMembership() const;
 
  private:
   using Batch = std::vector<raft::Persist>;
@@ -117,6 +120,7 @@ class Replica final : public env::FrameReceiver {
   void FinishReads();
   void ArmReadTimer();
   void ExpireReads();
+  void EndReads(const absl::Status& status);
   void ArmTimer(Instant deadline);
   void OnTimer();
   void ArmExpiry();
