@@ -195,7 +195,7 @@ TEST(CodecTest, GoldenBytes) {
             "010605000000000000000900000000000000");
   EXPECT_EQ(hex(EncodeMessage(
                 ReadIndexResponse{Term(5), ReadId(9), true, LogIndex(4)})),
-            "010705000000000000000900000000000000010400000000000000");
+            "01070500000000000000090000000000000001040000000000000000");
   EXPECT_EQ(hex(EncodeHardState({Term(1), NodeId(2)})),
             "01000000000000000200000000000000");
   EXPECT_EQ(hex(EncodeConfiguration({.voters = {NodeId(1)},
@@ -248,8 +248,13 @@ TEST(CodecTest, FramesThatNoEncoderMakes) {
   bytes[1] = 8;
   ExpectRefused(DecodeMessage(bytes), "unknown message type 8");
   bytes = vote;
-  bytes.back() = 2;
+  bytes[bytes.size() - 9] = 2;
   ExpectRefused(DecodeMessage(bytes), "boolean with the value 2");
+  bytes = EncodeMessage(AppendEntriesResponse{.term = Term(1)});
+  bytes.back() = 101;
+  ExpectRefused(DecodeMessage(bytes), "priority of 101");
+  bytes[bytes.size() - 2] = '\x80';
+  ExpectRefused(DecodeMessage(bytes), "promise of less than no time");
 }
 
 TEST(CodecTest, EntriesThatDoNotFollow) {

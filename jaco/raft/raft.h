@@ -325,6 +325,7 @@ class Raft {
   void OnCommitAdvanced(Instant now);
   void LeaveJoint(Instant now);
   void StepAside(Instant now);
+  bool StaysVoter(NodeId node) const;
   void TellTransferTarget();
   TimeoutNow TimeoutNowMessage() const;
   void ExpireTransfer(Instant now);

@@ -213,12 +213,16 @@ void Raft::StepAside(Instant now) {
   BecomeFollower(now, hard_state_.term, kNoNode);
 }
 
+bool Raft::StaysVoter(NodeId node) const {
+  const auto& voters = configuration().voters;
+  return std::binary_search(voters.begin(), voters.end(), node);
+}
+
 absl::Status Raft::TransferLeadership(Instant now, NodeId target) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr) return NotLeaderError();
   if (target == id()) return absl::OkStatus();
-  const auto& voters = configuration().voters;
-  if (!std::binary_search(voters.begin(), voters.end(), target)) {
+  if (!StaysVoter(target)) {
     return MakeError(ErrorCode::kValidationFailed,
                      absl::StrCat("server ", target.value(),
                                   " is no voter, or is about to leave"));
@@ -260,7 +264,7 @@ void Raft::PreferHigherPriority(Instant now) {
   auto& leader = std::get<Leader>(state_);
   const Progress* best = nullptr;
   for (Progress& peer : leader.peers) {
-    const bool fit = peer.priority > options_.priority && !peer.departing &&
+    const bool fit = peer.priority > options_.priority && StaysVoter(peer.id) &&
                      peer.state == Progress::State::kReplicate &&
                      peer.match >= leader.commit_at_heartbeat &&
                      now - peer.last_contact < options_.election_timeout / 2;
