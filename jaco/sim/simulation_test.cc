@@ -68,16 +68,19 @@ TEST(SimulationTest, SeedsDiffer) {
 
 TEST(SimulationTest, ARunSeesEnoughToProveSomething) {
   uint64_t operations = 0;
+  uint64_t leases = 0;
   uint64_t leaders = 0;
   uint64_t crashes = 0;
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const RunResult result = RunSeed(seed);
     EXPECT_GE(result.simulated, Seconds(30));
     operations += result.operations;
+    leases += result.leases;
     leaders += result.leaders;
     crashes += result.crashes;
   }
   EXPECT_GT(operations, 500u);
+  EXPECT_GT(leases, 1000u);
   EXPECT_GT(leaders, 25u);
   EXPECT_GT(crashes, 25u);
 }
@@ -119,9 +122,11 @@ TEST(SimulationTest, DriftBeyondTheBoundOfLeasesIsFound) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     SwarmOptions options = DrawSwarmOptions(seed);
     options.lease_reads = true;
-    options.drift_ppm_beyond = 500'000;
-    options.fault_time = Seconds(10);
-    options.FaultsOf(FaultKind::kIsolate) = {Milliseconds(1000),
+    options.drift_ppm_max = 0;
+    options.drift_ppm_beyond = 800'000;
+    options.heartbeat_interval = Milliseconds(30);
+    options.election_timeout = Milliseconds(300);
+    options.FaultsOf(FaultKind::kIsolate) = {Milliseconds(500),
                                              Milliseconds(1000)};
     const RunResult result = sim::Run(seed, options, nullptr);
     if (result.violation.has_value()) ++found;
@@ -151,7 +156,7 @@ TEST(SimulationTest, AStalledDiskEndsALeadership) {
     const raft::LogIndex before = world.checkers().committed().last();
     run(options.election_timeout * 2);
     EXPECT_NE(world.node(leader).last_seen()->role, raft::Role::kLeader);
-    run(options.election_timeout * 3);
+    run(options.client_timeout * 2);
     EXPECT_NE(world.Leader(), leader);
     EXPECT_NE(world.Leader(), kWorld);
     EXPECT_GT(world.checkers().committed().last(), before + 10);
