@@ -26,8 +26,8 @@ namespace {
 constexpr int kSteps = 700;
 constexpr size_t kUnderWayMax = 150;
 constexpr int64_t kDriftPpmMax = 200'000;
-// An election, and a hand-over to the preferred leader.
-constexpr Duration kSettleTime = Seconds(25);
+// An election, and two hand-overs: the preferred leader may have to catch up.
+constexpr Duration kSettleTime = Seconds(40);
 
 struct Shape {
   size_t voters;

@@ -124,6 +124,9 @@ TEST(SimulationTest, DriftBeyondTheBoundOfLeasesIsFound) {
     options.lease_reads = true;
     options.drift_ppm_max = 0;
     options.drift_ppm_beyond = 800'000;
+    // Servers with fast clocks win elections; those with slow ones are wanted.
+    options.FaultsOf(FaultKind::kTransfer) = {Milliseconds(400),
+                                              Milliseconds(1)};
     options.heartbeat_interval = Milliseconds(30);
     options.election_timeout = Milliseconds(300);
     options.FaultsOf(FaultKind::kIsolate) = {Milliseconds(500),
