@@ -67,7 +67,7 @@ void AppendMessage(const RequestVoteRequest& request, std::string* out) {
   AppendId(request.last, out);
   AppendString(request.address, out);
   AppendBool(request.pre_vote, out);
-  AppendBool(request.transfer, out);
+  AppendLittleEndian(request.transfer, out);
 }
 
 void AppendMessage(const RequestVoteResponse& response, std::string* out) {
@@ -84,6 +84,7 @@ void AppendMessage(const AppendEntriesRequest& request, std::string* out) {
   AppendLittleEndian(request.commit.value(), out);
   AppendLittleEndian(request.round, out);
   AppendLittleEndian(request.session.value(), out);
+  AppendLittleEndian(request.transfers_over, out);
   AppendString(request.address, out);
   AppendLittleEndian(static_cast<uint32_t>(request.entries.size()), out);
   for (const EntryPtr& entry : request.entries) AppendEntry(*entry, out);
@@ -97,11 +98,14 @@ void AppendMessage(const AppendEntriesResponse& response, std::string* out) {
   AppendLittleEndian(response.session.value(), out);
   AppendLittleEndian(response.match.value(), out);
   AppendId(response.hint, out);
+  AppendLittleEndian(response.promise.nanoseconds(), out);
+  AppendLittleEndian(response.priority, out);
 }
 
 void AppendMessage(const TimeoutNow& request, std::string* out) {
   AppendType(MessageType::kTimeoutNow, out);
   AppendLittleEndian(request.term.value(), out);
+  AppendLittleEndian(request.transfer, out);
 }
 
 void AppendMessage(const ReadIndexRequest& request, std::string* out) {
@@ -116,6 +120,7 @@ void AppendMessage(const ReadIndexResponse& response, std::string* out) {
   AppendLittleEndian(response.id.value(), out);
   AppendBool(response.success, out);
   AppendLittleEndian(response.index.value(), out);
+  AppendBool(response.rate_limited, out);
 }
 
 Term TakeTerm(ByteReader& reader) { return Term(reader.Read<uint64_t>()); }
@@ -148,7 +153,7 @@ absl::StatusOr<Message> ReadRequestVoteRequest(ByteReader& reader) {
   request.last = TakeId(reader);
   request.address = TakeString(reader);
   request.pre_vote = TakeBool(reader, &defect);
-  request.transfer = TakeBool(reader, &defect);
+  request.transfer = reader.Read<uint64_t>();
   if (!defect.ok()) return defect;
   return request;
 }
@@ -207,6 +212,7 @@ absl::StatusOr<Message> ReadAppendEntriesRequest(ByteReader& reader) {
   request.commit = TakeIndex(reader);
   request.round = reader.Read<uint64_t>();
   request.session = TakeIndex(reader);
+  request.transfers_over = reader.Read<uint64_t>();
   request.address = TakeString(reader);
   const absl::Status entries = TakeEntries(reader, &request);
   if (!entries.ok()) return entries;
@@ -222,12 +228,24 @@ absl::StatusOr<Message> ReadAppendEntriesResponse(ByteReader& reader) {
   response.session = TakeIndex(reader);
   response.match = TakeIndex(reader);
   response.hint = TakeId(reader);
+  response.promise = Nanoseconds(reader.Read<int64_t>());
+  response.priority = reader.Read<uint8_t>();
+  if (response.promise < Duration()) {
+    return absl::InvalidArgumentError("a promise of less than no time");
+  }
+  if (response.priority > kPriorityMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a priority of ", response.priority));
+  }
   if (!defect.ok()) return defect;
   return response;
 }
 
 absl::StatusOr<Message> ReadTimeoutNow(ByteReader& reader) {
-  return TimeoutNow{.term = TakeTerm(reader)};
+  TimeoutNow request;
+  request.term = TakeTerm(reader);
+  request.transfer = reader.Read<uint64_t>();
+  return request;
 }
 
 absl::StatusOr<Message> ReadReadIndexRequest(ByteReader& reader) {
@@ -244,6 +262,7 @@ absl::StatusOr<Message> ReadReadIndexResponse(ByteReader& reader) {
   response.id = ReadId(reader.Read<uint64_t>());
   response.success = TakeBool(reader, &defect);
   response.index = TakeIndex(reader);
+  response.rate_limited = TakeBool(reader, &defect);
   if (!defect.ok()) return defect;
   return response;
 }

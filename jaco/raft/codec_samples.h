@@ -75,6 +75,7 @@ inline AppendEntriesRequest SampleAppendEntries(Prng& prng) {
   request.commit = LogIndex(SampleNumber(prng));
   request.round = SampleNumber(prng);
   request.session = LogIndex(SampleNumber(prng));
+  request.transfers_over = SampleNumber(prng);
   request.address = SampleBytes(prng, 30);
   EntryId id = request.previous;
   for (uint64_t n = prng.Below(5); n > 0; --n) {
@@ -93,25 +94,29 @@ inline Message SampleMessage(Prng& prng, uint64_t type) {
   switch (type) {
     case 0:
       return RequestVoteRequest{term, SampleId(prng), prng.Chance(1, 2),
-                                prng.Chance(1, 2), SampleBytes(prng, 30)};
+                                SampleNumber(prng), SampleBytes(prng, 30)};
     case 1:
       return RequestVoteResponse{term, prng.Chance(1, 2), prng.Chance(1, 2)};
     case 2:
       return SampleAppendEntries(prng);
     case 3:
-      return AppendEntriesResponse{term,
-                                   prng.Chance(1, 2),
-                                   SampleNumber(prng),
-                                   LogIndex(SampleNumber(prng)),
-                                   LogIndex(SampleNumber(prng)),
-                                   SampleId(prng)};
+      return AppendEntriesResponse{
+          term,
+          prng.Chance(1, 2),
+          SampleNumber(prng),
+          LogIndex(SampleNumber(prng)),
+          LogIndex(SampleNumber(prng)),
+          SampleId(prng),
+          Nanoseconds(static_cast<int64_t>(prng.Next() >> 1)),
+          static_cast<uint8_t>(prng.Below(101))};
     case 4:
-      return TimeoutNow{term};
+      return TimeoutNow{term, SampleNumber(prng)};
     case 5:
       return ReadIndexRequest{term, ReadId(SampleNumber(prng))};
     default:
       return ReadIndexResponse{term, ReadId(SampleNumber(prng)),
-                               prng.Chance(1, 2), LogIndex(SampleNumber(prng))};
+                               prng.Chance(1, 2), LogIndex(SampleNumber(prng)),
+                               prng.Chance(1, 2)};
   }
 }
 

@@ -38,6 +38,7 @@ bool Same(const Message& a, const Message& b) {
   if (left->term != right->term || left->previous != right->previous ||
       left->commit != right->commit || left->round != right->round ||
       left->session != right->session || left->address != right->address ||
+      left->transfers_over != right->transfers_over ||
       left->entries.size() != right->entries.size()) {
     return false;
   }
@@ -130,17 +131,16 @@ TEST(CodecTest, GoldenBytes) {
   const auto hex = [](const std::string& bytes) {
     return absl::BytesToHexString(bytes);
   };
-  EXPECT_EQ(hex(EncodeMessage(RequestVoteRequest{Term(0x0102030405060708),
-                                                 {Term(2), LogIndex(3)},
-                                                 true,
-                                                 false,
-                                                 "a:1"})),
-            "0101"
-            "0807060504030201"
-            "02000000000000000300000000000000"
-            "03000000"
-            "613a31"
-            "0100");
+  EXPECT_EQ(
+      hex(EncodeMessage(RequestVoteRequest{
+          Term(0x0102030405060708), {Term(2), LogIndex(3)}, true, 0, "a:1"})),
+      "0101"
+      "0807060504030201"
+      "02000000000000000300000000000000"
+      "03000000"
+      "613a31"
+      "01"
+      "0000000000000000");
   EXPECT_EQ(hex(EncodeMessage(RequestVoteResponse{Term(5), false, true})),
             "0102"
             "0500000000000000"
@@ -153,13 +153,15 @@ TEST(CodecTest, GoldenBytes) {
           7,
           LogIndex(6),
           {MakeEntry(4, 10, "hi"), MakeEntry(5, 11, "", EntryKind::kNoop)},
-          "b:2"})),
+          "b:2",
+          1})),
       "0103"
       "0500000000000000"
       "04000000000000000900000000000000"
       "0800000000000000"
       "0700000000000000"
       "0600000000000000"
+      "0100000000000000"
       "03000000"
       "623a32"
       "02000000"
@@ -175,20 +177,25 @@ TEST(CodecTest, GoldenBytes) {
                                                     7,
                                                     LogIndex(6),
                                                     LogIndex(11),
-                                                    {Term(3), LogIndex(4)}})),
+                                                    {Term(3), LogIndex(4)},
+                                                    Nanoseconds(258),
+                                                    99})),
             "0104"
             "0500000000000000"
             "01"
             "0700000000000000"
             "0600000000000000"
             "0b00000000000000"
-            "03000000000000000400000000000000");
-  EXPECT_EQ(hex(EncodeMessage(TimeoutNow{Term(5)})), "01050500000000000000");
+            "03000000000000000400000000000000"
+            "0201000000000000"
+            "63");
+  EXPECT_EQ(hex(EncodeMessage(TimeoutNow{Term(5), 2})),
+            "010505000000000000000200000000000000");
   EXPECT_EQ(hex(EncodeMessage(ReadIndexRequest{Term(5), ReadId(9)})),
             "010605000000000000000900000000000000");
   EXPECT_EQ(hex(EncodeMessage(
                 ReadIndexResponse{Term(5), ReadId(9), true, LogIndex(4)})),
-            "010705000000000000000900000000000000010400000000000000");
+            "01070500000000000000090000000000000001040000000000000000");
   EXPECT_EQ(hex(EncodeHardState({Term(1), NodeId(2)})),
             "01000000000000000200000000000000");
   EXPECT_EQ(hex(EncodeConfiguration({.voters = {NodeId(1)},
@@ -241,8 +248,13 @@ TEST(CodecTest, FramesThatNoEncoderMakes) {
   bytes[1] = 8;
   ExpectRefused(DecodeMessage(bytes), "unknown message type 8");
   bytes = vote;
-  bytes.back() = 2;
+  bytes[bytes.size() - 9] = 2;
   ExpectRefused(DecodeMessage(bytes), "boolean with the value 2");
+  bytes = EncodeMessage(AppendEntriesResponse{.term = Term(1)});
+  bytes.back() = 101;
+  ExpectRefused(DecodeMessage(bytes), "priority of 101");
+  bytes[bytes.size() - 2] = '\x80';
+  ExpectRefused(DecodeMessage(bytes), "promise of less than no time");
 }
 
 TEST(CodecTest, EntriesThatDoNotFollow) {

@@ -68,6 +68,13 @@ void Conversation::Nodes(const Words& words, const Words& body) {
   if (auto value = Option(words, "batch")) {
     options.append_entries_max = Number(*value);
   }
+  options.lease_reads = Option(words, "lease").value_or("off") == "on";
+  if (auto value = Option(words, "reads")) {
+    options.reads_max = Number(*value);
+  }
+  if (auto value = Option(words, "apply")) {
+    options.committed_entries_max = Number(*value);
+  }
   std::vector<NodeId> nodes;
   for (size_t i = 1; i < words.size(); ++i) {
     if (Node(words[i]) != kNoNode) nodes.push_back(Node(words[i]));
@@ -82,6 +89,7 @@ void Conversation::Nodes(const Words& words, const Words& body) {
   for (NodeId id : nodes) {
     options.id = id;
     disk = {};
+    options.priority = kPriorityMax;
     if (configuration.IsVoter(id)) disk.configuration = configuration;
     for (const std::string& line : body) {
       const Words parts = WordsOf(line);
@@ -94,9 +102,14 @@ void Conversation::Nodes(const Words& words, const Words& body) {
         disk.hard_state.term = Term(Number(*term));
       }
       disk.hard_state.voted_for = Node(Option(parts, "vote").value_or("0"));
+      if (auto priority = Option(parts, "priority")) {
+        options.priority = static_cast<uint8_t>(Number(*priority));
+      }
     }
     servers_[id] = std::make_unique<TestServer>(options, disk, id.value());
     Check(*servers_[id], servers_[id]->Restart());
+    // They have been up for long enough to be free in their votes.
+    servers_[id]->Advance(options.election_timeout);
   }
 }
 

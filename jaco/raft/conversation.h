@@ -1,9 +1,11 @@
 // For tests: a little cluster driven by a text file, command by command, with
 // what came of each written below it, to be read in review.
 //
-//   nodes 1 2 3 [inflight=N] [batch=N]   with, in indented lines below it, what
-//     1 log=1:1,1:2 [term=T] [vote=N]    some of them have on disk. With
-//                        voters=1,2 the others are in no cluster yet
+//   nodes 1 2 3 [inflight=N] [batch=N] [reads=N] [apply=N] [lease=on]   with,
+//     1 log=1:1,1:2 [term=T] [vote=N] [priority=N]   in indented lines below
+//     it,
+//                        what some of them have on disk and in their options.
+//                        With voters=1,2 the others are in no cluster yet
 //   lead N               timeout and stabilize, in one line of output
 //   timeout N            N's clock moves on to its deadline
 //   advance 100ms [N..]  clocks move on; deadlines that are reached are called

@@ -12,7 +12,8 @@ namespace {
 std::string Text(const RequestVoteRequest& m) {
   return absl::StrCat(m.pre_vote ? "PreVote" : "Vote", " term=", m.term.value(),
                       " last=", Describe(m.last),
-                      m.transfer ? " transfer" : "");
+                      m.transfer == 0 ? "" : " transfer",
+                      m.transfer <= 1 ? "" : absl::StrCat("=", m.transfer));
 }
 
 std::string Text(const RequestVoteResponse& m) {
@@ -35,22 +36,35 @@ std::string Text(const AppendEntriesRequest& m) {
   return absl::StrCat(
       "Append term=", m.term.value(), " prev=", Describe(m.previous),
       " commit=", m.commit.value(), Round(m.round), Session(m.session),
+      m.transfers_over == 0
+          ? ""
+          : absl::StrCat(" transfers-over=", m.transfers_over),
       m.entries.empty() ? "" : absl::StrCat(" [", Describe(m.entries), "]"));
+}
+
+std::string Promise(const AppendEntriesResponse& m) {
+  return absl::StrCat(
+      m.promise == Duration()
+          ? ""
+          : absl::StrCat(" promise=", m.promise.milliseconds(), "ms"),
+      m.priority == kPriorityMax ? "" : absl::StrCat(" priority=", m.priority));
 }
 
 std::string Text(const AppendEntriesResponse& m) {
   if (m.success) {
     return absl::StrCat("Appended term=", m.term.value(),
                         " match=", m.match.value(), Round(m.round),
-                        Session(m.session));
+                        Session(m.session), Promise(m));
   }
   return absl::StrCat("AppendRefused term=", m.term.value(),
                       " prev=", m.match.value(), " hint=", Describe(m.hint),
-                      Round(m.round), Session(m.session));
+                      Round(m.round), Session(m.session), Promise(m));
 }
 
 std::string Text(const TimeoutNow& m) {
-  return absl::StrCat("TimeoutNow term=", m.term.value());
+  return absl::StrCat(
+      "TimeoutNow term=", m.term.value(),
+      m.transfer == 1 ? "" : absl::StrCat(" transfer=", m.transfer));
 }
 
 std::string Text(const ReadIndexRequest& m) {
@@ -61,7 +75,8 @@ std::string Text(const ReadIndexRequest& m) {
 std::string Text(const ReadIndexResponse& m) {
   if (!m.success) {
     return absl::StrCat("ReadIndexRefused term=", m.term.value(),
-                        " read=", m.id.value());
+                        " read=", m.id.value(),
+                        m.rate_limited ? " rate-limited" : "");
   }
   return absl::StrCat("ReadIndexIs term=", m.term.value(),
                       " read=", m.id.value(), " index=", m.index.value());

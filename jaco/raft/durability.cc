@@ -15,7 +15,7 @@ bool Durability::HasWrite(const HardState& hard_state, const Log& log) const {
 }
 
 std::optional<Persist> Durability::TakeWrite(const HardState& hard_state,
-                                             const Log& log) {
+                                             const Log& log, Instant now) {
   if (!HasWrite(hard_state, log)) return std::nullopt;
   Persist write;
   write.id = ++last_id_;
@@ -29,7 +29,7 @@ std::optional<Persist> Durability::TakeWrite(const HardState& hard_state,
     log.CopyTo(&write.entries, next_, kAll, kAll);
     next_ = log.last().index.Next();
   }
-  writes_.push_back({write.id, hard_state, log.last().index});
+  writes_.push_back({write.id, hard_state, log.last().index, now});
   return write;
 }
 

@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 
+#include "jaco/base/time.h"
 #include "jaco/raft/ready.h"
 #include "jaco/raft/types.h"
 
@@ -28,8 +29,15 @@ class Durability {
   const HardState& hard_state() const { return durable_state_; }
 
   // The next write: what changed since the last; nullopt when nothing did.
-  std::optional<Persist> TakeWrite(const HardState& hard_state, const Log& log);
+  std::optional<Persist> TakeWrite(const HardState& hard_state, const Log& log,
+                                   Instant now);
   bool HasWrite(const HardState& hard_state, const Log& log) const;
+
+  // Since when the oldest write is under way; nullopt when none is.
+  std::optional<Instant> pending_since() const {
+    if (writes_.empty()) return std::nullopt;
+    return writes_.front().since;
+  }
 
   // Every write up to `upto` is durable. Ids that were not handed out are a
   // mistake of the caller.
@@ -48,6 +56,7 @@ class Durability {
     PersistId id;
     HardState hard_state;
     LogIndex last;  // what is durable of the present log once this write is
+    Instant since;
   };
 
   HardState handed_out_;

@@ -71,7 +71,7 @@ class RandomDurability {
 
   void TakeWrite() {
     const bool has = durability_.HasWrite(hard_state_, log_);
-    const auto write = durability_.TakeWrite(hard_state_, log_);
+    const auto write = durability_.TakeWrite(hard_state_, log_, Instant());
     ASSERT_EQ(write.has_value(), has);
     if (write.has_value()) writes_.push_back(*write);
   }

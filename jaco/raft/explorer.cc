@@ -325,6 +325,8 @@ State Explorer::Beginning() {
     }
     auto server = std::make_shared<Server>(Start(NodeId(i), disk));
     Take(state, *server);
+    // It has been up for long enough to be free in its vote.
+    server->now = server->now + kElectionTimeout;
     state.servers.push_back(std::move(server));
   }
   if (scenario_.led) Lead(state);

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "jaco/base/time.h"
 #include "jaco/raft/types.h"
 
 namespace jaco::raft {
@@ -18,8 +19,9 @@ struct RequestVoteRequest {
   Term term;     // the candidate's; for a pre-vote the one it would start
   EntryId last;  // the candidate's last log entry
   bool pre_vote = false;
-  // The leader told it to (TimeoutNow, §3.10): stickiness does not apply.
-  bool transfer = false;
+  // Not 0: the leader of the term before told it to, with its hand-over of this
+  // number (TimeoutNow, §3.10); stickiness does not apply.
+  uint64_t transfer = 0;
   // Where the candidate is answered: the voter's configuration may not have it.
   std::string address;
 
@@ -51,6 +53,13 @@ struct AppendEntriesRequest {
   // Where the leader is answered, as long as the receiver's configuration may
   // not have it.
   std::string address;
+  // How many hand-overs the leader has given up in this term: candidates that
+  // come with one of these come too late.
+  uint64_t transfers_over = 0;
+
+  // Entries are the same if they are the same objects.
+  friend bool operator==(const AppendEntriesRequest&,
+                         const AppendEntriesRequest&) = default;
 };
 
 struct AppendEntriesResponse {
@@ -66,6 +75,10 @@ struct AppendEntriesResponse {
   // (§3.5's optimisation): the leader goes on from the last of its own entries
   // that is not beyond `hint` in index or term.
   EntryId hint;
+  // For how long after it got the request the follower, even if it restarts,
+  // votes for nobody else, unless the leader says so (§6.4.1). 0: no promise.
+  Duration promise;
+  uint8_t priority = kPriorityMax;
 
   friend bool operator==(const AppendEntriesResponse&,
                          const AppendEntriesResponse&) = default;
@@ -75,6 +88,8 @@ struct AppendEntriesResponse {
 // election at once (§3.10).
 struct TimeoutNow {
   Term term;
+  // Counts the leader's hand-overs, from 1 on; said again with the same number.
+  uint64_t transfer = 1;
 
   friend bool operator==(const TimeoutNow&, const TimeoutNow&) = default;
 };
@@ -94,6 +109,7 @@ struct ReadIndexResponse {
   ReadId id;
   bool success = false;  // false: not the leader, or no longer
   LogIndex index;
+  bool rate_limited = false;  // no success: the leader, but too many reads wait
 
   friend bool operator==(const ReadIndexResponse&,
                          const ReadIndexResponse&) = default;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 #include "jaco/base/time.h"
 #include "jaco/raft/types.h"
@@ -68,6 +69,11 @@ struct Progress {
   uint64_t acknowledged_round = 0;
   // When the last answer in this term arrived.
   Instant last_contact;
+  // Until then, by our clock, it votes for nobody else (raft_lease.cc).
+  Instant promised_until;
+  // As it said last, and since when it could take over as the preferred leader.
+  uint8_t priority = 0;
+  std::optional<Instant> fit_since;
   // The commit index that was last sent.
   LogIndex commit_sent;
 

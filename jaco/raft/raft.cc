@@ -24,8 +24,16 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
       state_(Follower{}),
       commit_(std::max(restored.log_start.index, restored.applied)),
       handed_out_(commit_),
-      applied_(commit_) {
+      applied_(commit_),
+      restart_term_(restored.hard_state.term),
+      now_(now) {
   JACO_CHECK(options_.id != kNoNode);
+  JACO_CHECK(options_.priority <= kPriorityMax);
+  // Whoever has no term yet has promised nothing.
+  if (hard_state_.term > Term()) {
+    contact_ = Contact{.term = hard_state_.term, .at = now};
+    forgetful_until_ = now + options_.election_timeout;
+  }
   for (EntryPtr& entry : restored.entries) AppendToLog(std::move(entry));
   JACO_CHECK(commit_ <= log_.last().index);
   JACO_CHECK(log_.last().term <= hard_state_.term);
@@ -52,10 +60,11 @@ const std::vector<Progress>* Raft::progress() const {
 void Raft::Step(Instant now, NodeId from, Message message) {
   if (from == id() || from == kNoNode) return;
   dirty_ = true;
+  now_ = now;
   std::visit([&](auto& m) { Handle(now, from, m); }, message);
 }
 
-absl::StatusOr<EntryId> Raft::Propose(Instant /*now*/, std::string command) {
+absl::StatusOr<EntryId> Raft::Propose(Instant now, std::string command) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr) return NotLeaderError();
   if (leader->transfer.has_value()) return TransferError();
@@ -71,32 +80,64 @@ absl::StatusOr<EntryId> Raft::Propose(Instant /*now*/, std::string command) {
                      "too many writes wait to be committed; try again");
   }
   dirty_ = true;
+  now_ = now;
   AppendOwn(EntryKind::kCommand, std::move(command));
   return log_.last();
 }
 
 void Raft::OnDeadline(Instant now) {
-  if (auto* leader = std::get_if<Leader>(&state_)) {
-    if (!CheckQuorum(now)) return;
+  now_ = now;
+  if (std::holds_alternative<Leader>(state_)) {
+    if (!CheckQuorum(now) || !CheckDisk(now)) return;
     ExpireTransfer(now);
-    if (now < leader->heartbeat_deadline) return;
-    dirty_ = true;
-    DropDeparted(now);
-    leader->heartbeat_deadline = now + options_.heartbeat_interval;
-    for (Progress& peer : leader->peers) {
-      peer.message_due = true;
-      if (std::exchange(peer.snapshot_failed, false)) peer.snapshot_due = true;
-    }
+    Heartbeat(now);
     return;
   }
   ExpireReads(now);
   if (now < election_deadline_ || !MayCampaign()) return;
   dirty_ = true;
-  StartPreVote(now);
+  if (DiskStalled(now)) {
+    ResetElectionDeadline(now);
+  } else {
+    StartPreVote(now);
+  }
+}
+
+void Raft::Heartbeat(Instant now) {
+  auto& leader = std::get<Leader>(state_);
+  if (now < leader.heartbeat_deadline) return;
+  dirty_ = true;
+  DropDeparted(now);
+  PreferHigherPriority(now);
+  leader.heartbeat_deadline = now + options_.heartbeat_interval;
+  leader.commit_at_heartbeat = commit_;
+  if (leader.transfer.has_value()) leader.transfer->tell_due = true;
+  if (options_.lease_reads) StartBeat(now);
+  for (Progress& peer : leader.peers) {
+    peer.message_due = true;
+    if (std::exchange(peer.snapshot_failed, false)) peer.snapshot_due = true;
+  }
+}
+
+// Nothing that was handed out to be written came back for so long.
+bool Raft::DiskStalled(Instant now) const {
+  const std::optional<Instant> since = durability_.pending_since();
+  return since.has_value() && now - *since >= options_.election_timeout;
+}
+
+// A leader must not outlive its disk: what it proposes is as good as lost if
+// the others go down, and nothing else would show. Alone it stays.
+bool Raft::CheckDisk(Instant now) {
+  const auto& voters = configuration().voters;
+  if (!DiskStalled(now) || voters == std::vector<NodeId>{id()}) return true;
+  dirty_ = true;
+  StepAside(now);
+  return false;
 }
 
 void Raft::OnPersisted(Instant now, PersistId upto) {
   dirty_ = true;
+  now_ = now;
   durability_.OnPersisted(upto);
   ReleaseVote();
   ReleaseAcknowledgement();
@@ -126,7 +167,7 @@ Ready Raft::TakeReady() {
     TellTransferTarget();
     AskForSnapshots(ready);
   }
-  ready.persist = durability_.TakeWrite(hard_state_, log_);
+  ready.persist = durability_.TakeWrite(hard_state_, log_, now_);
   TakeCommitted(ready);
   ready.messages = std::exchange(messages_, {});
   ready.reads = std::exchange(read_results_, {});
@@ -136,16 +177,23 @@ Ready Raft::TakeReady() {
     ready.role_change = now_is;
   }
   ready.deadline = NextDeadline();
-  dirty_ = false;
+  dirty_ = handed_out_ < CommittedHere();
   return ready;
 }
 
 // Committed elsewhere but not yet durable here is not applied: a state machine
 // must never be ahead of its own log.
+LogIndex Raft::CommittedHere() const {
+  return std::min(commit_, durability_.index());
+}
+
 void Raft::TakeCommitted(Ready& ready) {
-  const LogIndex upto = std::min(commit_, durability_.index());
-  while (handed_out_ < upto) {
+  const LogIndex upto = CommittedHere();
+  size_t bytes = 0;
+  while (handed_out_ < upto && bytes < options_.committed_bytes_max &&
+         ready.committed.size() < options_.committed_entries_max) {
     ready.committed.push_back(log_.At(++handed_out_));
+    bytes += ready.committed.back()->data.size();
   }
 }
 

@@ -10,13 +10,16 @@
 //     // call OnDeadline at `deadline`, OnPersisted when a write is durable.
 //   }
 //
-// Time: `now` never goes back from call to call. Not thread-safe.
+// Time: `now` never goes back from call to call, and was read from the clock
+// when the input was there: a lease is judged by it. The clock goes on while
+// the process or the machine sleeps. Not thread-safe.
 
 #ifndef JACO_RAFT_RAFT_H_
 #define JACO_RAFT_RAFT_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -57,6 +60,26 @@ struct Options {
   size_t uncommitted_bytes_max = size_t{64} << 20;
   // One command; beyond it Propose answers kTooLarge.
   size_t command_bytes_max = size_t{4} << 20;
+  // Reads that wait for their index, own and those of followers together;
+  // beyond it they are refused with kRateLimited.
+  size_t reads_max = 16384;
+  // Committed entries in one Ready: these many, and one beyond the bytes.
+  size_t committed_entries_max = 4096;
+  size_t committed_bytes_max = size_t{4} << 20;
+  // Promises leaders not to vote for others for election_timeout after each of
+  // their messages, and as a leader answers reads at once as long as a quorum
+  // has promised so much (§6.4.1). Servers with and without it may be mixed.
+  // Without it a broken connection to the leader starts an election at once.
+  // election_timeout may not be lowered while any server has this.
+  bool lease_reads = false;
+  // How far the rate of any server's clock is off from true time at most, in
+  // millionths; below a million. If that is wrong, reads may be stale.
+  int64_t clock_drift_ppm_max = 10'000;
+  // Up to kPriorityMax. A server of a lower priority waits longer before it
+  // stands for election, by up to election_timeout, and hands over to one of a
+  // higher priority that has been fit to lead for kFitTimeouts election
+  // timeouts.
+  uint8_t priority = kPriorityMax;
 };
 
 // What stable storage and the state machine say after a restart.
@@ -72,6 +95,9 @@ struct RestoredState {
 
 class Raft {
  public:
+  // A hand-over for the sake of priorities comes at most so often.
+  static constexpr int64_t kFitTimeouts = 10;
+
   // `prng` jitters election timeouts: give every server a different seed.
   Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
   Raft(const Raft&) = default;  // the same state once more
@@ -98,20 +124,21 @@ class Raft {
 
   // Hands leadership to the voter `target`, which is not about to leave, once
   // it has the whole log (§3.10). Until it took over, or an election timeout
-  // has passed without that, Propose answers no_leader. Errors: no_leader,
-  // validation_failed.
+  // has passed without that, Propose answers no_leader, and there is no lease.
+  // Errors: no_leader, validation_failed.
   absl::Status TransferLeadership(Instant now, NodeId target);
 
   // Asks for the index that a linearizable read must wait for (§6.4); followers
   // ask their leader. Answered in Ready.reads, with no_leader when no leader is
-  // known or it did not answer within an election timeout. `id` was never used
-  // before, not even before a restart: an answer may arrive that late, and must
-  // not be taken for that to another question.
+  // known or it did not answer within an election timeout, with rate_limited
+  // when too many wait. `now` is not from before the read was asked for. `id`
+  // was never used before, not even before a restart: an answer may arrive that
+  // late, and must not be taken for that to another question.
   void RequestRead(Instant now, ReadId id);
 
   // The connection to `node` was reset or refused. A follower of that node does
-  // not wait for its election timeout: PreVote and CheckQuorum make a false
-  // alarm harmless.
+  // not wait for its election timeout, unless it promised to (lease_reads):
+  // PreVote and CheckQuorum make a false alarm harmless.
   void OnPeerDown(Instant now, NodeId node);
 
   // Time has reached Ready.deadline. Early or spurious calls do no harm.
@@ -176,6 +203,9 @@ class Raft {
   // The same for states that differ in times, jitter and open reads only, as
   // good as never for others.
   uint64_t Fingerprint() const;
+  // Whether this server leads, and a quorum has promised it not to elect anyone
+  // else at `now`.
+  bool HoldsLease(Instant now) const;
   // What the leader knows of the others; nullptr for other roles.
   const std::vector<Progress>* progress() const;
 
@@ -196,7 +226,7 @@ class Raft {
   };
   struct Candidate {
     bool pre_vote = true;
-    bool transfer = false;  // on the leader's word
+    uint64_t transfer = 0;  // not 0: on the leader's word, its number
     // The requests have left: our own vote is durable.
     bool asked = false;
     std::vector<NodeId> granted;
@@ -215,6 +245,19 @@ class Raft {
     NodeId target;
     Instant deadline;
     bool told = false;
+    bool tell_due = true;  // once more with every heartbeat: it may be lost
+  };
+  // Rounds from `round` on were sent at `since` or later.
+  struct Beat {
+    uint64_t round;
+    Instant since;
+  };
+  // The last that was heard from a leader; outlives roles and terms.
+  struct Contact {
+    Term term;
+    NodeId leader;
+    Instant at;
+    uint64_t transfers_over = 0;  // the highest in this term
   };
   struct Leader {
     // All members but this server, by id, and those that are leaving.
@@ -226,12 +269,15 @@ class Raft {
     std::vector<ReadRound> reads_in_flight;  // ascending rounds
     size_t uncommitted_bytes = 0;
     std::optional<Transfer> transfer;
+    uint64_t transfers_over = 0;  // those that were told and given up
+    std::deque<Beat> beats;       // ascending; those that may still matter
+    LogIndex commit_at_heartbeat;
   };
 
   // Elections: raft_election.cc.
   void BecomeFollower(Instant now, Term term, NodeId leader);
   void StartPreVote(Instant now);
-  void StartElection(Instant now, bool transfer);
+  void StartElection(Instant now, uint64_t transfer);
   void AskForVotes();
   void CountVote(Instant now, NodeId voter, bool granted);
   void BecomeLeader(Instant now);
@@ -239,7 +285,11 @@ class Raft {
   void Handle(Instant now, NodeId from, const RequestVoteResponse& response);
   bool MayGrant(const RequestVoteRequest& request, NodeId candidate) const;
   bool HeardFromLeaderLately(Instant now) const;
+  bool LeaderGaveUp(Instant now, const RequestVoteRequest& request,
+                    NodeId candidate) const;
+  bool MayFollowHandOver(Instant now, Term term, uint64_t transfer) const;
   void ResetElectionDeadline(Instant now);
+  Duration Deference(Duration most) const;
   bool CheckQuorum(Instant now);
   Instant QuorumContact(Instant now) const;
   void ReleaseVote();
@@ -275,9 +325,20 @@ class Raft {
   void OnCommitAdvanced(Instant now);
   void LeaveJoint(Instant now);
   void StepAside(Instant now);
+  bool StaysVoter(NodeId node) const;
   void TellTransferTarget();
+  TimeoutNow TimeoutNowMessage() const;
   void ExpireTransfer(Instant now);
+  void PreferHigherPriority(Instant now);
   void Handle(Instant now, NodeId from, const TimeoutNow& request);
+
+  // Leases: raft_lease.cc.
+  void NoteContact(Instant now, NodeId leader,
+                   const AppendEntriesRequest& request);
+  void StartBeat(Instant now);
+  Duration Promise() const;
+  void NotePromise(Progress& peer, const AppendEntriesResponse& response);
+  void EndLease();
 
   // Snapshots: raft_snapshot.cc.
   void AskForSnapshots(Ready& ready);
@@ -290,6 +351,8 @@ class Raft {
   void StartReadRound();
   void FinishReadRounds();
   void AnswerRead(const Read& read, LogIndex index);
+  bool AnswerByLease(Instant now, const Read& read);
+  size_t OpenReads() const;
   std::vector<Read> TakeReads();
   void RefuseReads(const std::vector<Read>& reads);
 
@@ -298,6 +361,10 @@ class Raft {
   absl::Status NotLeaderError() const;
   absl::Status TransferError() const;
   Instant NextDeadline() const;
+  void Heartbeat(Instant now);
+  bool DiskStalled(Instant now) const;
+  bool CheckDisk(Instant now);
+  LogIndex CommittedHere() const;
   void TakeCommitted(Ready& ready);
 
   const Options options_;
@@ -313,8 +380,13 @@ class Raft {
   LogIndex applied_;
   LogIndex installed_;
   Instant election_deadline_;
-  // When a message from the present leader last arrived; long ago at the start.
-  std::optional<Instant> leader_contact_;
+  // After a restart the one that may have been right before it.
+  std::optional<Contact> contact_;
+  // What was promised before the last restart holds until then, and what was
+  // known of hand-overs in that term is forgotten.
+  Instant forgetful_until_;
+  const Term restart_term_;
+  Instant now_;  // of the last input
 
   bool dirty_ = true;
   std::vector<OutgoingMessage> messages_;

@@ -12,7 +12,14 @@ namespace jaco::raft {
 
 void Raft::ResetElectionDeadline(Instant now) {
   const Duration base = options_.election_timeout;
-  election_deadline_ = now + prng_.Between(base, base + base - Nanoseconds(1));
+  election_deadline_ =
+      now + Deference(base) + prng_.Between(base, base + base - Nanoseconds(1));
+}
+
+// How much longer a server waits before it stands for election, for those of a
+// higher priority to be first.
+Duration Raft::Deference(Duration most) const {
+  return most * (kPriorityMax - options_.priority) / kPriorityMax;
 }
 
 void Raft::BecomeFollower(Instant now, Term term, NodeId leader) {
@@ -28,24 +35,21 @@ void Raft::BecomeFollower(Instant now, Term term, NodeId leader) {
   // What was promised to an earlier leader or candidate is void.
   state_ = Follower{};
   leader_ = leader;
-  if (leader == kNoNode) leader_contact_.reset();
   RefuseReads(reads);
 }
 
 void Raft::StartPreVote(Instant now) {
   RefuseReads(TakeReads());
   leader_ = kNoNode;
-  leader_contact_.reset();
   state_ = Candidate{.pre_vote = true};
   ResetElectionDeadline(now);
   AskForVotes();
   CountVote(now, id(), /*granted=*/true);
 }
 
-void Raft::StartElection(Instant now, bool transfer) {
+void Raft::StartElection(Instant now, uint64_t transfer) {
   RefuseReads(TakeReads());
   leader_ = kNoNode;
-  leader_contact_.reset();
   state_ = Candidate{.pre_vote = false, .transfer = transfer};
   ResetElectionDeadline(now);
   // Our own vote counts, and is known to others, only once it is durable
@@ -84,7 +88,7 @@ void Raft::CountVote(Instant now, NodeId voter, bool granted) {
       return;
     case VoteResult::kWon:
       if (candidate.pre_vote) {
-        StartElection(now, /*transfer=*/false);
+        StartElection(now, /*transfer=*/0);
       } else {
         BecomeLeader(now);
       }
@@ -100,6 +104,7 @@ void Raft::BecomeLeader(Instant now) {
   leader.heartbeat_deadline = now + options_.heartbeat_interval;
   state_ = std::move(leader);
   leader_ = id();
+  if (options_.lease_reads) StartBeat(now);
   SyncPeers(now);
   // An entry of the own term commits what earlier terms left open (§3.6.2) and
   // tells which reads are safe (§6.4).
@@ -108,8 +113,18 @@ void Raft::BecomeLeader(Instant now) {
 
 bool Raft::HeardFromLeaderLately(Instant now) const {
   if (leader_ == id()) return true;  // until CheckQuorum says otherwise
-  return leader_ != kNoNode && leader_contact_.has_value() &&
-         now < *leader_contact_ + options_.election_timeout;
+  return contact_.has_value() && now < contact_->at + options_.election_timeout;
+}
+
+// Whether the leader that we promised something to has no use for it any more:
+// it stands for election itself, so it has stepped down; or it hands over.
+bool Raft::LeaderGaveUp(Instant now, const RequestVoteRequest& request,
+                        NodeId candidate) const {
+  if (request.transfer > 0) {
+    return MayFollowHandOver(now, request.term.Previous(), request.transfer);
+  }
+  return contact_.has_value() && candidate == contact_->leader &&
+         request.term > contact_->term;
 }
 
 bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
@@ -123,11 +138,8 @@ bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
 void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
   // A server that is in touch with a leader neither grants nor takes over the
   // term: one that was cut off, or removed, cannot disturb the rest (§4.2.3).
-  // But a leader that asks for votes in a later term has stepped down itself,
-  // and one that hands over says so.
-  const bool leader_gave_up =
-      request.transfer || (from == leader_ && request.term > hard_state_.term);
-  const bool ignore = HeardFromLeaderLately(now) && !leader_gave_up;
+  const bool ignore =
+      HeardFromLeaderLately(now) && !LeaderGaveUp(now, request, from);
   KeepStranger(now, from);
   if (!ignore && !request.pre_vote && request.term > hard_state_.term) {
     BecomeFollower(now, request.term, kNoNode);

@@ -71,6 +71,7 @@ uint64_t Raft::Fingerprint() const {
     hasher.Add(leader->first_of_term.value());
     hasher.Add(leader->round);
     hasher.Add(leader->transfer.has_value());
+    hasher.Add(leader->transfers_over);
     for (const Progress& peer : leader->peers) hasher.Add(peer);
   }
   return hasher.hash();

@@ -78,6 +78,7 @@ absl::StatusOr<EntryId> Raft::ProposeConfiguration(Instant now,
   KeepAddresses(configuration(), target);
   DropStrangers(target);
   dirty_ = true;
+  now_ = now;
   AppendOwn(EntryKind::kConfiguration, EncodeConfiguration(target));
   SyncPeers(now);
   return log_.last();
@@ -208,16 +209,20 @@ void Raft::StepAside(Instant now) {
     if (!configuration().IsVoter(peer.id)) continue;
     if (best == nullptr || peer.match > best->match) best = &peer;
   }
-  if (best != nullptr) Send(best->id, TimeoutNow{.term = hard_state_.term});
+  if (best != nullptr) Send(best->id, TimeoutNowMessage());
   BecomeFollower(now, hard_state_.term, kNoNode);
+}
+
+bool Raft::StaysVoter(NodeId node) const {
+  const auto& voters = configuration().voters;
+  return std::binary_search(voters.begin(), voters.end(), node);
 }
 
 absl::Status Raft::TransferLeadership(Instant now, NodeId target) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr) return NotLeaderError();
   if (target == id()) return absl::OkStatus();
-  const auto& voters = configuration().voters;
-  if (!std::binary_search(voters.begin(), voters.end(), target)) {
+  if (!StaysVoter(target)) {
     return MakeError(ErrorCode::kValidationFailed,
                      absl::StrCat("server ", target.value(),
                                   " is no voter, or is about to leave"));
@@ -229,35 +234,82 @@ absl::Status Raft::TransferLeadership(Instant now, NodeId target) {
 
 void Raft::TellTransferTarget() {
   auto& transfer = std::get<Leader>(state_).transfer;
-  if (!transfer.has_value() || transfer->told) return;
+  if (!transfer.has_value() || !transfer->tell_due) return;
   const Progress* peer = FindPeer(transfer->target);
   if (peer == nullptr || peer->match < log_.last().index) return;
+  transfer->tell_due = false;
   transfer->told = true;
-  Send(transfer->target, TimeoutNow{.term = hard_state_.term});
+  Send(transfer->target, TimeoutNowMessage());
+}
+
+TimeoutNow Raft::TimeoutNowMessage() const {
+  return {.term = hard_state_.term,
+          .transfer = std::get<Leader>(state_).transfers_over + 1};
 }
 
 void Raft::ExpireTransfer(Instant now) {
-  auto& transfer = std::get<Leader>(state_).transfer;
-  if (!transfer.has_value() || now < transfer->deadline) return;
-  transfer.reset();
+  auto& leader = std::get<Leader>(state_);
+  if (!leader.transfer.has_value() || now < leader.transfer->deadline) return;
   dirty_ = true;
+  // The target may yet get to hear of it: from the next message on voters know
+  // that it is void, and only promises that come with that knowledge count.
+  if (leader.transfer->told) ++leader.transfers_over;
+  leader.transfer.reset();
+  EndLease();
+}
+
+// Fit is who could take over without a pause: a voter with the log of one
+// heartbeat ago that has answered in half an election timeout.
+void Raft::PreferHigherPriority(Instant now) {
+  auto& leader = std::get<Leader>(state_);
+  const Progress* best = nullptr;
+  for (Progress& peer : leader.peers) {
+    const bool fit = peer.priority > options_.priority && StaysVoter(peer.id) &&
+                     peer.state == Progress::State::kReplicate &&
+                     peer.match >= leader.commit_at_heartbeat &&
+                     now - peer.last_contact < options_.election_timeout / 2;
+    if (!fit) {
+      peer.fit_since.reset();
+      continue;
+    }
+    if (!peer.fit_since.has_value()) peer.fit_since = now;
+    if (now - *peer.fit_since < options_.election_timeout * kFitTimeouts) {
+      continue;
+    }
+    if (best == nullptr || peer.priority > best->priority) best = &peer;
+  }
+  if (best == nullptr || leader.transfer.has_value() ||
+      configuration().IsJoint() || configurations_.index() > commit_ ||
+      !TransferLeadership(now, best->id).ok()) {
+    return;
+  }
+  // Should it not work, the next try is as far away as the first was.
+  for (Progress& peer : leader.peers) peer.fit_since.reset();
 }
 
 void Raft::Handle(Instant now, NodeId from, const TimeoutNow& request) {
   if (request.term != hard_state_.term || leader_ != from) return;
   if (!std::holds_alternative<Follower>(state_)) return;
-  if (!configuration().IsVoter(id())) return;
-  StartElection(now, /*transfer=*/true);
+  if (!configuration().IsVoter(id()) || DiskStalled(now)) return;
+  if (!MayFollowHandOver(now, request.term, request.transfer)) return;
+  // It released us from what we promised it.
+  contact_.reset();
+  StartElection(now, request.transfer);
 }
 
 void Raft::OnPeerDown(Instant now, NodeId node) {
   if (leader_ != node || !std::holds_alternative<Follower>(state_)) return;
+  // The leader may be alive, and count on our promise.
+  if (options_.lease_reads) return;
   dirty_ = true;
+  now_ = now;
+  contact_.reset();
   BecomeFollower(now, hard_state_.term, kNoNode);
   // Others may be told at the same moment: a little apart, one of them wins.
+  const Duration most = options_.heartbeat_interval;
   election_deadline_ =
       std::min(election_deadline_,
-               now + prng_.Between(Duration(), options_.heartbeat_interval));
+               now + Deference(most) + prng_.Between(Duration(), most));
 }
 
 }  // namespace jaco::raft

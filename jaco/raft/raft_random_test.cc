@@ -25,6 +25,9 @@ namespace {
 
 constexpr int kSteps = 700;
 constexpr size_t kUnderWayMax = 150;
+constexpr int64_t kDriftPpmMax = 200'000;
+// An election, and two hand-overs: the preferred leader may have to catch up.
+constexpr Duration kSettleTime = Seconds(40);
 
 struct Shape {
   size_t voters;
@@ -44,12 +47,26 @@ class RandomCluster {
     if (prng_.Chance(1, 2)) {
       options.append_entries_max = 2;
       options.inflight_messages_max = 2;
+      options.committed_entries_max = 3;
     }
+    const bool leases = prng_.Chance(1, 2);
+    const bool mixed = prng_.Chance(1, 4);
+    if (prng_.Chance(1, 2)) drift_ppm_max_ = kDriftPpmMax;
+    options.clock_drift_ppm_max = drift_ppm_max_;
+    const bool prefers = prng_.Chance(1, 2);
     for (size_t i = 1; i <= shape.voters; ++i) {
       founding_.voters.push_back(NodeId(i));
     }
     for (size_t i = 1; i <= shape.voters + shape.others; ++i) {
       options.id = NodeId(i);
+      options.lease_reads = leases && !(mixed && prng_.Chance(1, 3));
+      if (prefers) {
+        options.priority = static_cast<uint8_t>(50 * prng_.Below(3));
+      }
+      priorities_.push_back(options.priority);
+      rates_.push_back(static_cast<int64_t>(prng_.Between(
+                           0, static_cast<uint64_t>(2 * drift_ppm_max_))) -
+                       drift_ppm_max_);
       ModelDisk disk;
       if (i <= shape.voters) disk.configuration = founding_;
       servers_.push_back(
@@ -68,9 +85,10 @@ class RandomCluster {
     for (auto& server : servers_) {
       if (!server->up()) Handle(*server, server->Restart());
     }
-    Quiet(Seconds(15));
+    Quiet(kSettleTime);
     TestServer* leader = FindLeader();
     ASSERT_NE(leader, nullptr);
+    CheckPriority(*leader);
     Propose(*leader);
     Quiet(Seconds(1));
     CheckAgreement(*leader);
@@ -78,9 +96,10 @@ class RandomCluster {
     if (!membership_ || ::testing::Test::HasFailure()) return;
     // The cluster can be brought to any configuration; here, to where it began.
     Change(*leader, founding_);
-    Quiet(Seconds(15));
+    Quiet(kSettleTime);
     leader = FindLeader();
     ASSERT_NE(leader, nullptr);
+    CheckPriority(*leader);
     EXPECT_EQ(leader->raft().configuration(), founding_);
     CheckAgreement(*leader);
   }
@@ -89,6 +108,7 @@ class RandomCluster {
   size_t reads_answered() const { return reads_answered_; }
   size_t installed() const { return installed_; }
   size_t changes() const { return configurations_.changes(); }
+  size_t leases() const { return leases_; }
 
  private:
   struct Sent {
@@ -165,8 +185,11 @@ class RandomCluster {
   }
 
   void Pass(Duration time) {
+    for (size_t i = 0; i < servers_.size(); ++i) {
+      const int64_t drift = time.nanoseconds() / 1'000'000 * rates_[i];
+      servers_[i]->Advance(time + Nanoseconds(drift));
+    }
     for (auto& server : servers_) {
-      server->Advance(time);
       if (!server->up() || server->now() < server->deadline()) continue;
       Handle(*server,
              server->Take([&](Raft& raft) { raft.OnDeadline(server->now()); }));
@@ -311,6 +334,25 @@ class RandomCluster {
               absl::OkStatus());
     EXPECT_EQ(configurations_.Check(Observe(server.raft())), absl::OkStatus());
     highest_commit_ = std::max(highest_commit_, server.raft().commit());
+    if (server.raft().role() == Role::kLeader) CheckLeases(server);
+  }
+
+  void CheckPriority(const TestServer& leader) {
+    for (NodeId voter : leader.raft().configuration().voters) {
+      EXPECT_LE(PriorityOf(voter), PriorityOf(leader.id()));
+    }
+  }
+  int PriorityOf(NodeId node) const { return priorities_[node.value() - 1]; }
+
+  // While one holds a lease nobody leads in a later term.
+  void CheckLeases(const TestServer& leader) {
+    for (const auto& other : servers_) {
+      if (!other->up() || !other->raft().HoldsLease(other->now())) continue;
+      ++leases_;
+      EXPECT_GE(other->raft().term(), leader.raft().term())
+          << "server " << other->id().value() << " holds a lease while server "
+          << leader.id().value() << " leads";
+    }
   }
 
   void Quiet(Duration time) {
@@ -383,6 +425,10 @@ class RandomCluster {
   size_t reads_answered_ = 0;
   std::deque<Snapshot> snapshots_;
   size_t installed_ = 0;
+  int64_t drift_ppm_max_ = 0;
+  std::vector<int> priorities_;
+  std::vector<int64_t> rates_;  // of each server's clock, ppm from the truth
+  size_t leases_ = 0;
 };
 
 // RAFT_SEEDS=10000 looks longer.
@@ -400,6 +446,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   size_t reads = 0;
   size_t installed = 0;
   size_t changes = 0;
+  size_t leases = 0;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     RandomCluster cluster(GetParam(), seed);
     cluster.Run();
@@ -408,16 +455,18 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
     reads += cluster.reads_answered();
     installed += cluster.installed();
     changes += cluster.changes();
+    leases += cluster.leases();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
   // A test in which nothing happens finds nothing.
   EXPECT_GT(committed, 4 * seeds);
   EXPECT_GT(reads, seeds / 2);
+  EXPECT_GT(leases, 10 * seeds);
   if (GetParam().others > 0) {
     EXPECT_GT(changes, 10 * seeds);
   }
   if (GetParam().voters > 1) {
-    EXPECT_GT(installed, seeds / 20);
+    EXPECT_GT(installed, seeds / 40);
   }
   RecordProperty("installed", static_cast<int>(installed));
   RecordProperty("committed", static_cast<int>(committed));

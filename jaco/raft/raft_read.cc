@@ -12,15 +12,37 @@ namespace {
 // Further reads wait until one of these rounds is over and then share the next.
 constexpr size_t kReadRoundsInFlightMax = 4;
 
+absl::Status TooManyReadsError() {
+  return MakeError(ErrorCode::kRateLimited, "too many reads wait; try again");
+}
+
 }  // namespace
 
 void Raft::RequestRead(Instant now, ReadId id) {
   dirty_ = true;
-  if (auto* leader = std::get_if<Leader>(&state_)) {
-    leader->reads_waiting.push_back({options_.id, id});
-    return;
+  now_ = now;
+  const Read read{options_.id, id};
+  if (AnswerByLease(now, read)) return;
+  if (OpenReads() >= options_.reads_max) {
+    read_results_.push_back({id, TooManyReadsError(), {}});
+  } else if (auto* leader = std::get_if<Leader>(&state_)) {
+    leader->reads_waiting.push_back(read);
+  } else {
+    AskLeaderForRead(now, id);
   }
-  AskLeaderForRead(now, id);
+}
+
+size_t Raft::OpenReads() const {
+  if (const auto* follower = std::get_if<Follower>(&state_)) {
+    return follower->reads.size();
+  }
+  const auto* leader = std::get_if<Leader>(&state_);
+  if (leader == nullptr) return 0;
+  size_t reads = leader->reads_waiting.size();
+  for (const ReadRound& round : leader->reads_in_flight) {
+    reads += round.reads.size();
+  }
+  return reads;
 }
 
 // ---- The follower's side.
@@ -59,21 +81,40 @@ void Raft::Handle(Instant now, NodeId /*from*/,
   // The index is good whoever leads by now: it was confirmed after the read
   // was asked for, and an id is asked for once.
   if (follower == nullptr || follower->reads.erase(response.id) == 0) return;
-  read_results_.push_back(
-      {response.id, response.success ? absl::OkStatus() : NotLeaderError(),
-       response.index});
+  absl::Status status;
+  if (!response.success) {
+    status = response.rate_limited ? TooManyReadsError() : NotLeaderError();
+  }
+  read_results_.push_back({response.id, std::move(status), response.index});
 }
 
 // ---- The leader's side.
 
-void Raft::Handle(Instant /*now*/, NodeId from,
-                  const ReadIndexRequest& request) {
+void Raft::Handle(Instant now, NodeId from, const ReadIndexRequest& request) {
   auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr || request.term != hard_state_.term) {
     Send(from, ReadIndexResponse{.term = hard_state_.term, .id = request.id});
     return;
   }
-  leader->reads_waiting.push_back({from, request.id});
+  const Read read{from, request.id};
+  if (AnswerByLease(now, read)) return;
+  if (OpenReads() >= options_.reads_max) {
+    Send(from,
+         ReadIndexResponse{
+             .term = hard_state_.term, .id = request.id, .rate_limited = true});
+    return;
+  }
+  leader->reads_waiting.push_back(read);
+}
+
+// Nobody else leads at `now`, which is not before the read was asked for, so
+// nothing can be committed that is not known here.
+bool Raft::AnswerByLease(Instant now, const Read& read) {
+  if (!HoldsLease(now) || commit_ < std::get<Leader>(state_).first_of_term) {
+    return false;
+  }
+  AnswerRead(read, commit_);
+  return true;
 }
 
 void Raft::StartReadRound() {

@@ -55,7 +55,7 @@ void Raft::Handle(Instant now, NodeId from, AppendEntriesRequest& request) {
     return;  // there is one leader a term, and `from` is not it
   }
   BecomeFollower(now, request.term, from);
-  leader_contact_ = now;
+  NoteContact(now, from, request);
   ResetElectionDeadline(now);
   const EntryId& previous = request.previous;
   if (previous.index >= commit_ && !log_.Contains(previous)) {
@@ -73,7 +73,9 @@ void Raft::RejectAppend(NodeId to, const AppendEntriesRequest& request) {
                .round = request.round,
                .session = request.session,
                .match = previous.index,
-               .hint = log_.LastNotBeyond({previous.term, previous.index})});
+               .hint = log_.LastNotBeyond({previous.term, previous.index}),
+               .promise = Promise(),
+               .priority = options_.priority});
 }
 
 void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
@@ -117,7 +119,9 @@ void Raft::ReleaseAcknowledgement() {
                                       .success = true,
                                       .round = follower->round,
                                       .session = follower->session,
-                                      .match = match});
+                                      .match = match,
+                                      .promise = Promise(),
+                                      .priority = options_.priority});
   follower->acknowledged = std::max(follower->acknowledged, match);
   follower->answer_due = false;
 }
@@ -141,6 +145,8 @@ void Raft::Handle(Instant now, NodeId from,
   }
   peer->last_contact = now;
   peer->acknowledged_round = std::max(peer->acknowledged_round, response.round);
+  peer->priority = response.priority;
+  NotePromise(*peer, response);
   if (response.success) {
     peer->OnAcknowledged(response.match);
     AdvanceCommit();
@@ -245,6 +251,7 @@ void Raft::SendAppend(Progress& peer) {
   if (TellsOfDeparture(peer)) peer.told_round = ++leader.round;
   request.round = leader.round;
   request.session = peer.session;
+  request.transfers_over = leader.transfers_over;
   if (MayNotKnowUs(peer)) request.address = OwnAddress();
   if (MayStreamTo(peer)) {
     log_.CopyTo(&request.entries, peer.next, options_.append_entries_max,

@@ -233,6 +233,60 @@ TEST_F(RaftTest, LoneLeadersNeedNoTimer) {
   EXPECT_EQ(server_->deadline(), Instant::Never());
 }
 
+TEST_F(RaftTest, CommittedEntriesComeInPortions) {
+  const Instant now = Instant() + Seconds(1);
+  RestoredState restored{.configuration = {.voters = Nodes({1})}};
+  Raft raft({.id = NodeId(1), .committed_entries_max = 2}, restored, Prng(1),
+            now);
+  raft.OnDeadline(now);  // alone it leads as soon as its vote is durable
+  raft.OnPersisted(now, raft.TakeReady().persist->id);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(raft.Propose(now, "x").ok());
+  raft.OnPersisted(now, raft.TakeReady().persist->id);
+  EXPECT_THAT(raft.TakeReady().committed, SizeIs(2));
+  EXPECT_TRUE(raft.HasReady());
+  EXPECT_THAT(raft.TakeReady().committed, SizeIs(2));
+  EXPECT_FALSE(raft.HasReady());
+}
+
+TEST_F(RaftTest, HandsOverToAFitVoterOfAHigherPriority) {
+  Start({.voters = Nodes({1, 2, 3})}, {.priority = 50});
+  Timeout();
+  Grant(2, true);
+  Persist();
+  Grant(2, false);
+  Persist();
+  ASSERT_EQ(raft().role(), Role::kLeader);
+  const Instant since = server_->now();
+  const auto handed_over = [&] {
+    for (const OutgoingMessage& message : last_.messages) {
+      if (std::holds_alternative<TimeoutNow>(message.message)) return true;
+    }
+    return false;
+  };
+  const auto answer = [&](uint64_t from, LogIndex match, uint8_t priority) {
+    Step(from, AppendEntriesResponse{.term = raft().term(),
+                                     .success = true,
+                                     .match = match,
+                                     .priority = priority});
+  };
+  // Server 2 is fit and no better, server 3 is better and lags behind.
+  while (server_->now() - since < Seconds(12)) {
+    answer(2, raft().last().index, 50);
+    answer(3, LogIndex(), 60);
+    Timeout();
+    ASSERT_FALSE(handed_over());
+  }
+  const Instant fit = server_->now();
+  do {
+    answer(2, raft().last().index, 50);
+    answer(3, raft().last().index, 60);
+    Timeout();
+  } while (!handed_over() && server_->now() - fit < Seconds(12));
+  EXPECT_GE(server_->now() - fit, Seconds(10));
+  EXPECT_LT(server_->now() - fit, Seconds(11));
+  EXPECT_EQ(last_.messages.back().to, NodeId(3));
+}
+
 TEST_F(RaftTest, CommitMovesAtMostToWhatTheAppendProves) {
   Start({.voters = Nodes({1, 2, 3})});
   AppendEntriesRequest append{.term = Term(1), .commit = LogIndex(5)};

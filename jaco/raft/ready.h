@@ -46,7 +46,7 @@ struct Persist {
 struct ReadResult {
   ReadId id;
   // OK: serve the read once the state machine has applied `index`. Otherwise
-  // the `no_leader` error; nothing was promised, ask again.
+  // the error, `no_leader` or `rate_limited`; ask again.
   absl::Status status;
   LogIndex index;
 };
@@ -73,7 +73,8 @@ struct RoleChange {
 struct Ready {
   std::vector<OutgoingMessage> messages;
   std::optional<Persist> persist;
-  // Committed and locally durable entries, in order, each exactly once.
+  // Committed and locally durable entries, in order, each exactly once. When
+  // there are many, HasReady() stays true and the rest comes with the next.
   std::vector<EntryPtr> committed;
   std::vector<ReadResult> reads;
   std::vector<SnapshotToSend> snapshots_to_send;

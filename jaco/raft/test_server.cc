@@ -64,11 +64,20 @@ bool TestServer::IsDurable(const OutgoingMessage& outgoing) const {
   return true;
 }
 
+// More entries that are committed.
+void TestServer::Merge(Ready more, Ready& ready) {
+  JACO_CHECK(!more.persist.has_value() && more.messages.empty());
+  ready.committed.insert(ready.committed.end(), more.committed.begin(),
+                         more.committed.end());
+  ready.deadline = more.deadline;
+}
+
 Ready TestServer::Take(const std::function<void(Raft&)>& input) {
   Ready ready;
   Checked([&] { input(*raft_); });
   if (!raft_->HasReady()) return ready;
   Checked([&] { ready = raft_->TakeReady(); });
+  while (raft_->HasReady()) Checked([&] { Merge(raft_->TakeReady(), ready); });
   deadline_ = ready.deadline;
   for (const OutgoingMessage& message : ready.messages) {
     if (status_.ok() && !IsDurable(message)) {

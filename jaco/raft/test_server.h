@@ -66,6 +66,7 @@ class TestServer {
  private:
   template <typename Action>
   void Checked(Action action);
+  static void Merge(Ready more, Ready& ready);
   // Whether what `message` promises would survive a crash.
   bool IsDurable(const OutgoingMessage& message) const;
 

@@ -42,6 +42,9 @@ inline bool AtLeastAsUpToDate(const EntryId& a, const EntryId& b) {
   return a.term != b.term ? a.term > b.term : a.index >= b.index;
 }
 
+// Of servers as leaders; the highest, which is also the default.
+inline constexpr uint8_t kPriorityMax = 100;
+
 enum class EntryKind : uint8_t {
   kNoop = 0,           // a new leader's first entry (§6.4)
   kCommand = 1,        // for the state machine

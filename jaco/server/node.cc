@@ -177,10 +177,7 @@ void Node::Create(raft::NodeId self, raft::Persist write,
             ? failure_
             : MakeError(ErrorCode::kClusterAlreadyInitialized,
                         "this server is or becomes a member of a cluster");
-    env_.loop->Post([done = std::move(done), status]() mutable {
-      done(std::move(status));
-    });
-    return;
+    return PostError(*env_.loop, std::move(status), std::move(done));
   }
   lifecycle_ = Lifecycle::kCreating;
   storage::Identity identity;
@@ -221,10 +218,7 @@ void Node::OnNotFounded(absl::Status why,
 void Node::ChangeConfiguration(raft::Configuration target,
                                absl::AnyInvocable<void(absl::Status)> done) {
   if (absl::Status admitted = Admit(); !admitted.ok()) {
-    env_.loop->Post([done = std::move(done), admitted]() mutable {
-      done(std::move(admitted));
-    });
-    return;
+    return PostError(*env_.loop, std::move(admitted), std::move(done));
   }
   replica_->ChangeConfiguration(std::move(target), std::move(done));
 }
@@ -302,10 +296,8 @@ absl::Status Node::Explain(absl::Status status) const {
 void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
   absl::Status admitted = Admit();
   if (!admitted.ok()) {
-    env_.loop->Post([done = std::move(done), admitted]() mutable {
-      done(std::move(admitted), raft::LogIndex());
-    });
-    return;
+    return PostError(*env_.loop, std::move(admitted), std::move(done),
+                     raft::LogIndex());
   }
   command.set_identity(caller.identity);
   command.set_time_unix_ms(absl::ToUnixMillis(env_.clock->WallNow()));
@@ -325,10 +317,7 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
 void Node::Read(absl::AnyInvocable<void(absl::Status)> done) {
   absl::Status admitted = Admit();
   if (!admitted.ok()) {
-    env_.loop->Post([done = std::move(done), admitted]() mutable {
-      done(std::move(admitted));
-    });
-    return;
+    return PostError(*env_.loop, std::move(admitted), std::move(done));
   }
   replica_->Read([this, done = std::move(done)](absl::Status status) mutable {
     done(status.ok() ? std::move(status) : Explain(std::move(status)));

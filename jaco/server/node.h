@@ -16,6 +16,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/server/api.h"
 #include "jaco/server/data_dir.h"
+#include "jaco/server/post_error.h"
 #include "jaco/server/replica.h"
 #include "jaco/server/server.h"
 
@@ -60,10 +61,7 @@ class Node {
   // Answers a call with an error, after the call has returned.
   template <typename Response>
   void Refuse(absl::Status status, Reply<Response> reply) {
-    env_.loop->Post(
-        [status = std::move(status), reply = std::move(reply)]() mutable {
-          reply(std::move(status));
-        });
+    PostError(*env_.loop, std::move(status), std::move(reply));
   }
 
   const ServerOptions& options() const { return options_; }

@@ -9,6 +9,7 @@
 #include "jaco/base/error.h"
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
+#include "jaco/server/post_error.h"
 
 namespace jaco::server {
 namespace {
@@ -18,19 +19,12 @@ constexpr absl::string_view kSubsystem = "raft";
 // How long to wait for room before a write that did not fit is tried again.
 constexpr Duration kDiskFullRetry = Milliseconds(500);
 
+// Reads that know their index, and wait for the state machine to get there.
+constexpr size_t kConfirmedReadsMax = 16384;
+
 // The store is made durable after so many entries, so that a restart replays
 // no more than that from the log.
 constexpr uint64_t kFlushEntries = 8192;
-
-// Followers mostly get the same frame; it is then encoded once.
-bool SameContent(const raft::Message& a, const raft::Message& b) {
-  const auto* x = std::get_if<raft::AppendEntriesRequest>(&a);
-  const auto* y = std::get_if<raft::AppendEntriesRequest>(&b);
-  return x != nullptr && y != nullptr && x->term == y->term &&
-         x->previous == y->previous && x->commit == y->commit &&
-         x->round == y->round && x->session == y->session &&
-         x->address == y->address && x->entries == y->entries;
-}
 
 // Where the sender is answered; empty when the message does not say.
 absl::string_view AddressIn(const raft::Message& message) {
@@ -103,6 +97,7 @@ void Replica::Pump() {
   pumping_ = true;
   while (!stopped_ && raft_.HasReady()) {
     raft::Ready ready = raft_.TakeReady();
+    const bool more = raft_.HasReady();
     SendMessages(ready.messages);
     if (ready.persist.has_value()) {
       writes_.push_back(*std::move(ready.persist));
@@ -127,6 +122,11 @@ void Replica::Pump() {
       }
       role_changed_(*ready.role_change);
     }
+    if (more) {
+      // There is much to apply: others get their turn in between.
+      SchedulePump();
+      break;
+    }
   }
   pumping_ = false;
 }
@@ -139,7 +139,8 @@ void Replica::SendMessages(const std::vector<raft::OutgoingMessage>& messages) {
   for (const raft::OutgoingMessage& outgoing : messages) {
     const env::PeerAddress* address = AddressOf(outgoing.to);
     if (address == nullptr) continue;
-    if (encoded == nullptr || !SameContent(*encoded, outgoing.message)) {
+    // Followers mostly get the same frame; it is then encoded once.
+    if (encoded == nullptr || *encoded != outgoing.message) {
       frame = std::make_shared<const std::string>(
           raft::EncodeMessage(outgoing.message));
       encoded = &outgoing.message;
@@ -378,10 +379,7 @@ void Replica::ProposeHere(std::string command, ProposeDone done) {
       disk_full_ ? DiskFullError("nothing is written until there is room")
                  : raft_.Propose(env_.clock->Now(), std::move(command));
   if (!id.ok()) {
-    env_.loop->Post([done = std::move(done), status = id.status()]() mutable {
-      done(std::move(status));
-    });
-    return;
+    return PostError(*env_.loop, id.status(), std::move(done));
   }
   Await(*id, std::move(done));
 }
@@ -391,9 +389,7 @@ void Replica::Await(const raft::EntryId& id, ProposeDone done) {
   // An entry of an earlier leadership of ours waits at the same index: it is
   // gone from this log, but another server may still hold and commit it.
   if (const auto it = proposals_.find(id.index); it != proposals_.end()) {
-    env_.loop->Post([done = std::move(it->second.done)]() mutable {
-      done(UndecidedError());
-    });
+    PostError(*env_.loop, UndecidedError(), std::move(it->second.done));
     proposals_.erase(it);
   }
   proposals_[id.index] = {id.term, env_.clock->Now() + kProposeTimeout,
@@ -445,10 +441,7 @@ void Replica::ChangeConfiguration(raft::Configuration target, ReadDone done) {
   absl::StatusOr<raft::EntryId> id =
       raft_.ProposeConfiguration(env_.clock->Now(), std::move(target));
   if (!id.ok()) {
-    env_.loop->Post([done = std::move(done), status = id.status()]() mutable {
-      done(std::move(status));
-    });
-    return;
+    return PostError(*env_.loop, id.status(), std::move(done));
   }
   Await(*id, [done = std::move(done)](absl::StatusOr<Applied> applied) mutable {
     done(applied.status());
@@ -464,6 +457,12 @@ absl::Status Replica::TransferLeadership(raft::NodeId target) {
 // ---- Reads.
 
 void Replica::Read(ReadDone done) {
+  if (confirmed_reads_.size() >= kConfirmedReadsMax) {
+    return PostError(*env_.loop,
+                     MakeError(ErrorCode::kRateLimited,
+                               "too many reads wait for what was committed"),
+                     std::move(done));
+  }
   const raft::ReadId id = ++next_read_;
   reads_[id] = std::move(done);
   raft_.RequestRead(env_.clock->Now(), id);

@@ -79,7 +79,8 @@ class Replica final : public env::FrameReceiver {
   absl::Status TransferLeadership(raft::NodeId target);
 
   // `done` runs when the state machine contains everything that was committed
-  // before this call (§6.4); no_leader when that cannot be told here, or when
+  // before this call (§6.4); rate_limited when too many reads wait; no_leader
+  // when that cannot be told here, or when
   // what was committed does not get here in kReadTimeout: a server that was
   // removed meanwhile waits in vain.
   void Read(ReadDone done);

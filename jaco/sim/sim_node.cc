@@ -16,6 +16,7 @@ namespace jaco::sim {
 namespace {
 
 constexpr char kDataDirectory[] = "/jaco";
+constexpr int kPriorityStep = 10;
 
 // Shows a server's lines in the trace.
 class TraceLogger final : public Logger {
@@ -44,7 +45,8 @@ ClockError DrawClockError(Prng prng, int64_t drift_ppm_max) {
 }
 
 server::ServerOptions OptionsOf(const SwarmOptions& options,
-                                const server::FoundingMember& member) {
+                                NodeNumber number) {
+  const server::FoundingMember member = MemberOf(number);
   server::ServerOptions result;
   result.node_name = member.name;
   result.data_dir = kDataDirectory;
@@ -53,6 +55,12 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
   result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
+  result.raft.lease_reads = options.lease_reads;
+  result.raft.clock_drift_ppm_max = options.drift_ppm_max;
+  if (options.priorities) {
+    result.raft.priority = static_cast<uint8_t>(
+        raft::kPriorityMax - kPriorityStep * static_cast<int>(number));
+  }
   result.snapshots.entries = options.snapshot_entries;
   result.snapshots.trailing_entries = options.snapshot_trailing;
   result.snapshots.sending = {.chunk_bytes = options.snapshot_chunk_bytes,
@@ -77,7 +85,8 @@ struct SimNode::Incarnation {
       : clock(context.queue,
               DrawClockError(
                   MakeStream(context.seed, Stream::kClock, node, number),
-                  context.options.drift_ppm_max)),
+                  context.options.drift_ppm_max +
+                      context.options.drift_ppm_beyond)),
         loop(context.queue, clock, node, context.options.timer_lateness,
              MakeStream(context.seed, Stream::kTimer, node, number)),
         network(context.fabric, node),
@@ -91,13 +100,12 @@ struct SimNode::Incarnation {
              MakeStream(context.seed, Stream::kDisk, node, number)),
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
         logger(context.trace, node),
-        server(OptionsOf(context.options, MemberOf(node)),
-               {.clock = &clock,
-                .loop = &loop,
-                .network = &network,
-                .disk = &disk,
-                .entropy = &entropy,
-                .logger = &logger}) {}
+        server(OptionsOf(context.options, node), {.clock = &clock,
+                                                  .loop = &loop,
+                                                  .network = &network,
+                                                  .disk = &disk,
+                                                  .entropy = &entropy,
+                                                  .logger = &logger}) {}
 
   SimClock clock;
   SimEventLoop loop;
@@ -233,6 +241,11 @@ void SimNode::StallDisk(Duration length) {
 void SimNode::HealDisk() {
   files_.FailAt(0, SimFileSystem::Fault::kIoError);
   incarnation_->disk.EndStall();
+}
+
+bool SimNode::HoldsLease() const {
+  return up() && incarnation_->server.raft() != nullptr &&
+         incarnation_->server.raft()->HoldsLease(incarnation_->clock.Now());
 }
 
 void SimNode::JumpWall(Duration by) { incarnation_->clock.JumpWall(by); }

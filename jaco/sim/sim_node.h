@@ -78,6 +78,9 @@ class SimNode {
   void StallDisk(Duration length);
   void JumpWall(Duration by);
 
+  // As a leader, at this very moment.
+  bool HoldsLease() const;
+
   // For whoever watches: the core as it was after the last event, nothing for a
   // server that was no member then.
   std::optional<raft::Observation>& last_seen() { return last_seen_; }

@@ -59,7 +59,8 @@ RunResult Simulation::Run() {
           .committed = world_.checkers().committed().last().value(),
           .leaders = world_.checkers().elections().leaders(),
           .crashes = world_.crashes(),
-          .installs = world_.installs()};
+          .installs = world_.installs(),
+          .leases = world_.leases()};
 }
 
 bool Simulation::RunUntil(Instant deadline, absl::string_view wish,

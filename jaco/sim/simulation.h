@@ -28,6 +28,7 @@ struct RunResult {
   uint64_t leaders = 0;
   uint64_t crashes = 0;
   uint64_t installs = 0;  // of snapshots
+  uint64_t leases = 0;    // how often a node was seen to hold one
 };
 
 // Runs one seed to its end or to its first violation: faults for

@@ -9,6 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/sim/swarm_options.h"
+#include "jaco/sim/trace.h"
+#include "jaco/sim/workload.h"
+#include "jaco/sim/world.h"
 
 namespace jaco::sim {
 namespace {
@@ -65,16 +68,19 @@ TEST(SimulationTest, SeedsDiffer) {
 
 TEST(SimulationTest, ARunSeesEnoughToProveSomething) {
   uint64_t operations = 0;
+  uint64_t leases = 0;
   uint64_t leaders = 0;
   uint64_t crashes = 0;
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const RunResult result = RunSeed(seed);
     EXPECT_GE(result.simulated, Seconds(30));
     operations += result.operations;
+    leases += result.leases;
     leaders += result.leaders;
     crashes += result.crashes;
   }
   EXPECT_GT(operations, 500u);
+  EXPECT_GT(leases, 1000u);
   EXPECT_GT(leaders, 25u);
   EXPECT_GT(crashes, 25u);
 }
@@ -108,6 +114,57 @@ TEST(SimulationTest, ALyingDiskIsFound) {
   int all = 0;
   for (const auto& [invariant, count] : found) all += count;
   EXPECT_EQ(all, 20);
+}
+
+// Canary: clocks that drift more than the leases allow for.
+TEST(SimulationTest, DriftBeyondTheBoundOfLeasesIsFound) {
+  int found = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SwarmOptions options = DrawSwarmOptions(seed);
+    options.lease_reads = true;
+    options.drift_ppm_max = 0;
+    options.drift_ppm_beyond = 800'000;
+    // Servers with fast clocks win elections; those with slow ones are wanted.
+    options.FaultsOf(FaultKind::kTransfer) = {Milliseconds(400),
+                                              Milliseconds(1)};
+    options.heartbeat_interval = Milliseconds(30);
+    options.election_timeout = Milliseconds(300);
+    options.FaultsOf(FaultKind::kIsolate) = {Milliseconds(500),
+                                             Milliseconds(1000)};
+    const RunResult result = sim::Run(seed, options, nullptr);
+    if (result.violation.has_value()) ++found;
+  }
+  EXPECT_GT(found, 1);
+}
+
+// A leader whose disk stalls makes room for another, and the cluster goes on.
+TEST(SimulationTest, AStalledDiskEndsALeadership) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SwarmOptions options;
+    options.clients = 5;
+    options.client_pause = Milliseconds(20);
+    options.lease_reads = seed % 2 == 0;
+    Trace trace(nullptr);
+    World world(seed, options, trace);
+    Workload workload(world, seed);
+    const auto run = [&world](Duration time) {
+      const Instant end = world.now() + time;
+      while (world.now() < end && world.Step()) {
+      }
+    };
+    run(Seconds(3));
+    const NodeNumber leader = world.Leader();
+    ASSERT_NE(leader, kWorld);
+    world.node(leader).StallDisk(Seconds(10));
+    const raft::LogIndex before = world.checkers().committed().last();
+    run(options.election_timeout * 2);
+    EXPECT_NE(world.node(leader).last_seen()->role, raft::Role::kLeader);
+    run(options.client_timeout * 2);
+    EXPECT_NE(world.Leader(), leader);
+    EXPECT_NE(world.Leader(), kWorld);
+    EXPECT_GT(world.checkers().committed().last(), before + 10);
+    EXPECT_FALSE(world.findings().first().has_value());
+  }
 }
 
 }  // namespace

@@ -114,6 +114,11 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     options.snapshot_chunk_bytes = uint64_t{512} << prng.Below(6);
     options.snapshot_window = prng.Between(1, 4);
   }
+  options.lease_reads = prng.Chance(1, 2);
+  if (options.lease_reads && prng.Chance(1, 2)) {
+    options.drift_ppm_max = int64_t{1000} << prng.Below(9);
+  }
+  options.priorities = prng.Chance(1, 4);
   return options;
 }
 
@@ -125,6 +130,8 @@ std::string Describe(const SwarmOptions& options) {
       " heartbeat=", Text(options.heartbeat_interval),
       " election=", Text(options.election_timeout),
       " drift_ppm=", options.drift_ppm_max,
+      " leases=", options.lease_reads ? "yes" : "no",
+      " priorities=", options.priorities ? "yes" : "no",
       " timer_lateness=", Text(options.timer_lateness),
       " link=", Text(options.link.delay_base), "+",
       Text(options.link.delay_tail), " loss=", options.link.loss,
@@ -141,6 +148,9 @@ std::string Describe(const SwarmOptions& options) {
     absl::StrAppend(&text, " ", FaultKindName(static_cast<FaultKind>(i)), "=",
                     faults.interval.milliseconds(), "ms/",
                     faults.length.milliseconds(), "ms");
+  }
+  if (options.drift_ppm_beyond > 0) {
+    absl::StrAppend(&text, " drift_ppm_beyond=", options.drift_ppm_beyond);
   }
   if (options.lying_disk_one_in > 0) {
     absl::StrAppend(&text, " lying_disk=1/", options.lying_disk_one_in);

@@ -60,6 +60,13 @@ struct SwarmOptions {
   LinkOptions link;
   DiskOptions disk;
 
+  bool lease_reads = false;  // within the bound that drift_ppm_max is
+  // How far true drift goes beyond that bound, in ppm. A planted bug, never
+  // drawn.
+  int64_t drift_ppm_beyond = 0;
+  // Every server has a lower priority than the one before.
+  bool priorities = false;
+
   // Small numbers, so that logs are compacted and followers need snapshots. Not
   // drawn for all seeds.
   uint64_t snapshot_entries = 8192;

@@ -90,6 +90,9 @@ void World::Observe(SimNode& node) {
   if (!invariants.ok()) {
     findings_.Report("core_invariants", std::string(invariants.message()));
   }
+  if (options_.lease_reads && now.role == raft::Role::kLeader) {
+    CheckLeases(node.number(), now.hard_state.term);
+  }
   if (seen.has_value() && Same(*seen, now)) return;
   if (seen.has_value() && now.installed > seen->installed) ++installs_;
   const fsm::ClusterState& state = node.server()->state();
@@ -105,6 +108,23 @@ void World::Observe(SimNode& node) {
   trace_.State(node.number(), now.role, now.hard_state.term.value(),
                now.last.index.value(), now.commit.index.value(),
                now.applied.value());
+}
+
+// While one node holds a lease, be it paused, none leads in a later term.
+void World::CheckLeases(NodeNumber leader, raft::Term term) {
+  const NodeNumber seen = Leader();
+  if (seen != kWorld && node(seen).last_seen()->hard_state.term > term) {
+    leader = seen;
+    term = node(seen).last_seen()->hard_state.term;
+  }
+  for (const auto& other : nodes_) {
+    if (!other->HoldsLease()) continue;
+    ++leases_;
+    if (other->server()->raft()->term() >= term) continue;
+    findings_.Report("lease", absl::StrCat("node ", other->number(),
+                                           " holds a lease while node ", leader,
+                                           " leads in a later term"));
+  }
 }
 
 NodeNumber World::Leader() {

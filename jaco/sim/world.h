@@ -64,10 +64,13 @@ class World {
   uint64_t crashes() const { return crashes_; }
   // Snapshots that followers took over from a leader.
   uint64_t installs() const { return installs_; }
+  // How often a node was seen to hold one.
+  uint64_t leases() const { return leases_; }
 
  private:
   void AfterEvent(SimNode& node);
   void Observe(SimNode& node);
+  void CheckLeases(NodeNumber leader, raft::Term term);
   void StopNode(SimNode& node, StopKind kind);
   void RestartAfter(NodeNumber number, Duration down_for);
 
@@ -85,6 +88,7 @@ class World {
   absl::AnyInvocable<void(NodeNumber)> down_observer_;
   uint64_t crashes_ = 0;
   uint64_t installs_ = 0;
+  uint64_t leases_ = 0;
 };
 
 }  // namespace jaco::sim
