@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
+#include "jaco/server/post_error.h"
 
 namespace jaco::server {
 namespace {
@@ -55,11 +56,10 @@ void Forwarder::Forward(raft::NodeId leader, raft::Term term,
   const size_t bytes = command.size();
   if (pending_.size() >= kPendingMax ||
       pending_bytes_ + bytes > kPendingBytesMax) {
-    env_.loop->Post([done = std::move(done)]() mutable {
-      done(MakeError(ErrorCode::kRateLimited,
-                     "too many writes are under way to the leader"));
-    });
-    return;
+    return PostError(*env_.loop,
+                     MakeError(ErrorCode::kRateLimited,
+                               "too many writes are under way to the leader"),
+                     std::move(done));
   }
   const uint64_t sequence = ++sequence_;
   pending_[sequence] = {leader, term, env_.clock->Now() + patience_, bytes,
