@@ -27,6 +27,7 @@ std::string HexKey(absl::string_view prefix, uint64_t number) {
 }
 
 std::string KeyOf(const Cluster&) { return "c"; }
+std::string KeyOf(const AutopilotConfig&) { return "o/autopilot"; }
 std::string KeyOf(const Node& node) { return HexKey("n/", node.id()); }
 std::string KeyOf(const Token& token) {
   return absl::StrCat("t/", token.identity());
@@ -105,6 +106,13 @@ const std::string& ClusterTables::PutCluster(Cluster cluster) {
   return value;
 }
 
+const std::string& ClusterTables::PutAutopilot(AutopilotConfig config) {
+  const std::string& value =
+      RecordPut(config, autopilot_.has_value() ? &*autopilot_ : nullptr);
+  autopilot_ = std::move(config);
+  return value;
+}
+
 const std::string& ClusterTables::PutNode(Node node) {
   const std::string& value = RecordPut(node, FindNode(node.id()));
   const uint64_t id = node.id();
@@ -169,10 +177,11 @@ std::vector<RowEdit> ClusterTables::TakeEdits() {
 
 std::vector<KeyValue> ClusterTables::Rows() const {
   std::vector<KeyValue> rows;
-  rows.reserve(audit_.size() + 1 + nodes_.size() + tokens_.size());
+  rows.reserve(audit_.size() + 2 + nodes_.size() + tokens_.size());
   for (const AuditEvent& event : audit_) rows.push_back(RowOf(event));
   if (cluster_.has_value()) rows.push_back(RowOf(*cluster_));
   for (const auto& [id, node] : nodes_) rows.push_back(RowOf(node));
+  if (autopilot_.has_value()) rows.push_back(RowOf(*autopilot_));
   for (const auto& [identity, token] : tokens_) rows.push_back(RowOf(token));
   return rows;
 }
@@ -208,6 +217,8 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<Cluster>(row);
     case 'n':
       return LoadAs<Node>(row);
+    case 'o':
+      return LoadAs<AutopilotConfig>(row);
     case 't':
       return LoadAs<Token>(row);
     default:
@@ -234,6 +245,11 @@ absl::Status ClusterTables::LoadAs(const KeyValue& row) {
 
 absl::Status ClusterTables::Insert(Cluster cluster) {
   cluster_ = std::move(cluster);
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(AutopilotConfig config) {
+  autopilot_ = std::move(config);
   return absl::OkStatus();
 }
 
