@@ -12,6 +12,9 @@ namespace {
 constexpr absl::string_view kSubsystem = "autopilot";
 constexpr absl::string_view kSystem = "system";  // the identity of its commands
 
+// So many ticks late: this server has slept.
+constexpr int kGapTicks = 8;
+
 using Health = PolicyMember::Health;
 
 std::string Join(const std::vector<raft::NodeId>& ids) {
@@ -91,9 +94,8 @@ const std::vector<MemberHealth>& Autopilot::Judge() {
   health_.clear();
   if (!IsLeader()) return health_;
   const raft::Raft& raft = *node_->raft();
-  if (raft.term() != term_) records_.clear();
-  term_ = raft.term();
   const Instant now = node_->env().clock->Now();
+  Watch(now);
   if (raft.configuration().Contains(raft.id())) {
     health_.push_back(JudgeSelf(now));
   }
@@ -106,6 +108,16 @@ const std::vector<MemberHealth>& Autopilot::Judge() {
   std::sort(health_.begin(), health_.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
   return health_;
+}
+
+// With each leadership, and after a pause, what is known is void.
+void Autopilot::Watch(Instant now) {
+  const raft::Term term = node_->raft()->term();
+  const Duration gap = node_->options().autopilot.tick * kGapTicks;
+  if (term != term_) records_.clear();
+  if (term != term_ || now - judged_ > gap) watching_since_ = now;
+  term_ = term;
+  judged_ = now;
 }
 
 MemberHealth Autopilot::JudgeSelf(Instant now) {
@@ -138,6 +150,7 @@ MemberHealth Autopilot::JudgePeer(const raft::Progress& peer, Instant now) {
                       .healthy = healthy,
                       .stable_since = record.stable_since,
                       .last_contact = silent,
+                      .silence = std::min(silent, now - watching_since_),
                       .match = peer.match};
   const Duration election = node_->options().raft.election_timeout;
   if (healthy && now - record.stable_since >= settle_time()) {
@@ -145,7 +158,8 @@ MemberHealth Autopilot::JudgePeer(const raft::Progress& peer, Instant now) {
   } else if (silent <= std::max(contact_threshold(), election)) {
     result.health = Health::kLive;
   } else {
-    result.health = silent >= settle_time() ? Health::kDead : Health::kSilent;
+    result.health =
+        result.silence >= settle_time() ? Health::kDead : Health::kSilent;
   }
   return result;
 }
@@ -191,7 +205,7 @@ bool Autopilot::CleanUp() {
   size_t dead_voters = 0;
   for (const MemberHealth& member : health_) {
     const bool gone =
-        member.last_contact >= node_->options().autopilot.remove_dead_after;
+        member.silence >= node_->options().autopilot.remove_dead_after;
     voters += member.voter ? 1 : 0;
     dead_voters += member.voter && gone ? 1 : 0;
     if (gone) dead.push_back(member.id);
@@ -247,17 +261,19 @@ raft::Configuration Autopilot::Target(
 
 void Autopilot::Change(const std::vector<raft::NodeId>& voters,
                        const std::vector<raft::NodeId>& removed) {
-  node_->env().logger->Write(
-      LogLevel::kInfo, kSubsystem,
-      absl::StrCat(
-          "voters become ", Join(voters),
-          removed.empty() ? "" : "; dead and removed: ", Join(removed)));
   changing_ = true;
-  node_->ChangeConfiguration(Target(voters, removed),
-                             [this, removed](const absl::Status& status) {
-                               changing_ = false;
-                               if (status.ok()) ForgetNodes(removed);
-                             });
+  node_->ChangeConfiguration(
+      Target(voters, removed),
+      [this, voters, removed](const absl::Status& status) {
+        changing_ = false;
+        if (!status.ok()) return;  // the next tick tries again
+        node_->env().logger->Write(
+            LogLevel::kInfo, kSubsystem,
+            absl::StrCat(
+                "the voters are now ", Join(voters),
+                removed.empty() ? "" : "; dead and removed: ", Join(removed)));
+        ForgetNodes(removed);
+      });
 }
 
 // Should this not get through, the nodes are known and no members: nothing

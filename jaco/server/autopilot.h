@@ -34,6 +34,9 @@ struct MemberHealth {
   bool healthy = false;
   Instant stable_since;  // since when `healthy` has been as it is
   Duration last_contact;
+  // As `last_contact`, but only while this server was watching: time that it
+  // slept through is nobody's silence.
+  Duration silence;
   raft::LogIndex match;
   PolicyMember::Health health = PolicyMember::Health::kLive;
 };
@@ -74,6 +77,7 @@ class Autopilot {
   bool CleanUp();
   void Steer();
   bool IsLeader() const;
+  void Watch(Instant now);
   MemberHealth JudgePeer(const raft::Progress& peer, Instant now);
   MemberHealth JudgeSelf(Instant now);
   std::vector<PolicyMember> PolicyMembers() const;
@@ -90,7 +94,9 @@ class Autopilot {
   std::string NameOf(raft::NodeId id) const;
 
   Node* const node_;
-  raft::Term term_;  // of the leadership that the records are of
+  raft::Term term_;         // of the leadership that the records are of
+  Instant judged_;          // the last time ...
+  Instant watching_since_;  // ... of an unbroken series
   std::map<raft::NodeId, Record> records_;
   std::vector<MemberHealth> health_;
   bool changing_ = false;
