@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/server/voter_policy.h"
-#include "jaco/sim/server/test_cluster.h"
+#include "jaco/sim/server/testing/test_cluster.h"
 
 namespace jaco::server {
 namespace {
@@ -169,20 +169,16 @@ TEST_F(AutopilotTest, ServersThatStaySilentAreRemoved) {
   EXPECT_EQ(Members().voters.size(), 5u);
 }
 
-// It hears nobody while it sleeps; that is not their fault.
+// Nobody hears anybody while the host sleeps; that is nobody's fault.
 TEST_F(AutopilotTest, ALeaderThatSleptRemovesNobody) {
   remove_dead_after_ = Seconds(5);
   Found(3);
-  Add(4);
-  Add(5);
+  for (const NodeNumber node : {4, 5, 6}) Add(node);
   Run(Seconds(3));
   EXPECT_EQ(Voters(), "1 2 3 4 5");
-  Add(6);
-  Run(Seconds(2));
-  const NodeNumber leader = Leader();
-  queue_.Pause(leader);
+  for (NodeNumber node = 1; node <= 6; ++node) queue_.Pause(node);
   Run(Seconds(20));
-  queue_.Resume(leader);
+  for (NodeNumber node = 1; node <= 6; ++node) queue_.Resume(node);
   Run(Seconds(3));
   EXPECT_EQ(Voters(), "1 2 3 4 5");
   EXPECT_EQ(Members().Members().size(), 6u);

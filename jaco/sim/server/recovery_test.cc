@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
-#include "jaco/sim/server/test_cluster.h"
+#include "jaco/sim/server/testing/test_cluster.h"
 
 namespace jaco::server {
 namespace {

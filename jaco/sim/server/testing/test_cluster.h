@@ -1,8 +1,8 @@
 // A few servers on simulated disks and links, for tests that say themselves
 // what happens when.
 
-#ifndef JACO_SIM_SERVER_TEST_CLUSTER_H_
-#define JACO_SIM_SERVER_TEST_CLUSTER_H_
+#ifndef JACO_SIM_SERVER_TESTING_TEST_CLUSTER_H_
+#define JACO_SIM_SERVER_TESTING_TEST_CLUSTER_H_
 
 #include <algorithm>
 #include <map>
@@ -116,6 +116,8 @@ class ClusterTest : public ::testing::Test {
 
   void Run(Duration time) {
     const Instant end = queue_.now() + time;
+    // Time passes even when nobody does anything.
+    queue_.Schedule(end, sim::kWorldOwner, {sim::EventKind::kTask}, [] {});
     sim::Event event;
     while (queue_.now() < end && queue_.Pop(&event)) event.task();
   }
@@ -200,4 +202,4 @@ class ClusterTest : public ::testing::Test {
 
 }  // namespace jaco::server
 
-#endif  // JACO_SIM_SERVER_TEST_CLUSTER_H_
+#endif  // JACO_SIM_SERVER_TESTING_TEST_CLUSTER_H_
