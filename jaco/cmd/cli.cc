@@ -13,6 +13,7 @@
 #include "jaco/base/version.h"
 #include "jaco/cmd/cli_output.h"
 #include "jaco/cmd/config.h"
+#include "jaco/cmd/offline_raft.h"
 #include "jaco/cmd/suggest.h"
 #include "jaco/net/http_client.h"
 #include "jaco/net/sansio/api_json.h"
@@ -45,6 +46,7 @@ struct Options {
   std::string name;
   std::string output = "table";
   bool allow_privileged = false;
+  OfflineRaftOptions raft;
 };
 
 class Session {
@@ -81,6 +83,12 @@ class Session {
     if (outcome.error) return Fail(*outcome.error);
     *world_.out << FormatRevokedToken(options_.name);
     return 0;
+  }
+
+  int OfflineRaft() {
+    OfflineRaftOptions raft = options_.raft;
+    raft.output = options_.output;
+    return RunOfflineRaft(raft, world_);
   }
 
   int ListTokens() {
@@ -203,6 +211,39 @@ void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
   revoke->callback([command] { *command = &Session::RevokeToken; });
 }
 
+void AddOfflineRaft(CLI::App* raft, const std::string& name,
+                    const std::string& help, OfflineRaftOptions::What what,
+                    Options* options, Command* command) {
+  CLI::App* sub = raft->add_subcommand(
+      name, absl::StrCat(help, ", read from the files of a stopped server"));
+  sub->add_option("--data-dir", options->raft.data_dir,
+                  "Data directory of the server ($JACO_DATA_DIR)");
+  if (what == OfflineRaftOptions::What::kLogs) {
+    sub->add_option("--from", options->raft.from, "First index");
+    sub->add_option("--to", options->raft.to, "Last index");
+  }
+  AddOutput(sub, options);
+  sub->callback([options, command, what] {
+    options->raft.what = what;
+    *command = &Session::OfflineRaft;
+  });
+}
+
+void AddOperatorCommands(CLI::App* app, Options* options, Command* command) {
+  using What = OfflineRaftOptions::What;
+  CLI::App* operate =
+      app->add_subcommand("operator", "Look after the cluster itself");
+  operate->require_subcommand(1);
+  CLI::App* raft = operate->add_subcommand("raft", "The Raft subsystem");
+  raft->require_subcommand(1);
+  AddOfflineRaft(raft, "info", "Term, members, snapshots and segments",
+                 What::kInfo, options, command);
+  AddOfflineRaft(raft, "logs", "The entries of the log", What::kLogs, options,
+                 command);
+  AddOfflineRaft(raft, "state", "The replicated state", What::kState, options,
+                 command);
+}
+
 const CLI::App* FindSubcommand(const CLI::App& app, const std::string& name) {
   const auto found = app.get_subcommands(
       [&name](const CLI::App* sub) { return sub->get_name() == name; });
@@ -258,6 +299,7 @@ int UsageError(const CLI::App& app, const std::vector<std::string>& arguments,
 int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   Options options;
   options.socket = world.socket.value_or(std::string(kDefaultSocket));
+  options.raft.data_dir = world.data_dir.value_or(Config().data_dir);
   Command command;
   CLI::App app("Operate a jaco cluster.", "jaco");
   app.require_subcommand(1);
@@ -267,6 +309,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   app.set_version_flag("--version", std::string(kVersion));
   AddClusterCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
+  AddOperatorCommands(&app, &options, &command);
   bool version = false;
   app.add_subcommand("version", "Print the version")->callback([&version] {
     version = true;

@@ -14,7 +14,8 @@ namespace jaco::cmd {
 struct CliWorld {
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
-  std::optional<std::string> socket;  // $JACO_SOCKET
+  std::optional<std::string> socket;    // $JACO_SOCKET
+  std::optional<std::string> data_dir;  // $JACO_DATA_DIR
   absl::Duration retry_for = absl::Seconds(10);
   absl::Duration retry_every = absl::Milliseconds(200);
 };

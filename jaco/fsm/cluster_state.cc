@@ -65,6 +65,12 @@ bool IsKnown(const Command& command) {
     case Command::kNodeJoin:
       return HasOnlyKnownFields(command.node_join()) &&
              IsKnown(command.node_join().node());
+    case Command::kNodeStatusSet:
+      return HasOnlyKnownFields(command.node_status_set()) &&
+             NodeStatus_IsValid(command.node_status_set().status());
+    case Command::kAutopilotSet:
+      return HasOnlyKnownFields(command.autopilot_set()) &&
+             HasOnlyKnownFields(command.autopilot_set().config());
     case Command::PAYLOAD_NOT_SET:
       return false;
   }
@@ -83,6 +89,16 @@ absl::Status NameTaken(absl::string_view name) {
 }
 
 }  // namespace
+
+AutopilotConfig DefaultAutopilotConfig() {
+  constexpr int64_t kMillisecond = 1'000'000;  // in nanoseconds
+  AutopilotConfig config;
+  config.set_cleanup_dead_servers(true);
+  config.set_last_contact_threshold_ns(200 * kMillisecond);
+  config.set_max_trailing_logs(250);
+  config.set_server_stabilization_time_ns(10'000 * kMillisecond);
+  return config;
+}
 
 absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
                                                 absl::string_view command) {
@@ -151,6 +167,10 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return IssueJoinToken(index);
     case Command::kNodeJoin:
       return JoinNode(index);
+    case Command::kNodeStatusSet:
+      return SetNodeStatus(index);
+    case Command::kAutopilotSet:
+      return SetAutopilot(index);
     case Command::PAYLOAD_NOT_SET:
       break;
   }
@@ -319,6 +339,41 @@ absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
   tables_.RemoveNode(id);
   Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
   return reply;
+}
+
+absl::StatusOr<std::string> ClusterState::SetNodeStatus(raft::LogIndex index) {
+  const NodeStatusSet& set = command_.node_status_set();
+  if (set.status() == NODE_STATUS_UNSPECIFIED) {
+    return MakeError(ErrorCode::kValidationFailed, "no node status is given");
+  }
+  const Node* node = tables_.FindNode(set.id());
+  if (node == nullptr) {
+    return MakeError(ErrorCode::kNodeNotFound,
+                     absl::StrCat("no node ", set.id()));
+  }
+  if (node->status() == set.status()) return node->SerializeAsString();
+  Node changed = *node;
+  changed.set_status(set.status());
+  return PutNode(index, std::move(changed));
+}
+
+absl::StatusOr<std::string> ClusterState::SetAutopilot(raft::LogIndex index) {
+  const AutopilotSet& set = command_.autopilot_set();
+  if (absl::Status status = ValidateAutopilot(set.config()); !status.ok()) {
+    return status;
+  }
+  const std::optional<AutopilotConfig>& known = tables_.autopilot();
+  const uint64_t modified = known.has_value() ? known->modify_index() : 0;
+  if (set.check_index() && set.modify_index() != modified) {
+    return MakeError(ErrorCode::kConflict,
+                     absl::StrCat("the autopilot configuration is of index ",
+                                  modified, ", not ", set.modify_index()));
+  }
+  AutopilotConfig config = set.config();
+  config.set_create_index(known.has_value() ? known->create_index()
+                                            : index.value());
+  config.set_modify_index(index.value());
+  return tables_.PutAutopilot(std::move(config));
 }
 
 void ClusterState::Audit(raft::LogIndex index, AuditType type,

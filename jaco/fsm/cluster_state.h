@@ -1,10 +1,11 @@
-// jaco's own state machine: cluster metadata, nodes, operator tokens, audit
-// log.
+// jaco's own state machine: cluster metadata, nodes, operator tokens,
+// autopilot configuration, audit log.
 //
 // command.proto says what each command does and when it is refused, validate.h
 // what names may be, cluster_tables.h what the rows are. The reply to a command
-// is the serialised entity that it was about: the Cluster, the Token, the Node
-// (as removed for NodeRemove). A refused command changes nothing but applied().
+// is the serialised entity that it was about: the Cluster, the Token, the
+// AutopilotConfig, the Node (as removed for NodeRemove). A refused command
+// changes nothing but applied().
 
 #ifndef JACO_FSM_CLUSTER_STATE_H_
 #define JACO_FSM_CLUSTER_STATE_H_
@@ -26,6 +27,9 @@
 #include "jaco/raft/types.h"
 
 namespace jaco::fsm {
+
+// Nomad's: 200 ms, 250 entries, 10 s, clean-up on, no least number of voters.
+AutopilotConfig DefaultAutopilotConfig();
 
 class ClusterState final : public StateMachine {
  public:
@@ -56,6 +60,10 @@ class ClusterState final : public StateMachine {
   const std::map<uint64_t, Node>& nodes() const {  // by id
     return tables_.nodes();
   }
+  // nullopt: never set.
+  const std::optional<AutopilotConfig>& autopilot() const {
+    return tables_.autopilot();
+  }
   const std::map<std::string, Token>& tokens() const {  // by identity
     return tables_.tokens();
   }
@@ -77,6 +85,8 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> RevokeToken(raft::LogIndex index);
   absl::StatusOr<std::string> UpsertNode(raft::LogIndex index);
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
+  absl::StatusOr<std::string> SetNodeStatus(raft::LogIndex index);
+  absl::StatusOr<std::string> SetAutopilot(raft::LogIndex index);
 
   // cluster_state_join.cc.
   absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);

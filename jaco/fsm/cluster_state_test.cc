@@ -242,6 +242,71 @@ TEST_F(ClusterStateTest, RemovesANode) {
   EXPECT_EQ(Refusal(testing::Remove(5)), ErrorCode::kNodeNotFound);
 }
 
+TEST_F(ClusterStateTest, SetsTheStatusOfANode) {
+  Apply(testing::Upsert(5, "node-5"));
+  EXPECT_EQ(Refusal(testing::SetStatus(6, NODE_STATUS_READY)),
+            ErrorCode::kNodeNotFound);
+  EXPECT_EQ(Refusal(testing::SetStatus(5, NODE_STATUS_UNSPECIFIED)),
+            ErrorCode::kValidationFailed);
+  auto node = Reply<Node>(testing::SetStatus(5, NODE_STATUS_JOINING));
+  EXPECT_EQ(node.status(), NODE_STATUS_JOINING);
+  EXPECT_EQ(node.create_index(), 1);
+  EXPECT_EQ(node.modify_index(), 4);
+  node = Reply<Node>(testing::SetStatus(5, NODE_STATUS_JOINING));
+  EXPECT_EQ(node.modify_index(), 4);
+}
+
+TEST_F(ClusterStateTest, SetsTheAutopilotConfiguration) {
+  EXPECT_FALSE(state_.autopilot().has_value());
+  Command command = testing::SetAutopilot();
+  command.mutable_autopilot_set()->mutable_config()->set_min_quorum(3);
+  auto config = Reply<AutopilotConfig>(command);
+  EXPECT_EQ(config.min_quorum(), 3);
+  EXPECT_EQ(config.create_index(), 1);
+  EXPECT_EQ(config.modify_index(), 1);
+  config = Reply<AutopilotConfig>(testing::SetAutopilot());
+  EXPECT_EQ(config.create_index(), 1);
+  EXPECT_EQ(config.modify_index(), 2);
+  EXPECT_EQ(state_.autopilot()->SerializeAsString(),
+            config.SerializeAsString());
+
+  testing::RowStore store;
+  store.Take(state_);
+  ClusterState loaded;
+  ASSERT_TRUE(loaded.Load(store.Rows(), state_.applied()).ok());
+  EXPECT_EQ(loaded.digest(), state_.digest());
+  EXPECT_EQ(loaded.TakeSnapshot(), state_.TakeSnapshot());
+}
+
+TEST_F(ClusterStateTest, AnAutopilotConfigurationIsCheckedAndSet) {
+  Command command = testing::SetAutopilot();
+  AutopilotSet& set = *command.mutable_autopilot_set();
+  set.set_check_index(true);
+  set.set_modify_index(1);
+  EXPECT_EQ(Refusal(command), ErrorCode::kConflict);
+  set.set_modify_index(0);
+  EXPECT_EQ(Reply<AutopilotConfig>(command).modify_index(), 2);
+  EXPECT_EQ(Refusal(command), ErrorCode::kConflict);
+  set.set_modify_index(2);
+  EXPECT_EQ(Reply<AutopilotConfig>(command).modify_index(), 4);
+}
+
+TEST_F(ClusterStateTest, AnAutopilotConfigurationMakesSense) {
+  using Change = void (*)(AutopilotConfig&);
+  for (const Change change : std::initializer_list<Change>{
+           [](AutopilotConfig& c) { c.set_last_contact_threshold_ns(0); },
+           [](AutopilotConfig& c) { c.set_last_contact_threshold_ns(-1); },
+           [](AutopilotConfig& c) { c.set_server_stabilization_time_ns(-1); },
+           [](AutopilotConfig& c) {
+             c.set_server_stabilization_time_ns(int64_t{1} << 60);
+           },
+           [](AutopilotConfig& c) { c.set_min_quorum(8); }}) {
+    Command command = testing::SetAutopilot();
+    change(*command.mutable_autopilot_set()->mutable_config());
+    EXPECT_EQ(Refusal(command), ErrorCode::kValidationFailed);
+  }
+}
+
 TEST_F(ClusterStateTest, ACallerWithoutANameIsRefused) {
   Command command = testing::Issue("alice", 1);
   command.set_identity("");

@@ -26,6 +26,7 @@ std::string HexKey(absl::string_view prefix, uint64_t number) {
 }
 
 std::string KeyOf(const Cluster&) { return "c"; }
+std::string KeyOf(const AutopilotConfig&) { return "o/autopilot"; }
 std::string KeyOf(const Node& node) { return HexKey("n/", node.id()); }
 std::string KeyOf(const Token& token) {
   return absl::StrCat("t/", token.identity());
@@ -75,6 +76,11 @@ const JoinToken* ClusterTables::FindJoinToken(const std::string& hash) const {
 const std::string& ClusterTables::PutCluster(Cluster cluster) {
   cluster_ = std::move(cluster);
   return rows_.Put(KeyOf(*cluster_), cluster_->SerializeAsString());
+}
+
+const std::string& ClusterTables::PutAutopilot(AutopilotConfig config) {
+  autopilot_ = std::move(config);
+  return rows_.Put(KeyOf(*autopilot_), autopilot_->SerializeAsString());
 }
 
 const std::string& ClusterTables::PutNode(Node node) {
@@ -153,6 +159,8 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<JoinToken>(row);
     case 'n':
       return LoadAs<Node>(row);
+    case 'o':
+      return LoadAs<AutopilotConfig>(row);
     case 't':
       return LoadAs<Token>(row);
     default:
@@ -179,6 +187,11 @@ absl::Status ClusterTables::LoadAs(const KeyValue& row) {
 
 absl::Status ClusterTables::Insert(Cluster cluster) {
   cluster_ = std::move(cluster);
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(AutopilotConfig config) {
+  autopilot_ = std::move(config);
   return absl::OkStatus();
 }
 

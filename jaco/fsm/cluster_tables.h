@@ -4,6 +4,7 @@
 //   c               Cluster
 //   j/<hash>        JoinToken
 //   n/<id, hex>     Node
+//   o/autopilot     AutopilotConfig
 //   t/<identity>    Token
 //   a/<index, hex>  AuditEvent; a command causes at most one
 // A value is the serialised protobuf. Keys and values are part of the digest
@@ -40,6 +41,8 @@ class ClusterTables {
   ClusterTables& operator=(ClusterTables&&) = default;
 
   const std::optional<Cluster>& cluster() const { return cluster_; }
+  // nullopt: never set.
+  const std::optional<AutopilotConfig>& autopilot() const { return autopilot_; }
   const std::map<uint64_t, Node>& nodes() const { return nodes_; }
   const std::map<std::string, Token>& tokens() const { return tokens_; }
   const std::map<std::string, JoinToken>& join_tokens() const {
@@ -57,6 +60,7 @@ class ClusterTables {
   // lives until the next non-const call. The caller has made sure that no other
   // entity has the node's name or the token's hash.
   const std::string& PutCluster(Cluster cluster);
+  const std::string& PutAutopilot(AutopilotConfig config);
   const std::string& PutNode(Node node);
   const std::string& PutToken(Token token);
   const std::string& PutJoinToken(JoinToken token);
@@ -85,12 +89,14 @@ class ClusterTables {
   absl::Status LoadRow(const KeyValue& row);
   // These put without recording, for LoadRow.
   absl::Status Insert(Cluster cluster);
+  absl::Status Insert(AutopilotConfig config);
   absl::Status Insert(Node node);
   absl::Status Insert(Token token);
   absl::Status Insert(JoinToken token);
   absl::Status Insert(AuditEvent event);
 
   std::optional<Cluster> cluster_;
+  std::optional<AutopilotConfig> autopilot_;
   std::map<uint64_t, Node> nodes_;
   std::map<std::string, JoinToken> join_tokens_;
   std::map<std::string, Token> tokens_;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/check.h"
+#include "jaco/fsm/cluster_state.h"
 #include "jaco/fsm/command.pb.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/types.h"
@@ -73,6 +74,20 @@ inline Command Upsert(uint64_t id, const std::string& name) {
 inline Command Remove(uint64_t id) {
   Command command = FromLocal();
   command.mutable_node_remove()->set_id(id);
+  return command;
+}
+
+inline Command SetStatus(uint64_t id, NodeStatus status) {
+  Command command = FromLocal();
+  command.mutable_node_status_set()->set_id(id);
+  command.mutable_node_status_set()->set_status(status);
+  return command;
+}
+
+// To what holds anyway.
+inline Command SetAutopilot() {
+  Command command = FromLocal();
+  *command.mutable_autopilot_set()->mutable_config() = DefaultAutopilotConfig();
   return command;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -14,6 +15,9 @@ namespace jaco::fsm {
 namespace {
 
 constexpr size_t kTokenHashBytes = 64;
+constexpr int64_t kDayNs = int64_t{86'400} * 1'000'000'000;
+// There are never more voters.
+constexpr uint64_t kMinQuorumMax = 7;
 
 absl::Status Refuse(absl::string_view what, absl::string_view why) {
   return MakeError(ErrorCode::kValidationFailed, absl::StrCat(what, " ", why));
@@ -73,6 +77,23 @@ absl::Status ValidateTokenHash(absl::string_view hash) {
     return Refuse("token hash",
                   absl::StrCat("of ", hash.size(), " bytes is not ",
                                kTokenHashBytes, " lower-case hex characters"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateAutopilot(const AutopilotConfig& config) {
+  const auto within = [](int64_t value, int64_t least, int64_t most) {
+    return value >= least && value <= most;
+  };
+  if (!within(config.last_contact_threshold_ns(), 1, kDayNs)) {
+    return Refuse("LastContactThreshold", "is not above 0 and up to a day");
+  }
+  if (!within(config.server_stabilization_time_ns(), 0, kDayNs)) {
+    return Refuse("ServerStabilizationTime", "is not from 0 to a day");
+  }
+  if (config.min_quorum() > kMinQuorumMax) {
+    return Refuse("MinQuorum", absl::StrCat("is ", config.min_quorum(),
+                                            ", the limit is ", kMinQuorumMax));
   }
   return absl::OkStatus();
 }

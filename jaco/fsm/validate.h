@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "jaco/fsm/command.pb.h"
 
 namespace jaco::fsm {
 
@@ -26,6 +27,11 @@ absl::Status ValidateAddress(absl::string_view address);
 // The lower-case hex SHA-256 of a token. Error: validation_failed, without the
 // hash in the message.
 absl::Status ValidateTokenHash(absl::string_view hash);
+
+// The contact threshold is above 0, the stabilization time at least 0, both at
+// most a day; the least number of voters is at most 7. Error:
+// validation_failed.
+absl::Status ValidateAutopilot(const AutopilotConfig& config);
 
 }  // namespace jaco::fsm
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
+#include "jaco/server/peers_file.h"
 
 namespace jaco::server {
 namespace {
@@ -127,7 +128,11 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
   auto log = storage::RaftLog::Open(fs, log_options, &dir.recovered);
   if (!log.ok()) return log.status();
   dir.log = *std::move(log);
-  if (!HoldsRaftState(dir.recovered)) return NoDataDir(fs, path, use_rocksdb);
+  if (!HoldsRaftState(dir.recovered)) {
+    const absl::Status none = CheckNoPeersFile(fs, path);
+    if (!none.ok()) return none;
+    return NoDataDir(fs, path, use_rocksdb);
+  }
 
   auto identity = storage::LoadIdentity(fs, path);
   if (!identity.ok()) return identity.status();
@@ -140,6 +145,10 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
   if (use_rocksdb) status = OpenStore(fs, path, dir);
   if (status.ok()) status = CheckFit(path, dir);
   if (status.ok()) status = LoadSnapshot(fs, path, dir);
+  if (status.ok()) {
+    status = ApplyPeersFile(fs, path, dir.identity.node_id, *dir.log,
+                            dir.recovered, SnapshotsIn(path));
+  }
   if (!status.ok()) return status;
   return dir;
 }
@@ -161,6 +170,7 @@ absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
   absl::Status status;
   if (use_rocksdb) status = OpenStore(fs, path, dir);
   if (status.ok()) status = CheckFit(path, dir);
+  if (status.ok()) status = PreparePeersFile(fs, path);
   if (status.ok()) status = storage::StoreIdentity(fs, path, identity);
   if (status.ok()) status = dir.log->Write({&founding, 1});
   if (!status.ok()) return status;

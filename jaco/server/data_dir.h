@@ -1,7 +1,7 @@
 // What a server keeps in its data directory, opened and created as a whole:
 //
 //   identity      this server's id and name (storage/identity.h)
-//   raft/         the Raft log (storage/raft_log.h)
+//   raft/         the Raft log (storage/raft_log.h), peers.json (peers_file.h)
 //   snapshots/    snapshots of it (storage/snapshot_store.h)
 //   state/        the applied state, RocksDB (storage/state_store.h)
 //

@@ -131,7 +131,10 @@ absl::Status Node::Resume(Opened& opened) {
   parts.role_changed = [this](const raft::RoleChange& change) {
     OnRoleChange(change);
   };
-  parts.applied = [this] { NotifyFounded(); };
+  parts.applied = [this] {
+    NotifyFounded();
+    NotifyReconfigured();
+  };
   leaderless_since_ = env_.clock->Now();
   replica_ = std::make_unique<Replica>(env_, std::move(parts));
   lifecycle_ = Lifecycle::kMember;
@@ -239,8 +242,16 @@ void Node::NotifyFounded() {
       [ready = std::exchange(founded_, nullptr)]() mutable { ready(); });
 }
 
+void Node::NotifyReconfigured() {
+  const raft::LogIndex index = replica_->raft().configuration_index();
+  if (index == watched_ || index > replica_->raft().applied()) return;
+  watched_ = index;
+  if (watcher_ != nullptr) watcher_();
+}
+
 void Node::OnRoleChange(const raft::RoleChange& change) {
   if (change.leader == raft::kNoNode) leaderless_since_ = env_.clock->Now();
+  if (watcher_ != nullptr) watcher_();
 }
 
 void Node::Fail(const absl::Status& status) {

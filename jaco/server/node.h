@@ -43,6 +43,12 @@ class Node {
   // applied its founding.
   void WhenFounded(absl::AnyInvocable<void()> ready);
 
+  // `watcher` runs after every change of role, and when another configuration
+  // has been committed. It may not call back.
+  void Watch(absl::AnyInvocable<void()> watcher) {
+    watcher_ = std::move(watcher);
+  }
+
   // OK for a member; cluster_uninitialized, not_a_member, or why the server
   // does not run.
   absl::Status Admit() const;
@@ -89,6 +95,7 @@ class Node {
   absl::Status Explain(absl::Status status) const;
   absl::Status NoLeaderError() const;
   void NotifyFounded();
+  void NotifyReconfigured();
 
   const ServerOptions options_;
   const env::Environment env_;
@@ -96,6 +103,8 @@ class Node {
   absl::Status failure_;
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void()> founded_;
+  absl::AnyInvocable<void()> watcher_;
+  raft::LogIndex watched_;  // the configuration that `watcher_` knows of
   Instant leaderless_since_;
   fsm::ClusterState state_;
   std::unique_ptr<Replica> replica_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "jaco/server/autopilot.h"
 #include "jaco/server/cluster_service.h"
 #include "jaco/server/node.h"
 #include "jaco/server/token_service.h"
@@ -10,11 +11,15 @@ namespace jaco::server {
 
 struct Server::Impl {
   Impl(ServerOptions options, const env::Environment& environment)
-      : node(std::move(options), environment), cluster(&node), tokens(&node) {}
+      : node(std::move(options), environment),
+        cluster(&node),
+        tokens(&node),
+        autopilot(&node) {}
 
   Node node;
   ClusterService cluster;
   TokenService tokens;
+  Autopilot autopilot;
 };
 
 Server::Server(ServerOptions options, env::Environment environment)
@@ -44,6 +49,16 @@ void Server::ChangeConfiguration(raft::Configuration target,
 
 absl::Status Server::TransferLeadership(raft::NodeId target) {
   return impl_->node.TransferLeadership(target);
+}
+
+void Server::AddNonvoter(raft::NodeId id, std::string address,
+                         absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->autopilot.AddNonvoter(id, std::move(address), std::move(done));
+}
+
+void Server::RemoveMember(raft::NodeId id,
+                          absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->autopilot.Remove(id, std::move(done));
 }
 
 void Server::Init(const Caller& caller, InitRequest request,

@@ -11,6 +11,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "jaco/base/time.h"
 #include "jaco/env/environment.h"
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
@@ -20,6 +21,18 @@
 
 namespace jaco::server {
 
+struct AutopilotOptions {
+  bool enabled = true;
+  // How often the leader looks at the other members.
+  Duration tick = Milliseconds(250);
+  // A new member is not promoted sooner, whatever ServerStabilizationTime says.
+  Duration settle_min = Seconds(3);
+  // With CleanupDeadServers: a server is removed that is silent for so long.
+  Duration remove_dead_after = Seconds(3600);
+  // Holds until there is one in the replicated state.
+  fsm::AutopilotConfig config = fsm::DefaultAutopilotConfig();
+};
+
 struct ServerOptions {
   std::string node_name;
   std::string data_dir;      // exists, is locked by the caller
@@ -28,6 +41,7 @@ struct ServerOptions {
   uint64_t log_segment_bytes = storage::RaftLogOptions().segment_bytes;
   raft::Options raft;  // `id` is ignored
   SnapshotOptions snapshots;
+  AutopilotOptions autopilot;
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -72,6 +86,12 @@ class Server final : public Api {
   void ChangeConfiguration(raft::Configuration target,
                            absl::AnyInvocable<void(absl::Status)> done);
   absl::Status TransferLeadership(raft::NodeId target);
+
+  // See Autopilot.
+  void AddNonvoter(raft::NodeId id, std::string address,
+                   absl::AnyInvocable<void(absl::Status)> done);
+  void RemoveMember(raft::NodeId id,
+                    absl::AnyInvocable<void(absl::Status)> done);
 
   void Init(const Caller& caller, InitRequest request,
             Reply<InitResponse> reply) override;

@@ -53,6 +53,20 @@ raft::Configuration DrawConfiguration(Prng prng, NodeNumber servers) {
   return target;
 }
 
+// Adds one that is none or removes one of the members; the policy decides who
+// votes.
+void ChangeMembers(Prng prng, NodeNumber servers, server::Server& leader) {
+  if (leader.raft() == nullptr) return;
+  const raft::Configuration& configuration = leader.raft()->configuration();
+  const auto number = static_cast<NodeNumber>(prng.Between(1, servers));
+  const server::FoundingMember member = MemberOf(number);
+  if (!configuration.Contains(member.id)) {
+    leader.AddNonvoter(member.id, member.address, [](const absl::Status&) {});
+  } else if (prng.Chance(1, 2)) {
+    leader.RemoveMember(member.id, [](const absl::Status&) {});
+  }
+}
+
 bool NeedsUndoing(FaultKind kind) {
   return IsOfLinks(kind) || kind == FaultKind::kPause;
 }
@@ -168,6 +182,8 @@ void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
         server::Server& server = *world_.node(leader).server();
         if (fault.kind == FaultKind::kTransfer) {
           server.TransferLeadership(raft::NodeId(target.peer)).IgnoreError();
+        } else if (world_.options().voter_policy) {
+          ChangeMembers(Prng(fault.draw), world_.servers(), server);
         } else {
           server.ChangeConfiguration(
               DrawConfiguration(Prng(fault.draw), world_.servers()),

@@ -44,6 +44,17 @@ ClockError DrawClockError(Prng prng, int64_t drift_ppm_max) {
           .wall = prng.Between(Seconds(0), Seconds(2)) - Seconds(1)};
 }
 
+void SetAutopilot(const SwarmOptions& options,
+                  server::AutopilotOptions& autopilot) {
+  autopilot.enabled = options.voter_policy;
+  autopilot.tick = options.heartbeat_interval * 2;
+  autopilot.settle_min = options.settle_time;
+  autopilot.remove_dead_after = options.remove_dead_after;
+  autopilot.config.set_last_contact_threshold_ns(
+      options.election_timeout.nanoseconds());
+  autopilot.config.set_server_stabilization_time_ns(0);
+}
+
 server::ServerOptions OptionsOf(const SwarmOptions& options,
                                 NodeNumber number) {
   const server::FoundingMember member = MemberOf(number);
@@ -67,6 +78,7 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
                               .window_chunks = options.snapshot_window,
                               .resend_after = options.election_timeout,
                               .give_up_after = options.election_timeout * 8};
+  SetAutopilot(options, result.autopilot);
   return result;
 }
 

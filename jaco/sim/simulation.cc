@@ -4,6 +4,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "jaco/server/voter_policy.h"
 #include "jaco/sim/nemesis.h"
 #include "jaco/sim/schedule.h"
 #include "jaco/sim/trace.h"
@@ -109,6 +110,11 @@ bool Simulation::Settled() {
   const raft::Configuration& configuration =
       world_.node(leader).server()->raft()->configuration();
   if (configuration.IsJoint()) return false;
+  if (world_.options().voter_policy &&
+      configuration.voters.size() !=
+          server::VotersFor(configuration.Members().size())) {
+    return false;
+  }
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
     if (!configuration.Contains(raft::NodeId(i))) continue;
     const auto& seen = world_.node(i).last_seen();

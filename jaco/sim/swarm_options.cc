@@ -10,6 +10,8 @@ namespace {
 
 // With the spares: as many as a cluster is meant to have voters at most.
 constexpr int kServersMax = 7;
+// And with the voter policy, which leaves some of them without a vote.
+constexpr int kMembersMax = 9;
 
 // Between 1 and 2^`doublings` times `least`, small ones as likely as large.
 Duration DrawScaled(Prng& prng, Duration least, uint64_t doublings) {
@@ -37,6 +39,16 @@ FaultOptions DrawFaults(Prng& prng) {
   const Duration interval = DrawScaled(prng, Milliseconds(500), 5);
   const Duration length = DrawScaled(prng, Milliseconds(50), 6);
   return on ? FaultOptions{interval, length} : FaultOptions{};
+}
+
+void DrawVoterPolicy(Prng& prng, SwarmOptions& options) {
+  options.voter_policy = true;
+  options.settle_time = DrawScaled(prng, Milliseconds(250), 3);
+  options.remove_dead_after = DrawScaled(prng, Seconds(1), 4);
+  options.FaultsOf(FaultKind::kReconfigure) = {
+      DrawScaled(prng, Milliseconds(250), 4), Milliseconds(50)};
+  const auto most = static_cast<uint64_t>(kMembersMax - options.servers);
+  options.spares = static_cast<int>(prng.Between(1, most));
 }
 
 std::string Text(Duration duration) {
@@ -119,12 +131,14 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     options.drift_ppm_max = int64_t{1000} << prng.Below(9);
   }
   options.priorities = prng.Chance(1, 4);
+  if (prng.Chance(1, 3)) DrawVoterPolicy(prng, options);
   return options;
 }
 
 std::string Describe(const SwarmOptions& options) {
   std::string text = absl::StrCat(
       "servers=", options.servers, " spares=", options.spares,
+      " policy=", options.voter_policy ? "yes" : "no",
       " rocksdb=", options.rocksdb ? "yes" : "no",
       " segment=", options.segment_bytes,
       " heartbeat=", Text(options.heartbeat_interval),

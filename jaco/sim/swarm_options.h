@@ -74,6 +74,14 @@ struct SwarmOptions {
   uint64_t snapshot_chunk_bytes = uint64_t{128} << 10;
   uint64_t snapshot_window = 4;
 
+  // The servers choose their voters themselves; kReconfigure adds and removes
+  // members. Otherwise it chooses the voters too.
+  bool voter_policy = false;
+  // Of ServerStabilizationTime and the like, and until a server that is silent
+  // is removed for good.
+  Duration settle_time = Milliseconds(500);
+  Duration remove_dead_after = Seconds(5);
+
   int clients = 3;
   Duration client_pause = Milliseconds(100);  // between operations, on average
   Duration client_timeout = Seconds(2);

@@ -40,6 +40,10 @@ std::string EncodeStartConfiguration(const LogStart& start) {
 
 }  // namespace
 
+uint64_t ConfigurationRecordBytes(const raft::Configuration& configuration) {
+  return RecordBytes(raft::EncodeConfiguration(configuration).size());
+}
+
 uint64_t EntryRecordBytes(const raft::Entry& entry) {
   return RecordBytes(raft::EncodedEntrySize(entry));
 }
@@ -99,6 +103,12 @@ void RecordBuffer::AddEntry(const raft::Entry& entry) {
   const size_t begin = BeginRecord();
   raft::AppendEntry(entry, &bytes_);
   FinishRecord(begin, RecordType::kEntry);
+}
+
+void RecordBuffer::AddConfiguration(const raft::Configuration& configuration) {
+  const size_t begin = BeginRecord();
+  bytes_.append(raft::EncodeConfiguration(configuration));
+  FinishRecord(begin, RecordType::kConfiguration);
 }
 
 void RecordBuffer::AddSyncMark() {

@@ -31,6 +31,9 @@ enum class RecordType : uint8_t {
   kSyncMark = 3,    // everything before it was synced
   kLogStart = 4,    // begins every segment
   kSegmentEnd = 5,  // the log goes on in the next segment, which exists
+  // Stands for every configuration in front of it (RaftLog::
+  // ReplaceConfiguration).
+  kConfiguration = 6,
 };
 
 // Where the log begins.
@@ -56,6 +59,7 @@ inline constexpr uint64_t kSegmentEndBytes = RecordBytes(0);
 inline constexpr uint64_t kFirstHeadBytes =
     kSegmentHeaderBytes + RecordBytes(24) + kHardStateRecordBytes;
 
+uint64_t ConfigurationRecordBytes(const raft::Configuration& configuration);
 uint64_t EntryRecordBytes(const raft::Entry& entry);
 uint64_t HeadBytes(const LogStart& start);
 
@@ -76,6 +80,7 @@ class RecordBuffer {
   void AddLogStart(const LogStart& start);
   void AddHardState(const raft::HardState& state);
   void AddEntry(const raft::Entry& entry);
+  void AddConfiguration(const raft::Configuration& configuration);
   void AddSyncMark();
   void AddSegmentEnd();
 

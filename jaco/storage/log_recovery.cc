@@ -128,8 +128,10 @@ absl::Status Recovery::ReplayAll() {
     const absl::Status status = ReplaySegment(replay, *scan);
     if (!status.ok()) return status;
   }
-  const absl::Status status = ReplaySegment(replay, last_);
-  return status.ok() ? replay.Finish(last_) : status;
+  absl::Status status = ReplaySegment(replay, last_);
+  if (status.ok()) status = replay.Finish(last_);
+  start_.raft.configuration = recovered_->configuration;
+  return status;
 }
 
 absl::Status Recovery::CheckNoneMissing() {

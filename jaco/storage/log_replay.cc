@@ -29,7 +29,8 @@ absl::StatusOr<LogStart> LogStartOf(const SegmentScan& segment) {
                  start.status().message());
 }
 
-LogReplay::LogReplay(const LogStart& start, RecoveredLog* log) : log_(log) {
+LogReplay::LogReplay(const LogStart& start, RecoveredLog* log)
+    : log_(log), start_configuration_(start.raft.configuration) {
   log_->log_start = start.raft.last;
   log_->configuration = start.raft.configuration;
   if (log_->log_start.index.value() == 0) begin_ = raft::LogIndex();
@@ -37,6 +38,7 @@ LogReplay::LogReplay(const LogStart& start, RecoveredLog* log) : log_(log) {
 
 absl::Status LogReplay::Replay(const SegmentScan& segment) {
   segment_last_ = raft::LogIndex();
+  segment_configuration_.reset();
   for (const Record& record : segment.records) {
     const absl::Status status = ReplayRecord(segment, record);
     if (!status.ok()) {
@@ -58,6 +60,8 @@ absl::Status LogReplay::ReplayRecord(const SegmentScan& segment,
     case RecordType::kLogStart:
       return in_head ? ReplayLogStart(record)
                      : Violation("log start behind the head");
+    case RecordType::kConfiguration:
+      return ReplayConfiguration(record);
     case RecordType::kSyncMark:
       return absl::OkStatus();
     case RecordType::kSegmentEnd:
@@ -121,9 +125,20 @@ absl::Status LogReplay::ReplayEntry(const Record& record) {
   return absl::OkStatus();
 }
 
+absl::Status LogReplay::ReplayConfiguration(const Record& record) {
+  auto configuration = raft::DecodeConfiguration(record.payload);
+  if (!configuration.ok()) return configuration.status();
+  ReplaceConfiguration(*configuration, log_);
+  segment_configuration_ = *std::move(configuration);
+  return absl::OkStatus();
+}
+
 absl::Status LogReplay::Finish(const SegmentScan& last) {
   const raft::EntryId& start = log_->log_start;
   std::vector<raft::EntryPtr>& entries = log_->entries;
+  // What the last head says has taken account of all that comes before it.
+  log_->configuration = segment_configuration_.value_or(start_configuration_);
+  if (start.index.value() == 0) log_->configuration = {};
   if (entries.empty()) return absl::OkStatus();
   const auto corrupt = [&](absl::string_view what) {
     return Corrupt(last.path, last.records[0].offset,

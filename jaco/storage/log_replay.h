@@ -32,10 +32,14 @@ class LogReplay {
   absl::Status ReplayLogStart(const Record& record);
   absl::Status ReplayHardState(const Record& record, bool in_head);
   absl::Status ReplayEntry(const Record& record);
+  absl::Status ReplayConfiguration(const Record& record);
 
   RecoveredLog* log_;
+  const raft::Configuration start_configuration_;
   bool at_first_segment_ = true;
   raft::LogIndex segment_last_;
+  // Replaced in the segment of the last call, so behind its head.
+  std::optional<raft::Configuration> segment_configuration_;
   // The index before the first of the entries; nullopt while that may be any.
   std::optional<raft::LogIndex> begin_;
 };

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
+#include "jaco/raft/codec.h"
 #include "jaco/storage/log_format.h"
 #include "jaco/storage/log_recovery.h"
 #include "jaco/storage/log_segment.h"
@@ -79,6 +80,28 @@ class SegmentedLog final : public RaftLog {
     // The head of the newest segment says where the log begins, so there has to
     // be a newer one.
     return BeginSegment({start, first_needed}, hard_state_, 0);
+  }
+
+  absl::Status ReplaceConfiguration(
+      const raft::HardState& state,
+      const raft::Configuration& configuration) override {
+    if (!failed_.ok()) return failed_;
+    const uint64_t bytes =
+        kHardStateRecordBytes + ConfigurationRecordBytes(configuration);
+    if (!writer_->Fits(bytes)) {
+      const absl::Status status = BeginSegment(start_, hard_state_, bytes);
+      if (!status.ok()) return status;
+    }
+    RecordBuffer& batch = writer_->NewBatch(bytes);
+    batch.AddHardState(state);
+    batch.AddConfiguration(configuration);
+    failed_ = Lasting(writer_->WriteBatch());
+    if (!failed_.ok()) return failed_;
+    hard_state_ = state;
+    if (start_.raft.last.index.value() > 0) {
+      start_.raft.configuration = configuration;
+    }
+    return absl::OkStatus();
   }
 
  private:
@@ -188,6 +211,17 @@ class SegmentedLog final : public RaftLog {
 };
 
 }  // namespace
+
+void ReplaceConfiguration(const raft::Configuration& configuration,
+                          RecoveredLog* log) {
+  for (raft::EntryPtr& entry : log->entries) {
+    if (entry->kind != raft::EntryKind::kConfiguration) continue;
+    entry = std::make_shared<const raft::Entry>(
+        raft::Entry{entry->id, raft::EntryKind::kConfiguration,
+                    raft::EncodeConfiguration(configuration)});
+  }
+  if (log->log_start.index.value() > 0) log->configuration = configuration;
+}
 
 absl::StatusOr<std::unique_ptr<RaftLog>> RaftLog::Open(
     env::FileSystem& fs, const RaftLogOptions& options,

@@ -49,6 +49,11 @@ struct RecoveredLog {
   uint64_t torn_bytes = 0;  // cut from the tail
 };
 
+// `configuration` takes the place of every configuration in `log`, as
+// RaftLog::ReplaceConfiguration does on disk.
+void ReplaceConfiguration(const raft::Configuration& configuration,
+                          RecoveredLog* log);
+
 // Not thread-safe: lives on the log lane.
 class RaftLog {
  public:
@@ -82,6 +87,14 @@ class RaftLog {
   // effect. Errors are those of Write; also after kResourceExhausted the log is
   // as it was.
   virtual absl::Status CompactTo(const raft::LogStart& start) = 0;
+
+  // For the recovery of a cluster that has lost its quorum: sets the hard state
+  // and puts `configuration` into every configuration entry of the log, and
+  // where the log begins. All other entries, and all ids, stay. Durable, and
+  // the second not without the first. Errors are those of Write.
+  virtual absl::Status ReplaceConfiguration(
+      const raft::HardState& state,
+      const raft::Configuration& configuration) = 0;
 };
 
 }  // namespace jaco::storage

@@ -146,6 +146,7 @@ class RocksDbStateStore final : public StateStore {
         background_errors_(std::make_shared<BackgroundErrors>()) {}
 
   absl::Status Open();
+  absl::Status OpenReadOnly();
 
   absl::StatusOr<StoredState> Load() override;
   absl::Status Write(absl::Span<const RowChange> changes,
@@ -181,6 +182,16 @@ absl::Status RocksDbStateStore::Open() {
   db_.reset(db);
   if (absl::Status opened = Finish(status); !opened.ok()) return opened;
   return ReadApplied();
+}
+
+absl::Status RocksDbStateStore::OpenReadOnly() {
+  rocksdb::Options options = MakeOptions(env_.get(), background_errors_);
+  options.create_if_missing = false;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(options, directory_, &db);
+  db_.reset(db);
+  return Finish(status);
 }
 
 // What is read right after opening comes from table files.
@@ -336,6 +347,14 @@ absl::StatusOr<std::unique_ptr<StateStore>> OpenRocksDbStateStore(
   status = store->Open();
   if (!status.ok()) return status;
   return store;
+}
+
+absl::StatusOr<StoredState> ReadRocksDbState(env::FileSystem& fs,
+                                             const std::string& directory) {
+  RocksDbStateStore store(fs, directory);
+  const absl::Status opened = store.OpenReadOnly();
+  if (!opened.ok()) return opened;
+  return store.Load();
 }
 
 }  // namespace jaco::storage

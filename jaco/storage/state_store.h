@@ -66,6 +66,11 @@ class StateStore {
 absl::StatusOr<std::unique_ptr<StateStore>> OpenRocksDbStateStore(
     env::FileSystem& fs, const std::string& directory);
 
+// What such a store holds, without changing anything: `fs` may be read-only.
+// Errors as of Load.
+absl::StatusOr<StoredState> ReadRocksDbState(env::FileSystem& fs,
+                                             const std::string& directory);
+
 }  // namespace jaco::storage
 
 #endif  // JACO_STORAGE_STATE_STORE_H_

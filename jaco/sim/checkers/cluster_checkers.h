@@ -14,6 +14,7 @@
 #include "jaco/sim/checkers/monotonicity.h"
 #include "jaco/sim/checkers/node_view.h"
 #include "jaco/sim/checkers/state_digest.h"
+#include "jaco/sim/checkers/voter_count.h"
 
 namespace jaco::sim {
 
@@ -28,6 +29,7 @@ class ClusterCheckers {
  private:
   ElectionSafety election_safety_;
   ConfigurationRules configuration_rules_;
+  VoterCount voter_count_;
   DurableVote durable_vote_;
   Monotonicity monotonicity_;
   LogMatching log_matching_;

@@ -97,6 +97,37 @@ TEST_F(CheckersTest, ElectionSafety) {
   EXPECT_EQ(Found(), "election_safety");
 }
 
+TEST_F(CheckersTest, VoterCount) {
+  VoterCount checker;
+  FakeNode node(1, {1});
+  const auto configure = [&](uint64_t index, std::vector<NodeId> voters) {
+    node.view.at.configuration_index = LogIndex(index);
+    node.configuration.voters = std::move(voters);
+    checker.Check(node.view, findings_);
+  };
+  configure(1, {NodeId(1), NodeId(2)});  // the founders
+  configure(2, {NodeId(1), NodeId(2)});
+  configure(3, {NodeId(1), NodeId(2), NodeId(3)});
+  node.configuration.outgoing = {NodeId(1)};
+  configure(4, {NodeId(1), NodeId(3)});  // joint
+  node.configuration.outgoing.clear();
+  EXPECT_EQ(Found(), "");
+  configure(5, {NodeId(1), NodeId(3)});
+  EXPECT_EQ(Found(), "voter_count");
+}
+
+TEST_F(CheckersTest, VoterCountHasALimit) {
+  VoterCount checker;
+  FakeNode node(1, {1});
+  node.view.at.configuration_index = LogIndex(2);
+  node.configuration.voters.clear();
+  for (uint64_t i = 1; i <= 9; ++i) {
+    node.configuration.voters.push_back(NodeId(i));
+  }
+  checker.Check(node.view, findings_);
+  EXPECT_EQ(Found(), "voter_count");
+}
+
 TEST_F(CheckersTest, DurableVoteChangesWithinATerm) {
   DurableVote checker;
   FakeNode node(1, {1});

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
+#include "jaco/raft/codec.h"
 #include "jaco/sim/storage/raft_log_model.h"
 #include "jaco/storage/log_format.h"
 
@@ -126,6 +127,66 @@ TEST_F(RaftLogTest, InstalledStartReplacesTheLog) {
   ASSERT_TRUE(WriteEntry(3, 71).ok());
   Reopen();
   EXPECT_EQ(recovered_.entries.size(), 1u);
+}
+
+raft::EntryPtr MakeConfigurationEntry(uint64_t index, uint64_t voter) {
+  raft::Configuration configuration;
+  configuration.voters = {raft::NodeId(voter)};
+  return std::make_shared<const raft::Entry>(
+      raft::Entry{{raft::Term(1), raft::LogIndex(index)},
+                  raft::EntryKind::kConfiguration,
+                  raft::EncodeConfiguration(configuration)});
+}
+
+uint64_t VoterOf(const raft::Entry& entry) {
+  return raft::DecodeConfiguration(entry.data)->voters[0].value();
+}
+
+TEST_F(RaftLogTest, AConfigurationTakesThePlaceOfThoseBefore) {
+  ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(
+      log_->Write(std::vector{MakePersist({MakeConfigurationEntry(1, 7)})})
+          .ok());
+  for (uint64_t i = 2; i <= 60; ++i) ASSERT_TRUE(WriteEntry(1, i, 100).ok());
+  raft::Configuration replacement;
+  replacement.voters = {raft::NodeId(9)};
+  const raft::HardState state{raft::Term(50), raft::kNoNode};
+  ASSERT_TRUE(log_->ReplaceConfiguration(state, replacement).ok());
+  ASSERT_TRUE(
+      log_->Write(std::vector{MakePersist({MakeConfigurationEntry(61, 8)})})
+          .ok());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(recovered_.hard_state, state);
+  ASSERT_EQ(recovered_.entries.size(), 61u);
+  EXPECT_EQ(recovered_.entries[0]->id.term, raft::Term(1));
+  EXPECT_EQ(VoterOf(*recovered_.entries[0]), 9u);
+  EXPECT_EQ(VoterOf(*recovered_.entries[60]), 8u);
+  EXPECT_TRUE(recovered_.configuration.voters.empty());
+}
+
+TEST_F(RaftLogTest, AConfigurationIsReplacedWhereTheLogBeginsToo) {
+  ASSERT_TRUE(Open().ok());
+  for (uint64_t i = 1; i <= 60; ++i) ASSERT_TRUE(WriteEntry(1, i, 100).ok());
+  ASSERT_TRUE(
+      log_->CompactTo(MakeLogStart({raft::Term(1), raft::LogIndex(40)})).ok());
+  raft::Configuration replacement;
+  replacement.voters = {raft::NodeId(9)};
+  ASSERT_TRUE(
+      log_->ReplaceConfiguration({raft::Term(50), raft::kNoNode}, replacement)
+          .ok());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(recovered_.configuration, replacement);
+  // A segment that begins now says so in its head.
+  for (uint64_t i = 61; i <= 120; ++i) ASSERT_TRUE(WriteEntry(1, i, 100).ok());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(recovered_.configuration, replacement);
+  // A later start has a later configuration, whatever stands before its head.
+  const auto later = MakeLogStart({raft::Term(1), raft::LogIndex(62)});
+  ASSERT_TRUE(log_->CompactTo(later).ok());
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(recovered_.configuration, recovered_.log_start == later.last
+                                          ? later.configuration
+                                          : replacement);
 }
 
 // B64: segments from before a compaction that reappear after a crash, with or

@@ -1,0 +1,368 @@
+#include "jaco/server/autopilot.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kSubsystem = "autopilot";
+constexpr absl::string_view kSystem = "system";  // the identity of its commands
+
+// So many ticks late: this server has slept.
+constexpr int kGapTicks = 8;
+
+using Health = PolicyMember::Health;
+
+std::string Join(const std::vector<raft::NodeId>& ids) {
+  std::string text;
+  for (const raft::NodeId id : ids) {
+    absl::StrAppend(&text, text.empty() ? "" : " ", id.value());
+  }
+  return text;
+}
+
+bool Has(const std::vector<raft::NodeId>& ids, raft::NodeId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+}  // namespace
+
+Autopilot::Autopilot(Node* node) : node_(node) {
+  node_->Watch([this] { OnChange(); });
+}
+
+Autopilot::~Autopilot() { node_->env().loop->Cancel(timer_); }
+
+bool Autopilot::IsLeader() const {
+  const raft::Raft* raft = node_->raft();
+  return node_->lifecycle() == Lifecycle::kMember && raft != nullptr &&
+         raft->role() == raft::Role::kLeader;
+}
+
+const fsm::AutopilotConfig& Autopilot::config() const {
+  const auto& replicated = node_->state().autopilot();
+  return replicated.has_value() ? *replicated
+                                : node_->options().autopilot.config;
+}
+
+Duration Autopilot::contact_threshold() const {
+  return Nanoseconds(config().last_contact_threshold_ns());
+}
+
+Duration Autopilot::settle_time() const {
+  return std::max(Nanoseconds(config().server_stabilization_time_ns()),
+                  node_->options().autopilot.settle_min);
+}
+
+std::string Autopilot::NameOf(raft::NodeId id) const {
+  const auto& nodes = node_->state().nodes();
+  const auto it = nodes.find(id.value());
+  return it == nodes.end() ? absl::StrCat(id.value()) : it->second.name();
+}
+
+// ---- When.
+
+// The caller is in the midst of something.
+void Autopilot::OnChange() {
+  if (node_->options().autopilot.enabled) Arm(Duration());
+}
+
+void Autopilot::Arm(Duration delay) {
+  env::EventLoop& loop = *node_->env().loop;
+  loop.Cancel(timer_);
+  timer_ = loop.After(delay, [this] {
+    timer_ = 0;
+    Tick();
+  });
+}
+
+void Autopilot::Tick() {
+  if (!IsLeader()) return;
+  Judge();
+  Act();
+  // Alone there is nobody to look after.
+  if (health_.size() > 1) Arm(node_->options().autopilot.tick);
+}
+
+// ---- How they are.
+
+const std::vector<MemberHealth>& Autopilot::Judge() {
+  health_.clear();
+  if (!IsLeader()) return health_;
+  const raft::Raft& raft = *node_->raft();
+  const Instant now = node_->env().clock->Now();
+  Watch(now);
+  if (raft.configuration().Contains(raft.id())) {
+    health_.push_back(JudgeSelf(now));
+  }
+  for (const raft::Progress& peer : *raft.progress()) {
+    if (!peer.departing) health_.push_back(JudgePeer(peer, now));
+  }
+  std::erase_if(records_, [&](const auto& record) {
+    return !raft.configuration().Contains(record.first);
+  });
+  std::sort(health_.begin(), health_.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  return health_;
+}
+
+// With each leadership, and after a pause, what is known is void.
+void Autopilot::Watch(Instant now) {
+  const raft::Term term = node_->raft()->term();
+  const Duration gap = node_->options().autopilot.tick * kGapTicks;
+  if (term != term_) records_.clear();
+  if (term != term_ || now - judged_ > gap) watching_since_ = now;
+  term_ = term;
+  judged_ = now;
+}
+
+MemberHealth Autopilot::JudgeSelf(Instant now) {
+  const raft::Raft& raft = *node_->raft();
+  Record& record = records_[raft.id()];
+  if (!std::exchange(record.healthy, true)) record.stable_since = now;
+  return {.id = raft.id(),
+          .name = NameOf(raft.id()),
+          .voter = raft.configuration().IsVoter(raft.id()),
+          .healthy = true,
+          .stable_since = record.stable_since,
+          .match = raft.last().index,
+          .health = Health::kEligible};
+}
+
+MemberHealth Autopilot::JudgePeer(const raft::Progress& peer, Instant now) {
+  const raft::Raft& raft = *node_->raft();
+  const Duration silent = now - peer.last_contact;
+  const uint64_t lag = raft.last().index - peer.match;
+  const bool caught_up = peer.state == raft::Progress::State::kReplicate &&
+                         lag <= config().max_trailing_logs();
+  const bool healthy = caught_up && silent <= contact_threshold();
+  const auto [it, fresh] = records_.try_emplace(peer.id);
+  Record& record = it->second;
+  if (fresh || record.healthy != healthy) record = {healthy, now};
+
+  MemberHealth result{.id = peer.id,
+                      .name = NameOf(peer.id),
+                      .voter = raft.configuration().IsVoter(peer.id),
+                      .healthy = healthy,
+                      .stable_since = record.stable_since,
+                      .last_contact = silent,
+                      .silence = std::min(silent, now - watching_since_),
+                      .match = peer.match};
+  const Duration election = node_->options().raft.election_timeout;
+  if (healthy && now - record.stable_since >= settle_time()) {
+    result.health = Health::kEligible;
+  } else if (silent <= std::max(contact_threshold(), election)) {
+    result.health = Health::kLive;
+  } else {
+    result.health =
+        result.silence >= settle_time() ? Health::kDead : Health::kSilent;
+  }
+  return result;
+}
+
+// ---- What to do about it.
+
+// One thing at a time; the next when that is through.
+void Autopilot::Act() {
+  const raft::Raft& raft = *node_->raft();
+  if (MarkReady()) return;
+  if (changing_ || raft.configuration().IsJoint() ||
+      raft.configuration_index() > raft.commit()) {
+    return;
+  }
+  if (!CleanUp()) Steer();
+}
+
+// A node that joins is ready once it has caught up.
+bool Autopilot::MarkReady() {
+  if (proposing_) return false;
+  for (const MemberHealth& member : health_) {
+    const auto& nodes = node_->state().nodes();
+    const auto node = nodes.find(member.id.value());
+    if (!member.healthy || node == nodes.end()) continue;
+    if (node->second.status() != fsm::NODE_STATUS_JOINING) continue;
+    fsm::Command command;
+    command.mutable_node_status_set()->set_id(member.id.value());
+    command.mutable_node_status_set()->set_status(fsm::NODE_STATUS_READY);
+    proposing_ = true;
+    node_->Propose({.identity = std::string(kSystem)}, std::move(command),
+                   [this](const auto&, raft::LogIndex) { proposing_ = false; });
+    return true;
+  }
+  return false;
+}
+
+// Nomad's rule: voters only while those that are left are a majority of those
+// that were, and at least MinQuorum.
+bool Autopilot::CleanUp() {
+  if (!config().cleanup_dead_servers()) return false;
+  std::vector<raft::NodeId> dead;
+  size_t voters = 0;
+  size_t dead_voters = 0;
+  for (const MemberHealth& member : health_) {
+    const bool gone =
+        member.silence >= node_->options().autopilot.remove_dead_after;
+    voters += member.voter ? 1 : 0;
+    dead_voters += member.voter && gone ? 1 : 0;
+    if (gone) dead.push_back(member.id);
+  }
+  if (dead.empty()) return false;
+  if (dead_voters * 2 >= voters ||
+      voters - dead_voters < config().min_quorum()) {
+    std::erase_if(dead, [&](raft::NodeId id) {
+      return node_->raft()->configuration().IsVoter(id);
+    });
+    if (dead.empty()) return false;
+  }
+  std::vector<PolicyMember> members = PolicyMembers();
+  for (PolicyMember& member : members) member.leaving = Has(dead, member.id);
+  const auto chosen = ChooseVoters(std::move(members), node_->raft()->id());
+  std::erase_if(dead, [&](raft::NodeId id) { return Has(chosen, id); });
+  if (dead.empty()) return false;
+  Change(chosen, dead);
+  return true;
+}
+
+void Autopilot::Steer() {
+  const raft::Raft& raft = *node_->raft();
+  const auto chosen = ChooseVoters(PolicyMembers(), raft.id());
+  if (chosen != raft.configuration().voters) Change(chosen, {});
+}
+
+std::vector<PolicyMember> Autopilot::PolicyMembers() const {
+  std::vector<PolicyMember> members;
+  for (const MemberHealth& member : health_) {
+    members.push_back({.id = member.id,
+                       .name = member.name,
+                       .voter = member.voter,
+                       .health = member.health});
+  }
+  return members;
+}
+
+raft::Configuration Autopilot::Target(
+    const std::vector<raft::NodeId>& voters,
+    const std::vector<raft::NodeId>& removed) const {
+  raft::Configuration target;
+  const raft::Configuration& present = node_->raft()->configuration();
+  for (const raft::NodeId member : present.Members()) {
+    if (Has(removed, member)) continue;
+    (Has(voters, member) ? target.voters : target.learners).push_back(member);
+  }
+  for (const auto& address : present.addresses) {
+    if (!Has(removed, address.first)) target.addresses.push_back(address);
+  }
+  return target;
+}
+
+void Autopilot::Change(const std::vector<raft::NodeId>& voters,
+                       const std::vector<raft::NodeId>& removed) {
+  changing_ = true;
+  node_->ChangeConfiguration(
+      Target(voters, removed),
+      [this, voters, removed](const absl::Status& status) {
+        changing_ = false;
+        if (!status.ok()) return;  // the next tick tries again
+        node_->env().logger->Write(
+            LogLevel::kInfo, kSubsystem,
+            absl::StrCat(
+                "the voters are now ", Join(voters),
+                removed.empty() ? "" : "; dead and removed: ", Join(removed)));
+        ForgetNodes(removed);
+      });
+}
+
+// Should this not get through, the nodes are known and no members: nothing
+// makes them so again.
+void Autopilot::ForgetNodes(const std::vector<raft::NodeId>& removed) {
+  for (const raft::NodeId id : removed) {
+    if (!node_->state().nodes().contains(id.value())) continue;
+    fsm::Command command;
+    command.mutable_node_remove()->set_id(id.value());
+    node_->Propose({.identity = std::string(kSystem)}, std::move(command),
+                   [](const auto&, raft::LogIndex) {});
+  }
+}
+
+// ---- Members that come and go.
+
+void Autopilot::AddNonvoter(raft::NodeId id, std::string address,
+                            absl::AnyInvocable<void(absl::Status)> done) {
+  raft::Configuration target;
+  if (IsLeader()) {
+    target = node_->raft()->configuration();
+    // While a change is under way the core refuses every target.
+    target.outgoing.clear();
+    auto& addresses = target.addresses;
+    std::erase_if(addresses,
+                  [id](const auto& known) { return known.first == id; });
+    addresses.emplace_back(id, std::move(address));
+    std::sort(addresses.begin(), addresses.end());
+    if (!target.Contains(id)) {
+      target.learners.push_back(id);
+      std::sort(target.learners.begin(), target.learners.end());
+    }
+  }
+  node_->ChangeConfiguration(std::move(target), std::move(done));
+}
+
+void Autopilot::Remove(raft::NodeId id,
+                       absl::AnyInvocable<void(absl::Status)> done) {
+  const auto refuse = [&](absl::Status status) {
+    node_->env().loop->Post(
+        [done = std::move(done), status = std::move(status)]() mutable {
+          done(std::move(status));
+        });
+  };
+  // Elsewhere the core refuses.
+  if (!IsLeader()) return node_->ChangeConfiguration({}, std::move(done));
+  const raft::Raft& raft = *node_->raft();
+  if (!raft.configuration().Contains(id)) {
+    return refuse(MakeError(
+        ErrorCode::kNodeNotFound,
+        absl::StrCat("server ", id.value(), " is no member of the cluster")));
+  }
+  if (id == raft.id()) return refuse(HandOver());
+  Judge();
+  std::vector<PolicyMember> members = PolicyMembers();
+  for (PolicyMember& member : members) member.leaving = member.id == id;
+  const auto chosen = ChooseVoters(std::move(members), raft.id());
+  if (Has(chosen, id)) {
+    return refuse(MakeError(
+        ErrorCode::kConflict,
+        absl::StrCat("without server ", id.value(),
+                     " fewer voters than a quorum would be reachable")));
+  }
+  node_->ChangeConfiguration(
+      Target(chosen, {id}),
+      [this, id, done = std::move(done)](absl::Status status) mutable {
+        if (status.ok()) ForgetNodes({id});
+        done(std::move(status));
+      });
+}
+
+// To the voter with the longest log.
+absl::Status Autopilot::HandOver() {
+  const MemberHealth* best = nullptr;
+  for (const MemberHealth& member : Judge()) {
+    if (!member.voter || !member.healthy) continue;
+    if (member.id == node_->raft()->id()) continue;
+    if (best == nullptr || member.match > best->match) best = &member;
+  }
+  if (best == nullptr) {
+    return MakeError(ErrorCode::kConflict,
+                     "the leader cannot be removed: there is no healthy voter "
+                     "that could lead instead");
+  }
+  absl::Status status = node_->TransferLeadership(best->id);
+  if (!status.ok()) return status;
+  return MakeError(
+      ErrorCode::kNoLeader,
+      absl::StrCat("the leader hands over to ", best->name, " first"));
+}
+
+}  // namespace jaco::server

@@ -1,0 +1,225 @@
+#include "jaco/server/peers_file.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "jaco/base/error.h"
+#include "jaco/net/sansio/peers_json.h"
+#include "jaco/raft/codec.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr uint64_t kFileBytesMax = uint64_t{1} << 20;
+
+constexpr absl::string_view kInfo =
+    "A peers.json in this directory replaces the members of the cluster when\n"
+    "jacod starts, and is removed then. It is for a cluster that has lost its\n"
+    "quorum for good, and can lose data: read \"Recover from a lost quorum\" "
+    "in\n"
+    "docs/operations.md first. Every surviving server gets the same file "
+    "while\n"
+    "all of them are stopped:\n"
+    "\n"
+    "[\n"
+    "  {\"id\": \"1234\", \"address\": \"10.0.0.5:7001\", \"non_voter\": "
+    "false}\n"
+    "]\n"
+    "\n"
+    "`jaco operator raft info` shows the ids. Without this peers.info a\n"
+    "peers.json is removed and not applied.\n";
+
+std::string DirectoryOf(const std::string& path) {
+  return absl::StrCat(path, "/raft");
+}
+std::string JsonPath(const std::string& path) {
+  return absl::StrCat(path, "/raft/peers.json");
+}
+std::string InfoPath(const std::string& path) {
+  return absl::StrCat(path, "/raft/peers.info");
+}
+
+absl::Status InFile(const std::string& path, ErrorCode code,
+                    absl::string_view message) {
+  return MakeError(code, absl::StrCat(JsonPath(path), ": ", message));
+}
+
+absl::Status WriteInfo(env::FileSystem& fs, const std::string& path) {
+  const auto file = fs.Open(InfoPath(path), env::OpenMode::kCreateTruncate);
+  if (!file.ok()) return file.status();
+  const absl::Status written = (*file)->WriteAt(0, kInfo);
+  return written.ok() ? (*file)->Sync() : written;
+}
+
+absl::Status RemoveFile(env::FileSystem& fs, const std::string& path) {
+  absl::Status status = fs.Remove(JsonPath(path));
+  if (status.ok()) status = fs.SyncDirectory(DirectoryOf(path));
+  return status;
+}
+
+absl::StatusOr<std::string> ReadFile(env::FileSystem& fs,
+                                     const std::string& path) {
+  const auto file = fs.Open(JsonPath(path), env::OpenMode::kRead);
+  if (!file.ok()) return file.status();
+  const absl::StatusOr<uint64_t> size = (*file)->Size();
+  if (!size.ok()) return size.status();
+  if (*size > kFileBytesMax) {
+    return InFile(
+        path, ErrorCode::kTooLarge,
+        absl::StrCat("has ", *size, " bytes, the limit is ", kFileBytesMax));
+  }
+  std::string text(*size, '\0');
+  const auto got = (*file)->ReadAt(0, text.size(), text.data());
+  if (!got.ok()) return got.status();
+  text.resize(*got);
+  return text;
+}
+
+// The last configuration in the log; nullopt for a log that has none.
+absl::StatusOr<std::optional<raft::Configuration>> LatestOf(
+    const storage::RecoveredLog& log) {
+  for (auto it = log.entries.rbegin(); it != log.entries.rend(); ++it) {
+    if ((*it)->kind != raft::EntryKind::kConfiguration) continue;
+    auto latest = raft::DecodeConfiguration((*it)->data);
+    if (!latest.ok()) return latest.status();
+    return std::optional(*std::move(latest));
+  }
+  if (log.log_start.index.value() == 0) {
+    return std::optional<raft::Configuration>();
+  }
+  return std::optional(log.configuration);
+}
+
+raft::NodeId IdOf(const net::PeersJsonMember& member,
+                  const raft::Configuration& latest) {
+  if (member.id != 0) return raft::NodeId(member.id);
+  for (const auto& [id, address] : latest.addresses) {
+    if (address == member.address) return id;
+  }
+  return raft::kNoNode;
+}
+
+absl::StatusOr<raft::Configuration> ConfigurationOf(
+    const std::string& path, const std::vector<net::PeersJsonMember>& members,
+    raft::NodeId self, const raft::Configuration& latest) {
+  raft::Configuration result;
+  for (const net::PeersJsonMember& member : members) {
+    const raft::NodeId id = IdOf(member, latest);
+    if (id == raft::kNoNode) {
+      return InFile(path, ErrorCode::kValidationFailed,
+                    absl::StrCat("no member had the address ", member.address,
+                                 "; name it with its id"));
+    }
+    (member.non_voter ? result.learners : result.voters).push_back(id);
+    result.addresses.emplace_back(id, member.address);
+  }
+  std::sort(result.voters.begin(), result.voters.end());
+  std::sort(result.learners.begin(), result.learners.end());
+  std::sort(result.addresses.begin(), result.addresses.end());
+  if (const absl::string_view defect = raft::DefectOf(result);
+      !defect.empty()) {
+    return InFile(path, ErrorCode::kValidationFailed,
+                  absl::StrCat("members with ", defect));
+  }
+  if (!result.Contains(self)) {
+    return InFile(path, ErrorCode::kValidationFailed,
+                  absl::StrCat("this server, id ", self.value(),
+                               ", is not among the members"));
+  }
+  return result;
+}
+
+absl::StatusOr<raft::Configuration> NewConfiguration(
+    env::FileSystem& fs, const std::string& path, raft::NodeId self,
+    const storage::RecoveredLog& recovered) {
+  const absl::StatusOr<std::string> text = ReadFile(fs, path);
+  if (!text.ok()) return text.status();
+  const auto members = net::DecodePeersJson(*text);
+  if (!members.ok()) {
+    return InFile(path, CodeOf(members.status()), members.status().message());
+  }
+  const auto latest = LatestOf(recovered);
+  if (!latest.ok()) return latest.status();
+  if (!latest->has_value()) {
+    return InFile(path, ErrorCode::kValidationFailed,
+                  "this server has never heard from a cluster: there is "
+                  "nothing to recover");
+  }
+  return ConfigurationOf(path, *members, self, **latest);
+}
+
+// Followers take the configuration from the snapshot that they are sent.
+// Damaged ones are never sent.
+absl::Status ReplaceInSnapshots(env::FileSystem& fs,
+                                const storage::SnapshotStore& snapshots,
+                                const raft::Configuration& configuration) {
+  auto found = snapshots.List(fs);
+  if (!found.ok()) return found.status();
+  // From the oldest on: to write one removes those long before it.
+  std::reverse(found->begin(), found->end());
+  for (const raft::EntryId& last : *found) {
+    auto snapshot = snapshots.Read(fs, last);
+    if (!snapshot.ok()) continue;
+    snapshot->configuration = configuration;
+    const absl::Status status = snapshots.Write(fs, *snapshot);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status PreparePeersFile(env::FileSystem& fs, const std::string& path) {
+  const absl::StatusOr<bool> known = fs.Exists(InfoPath(path));
+  if (!known.ok() || *known) return known.status();
+  const absl::StatusOr<bool> stray = fs.Exists(JsonPath(path));
+  if (!stray.ok()) return stray.status();
+  if (*stray) {
+    const absl::Status removed = RemoveFile(fs, path);
+    if (!removed.ok()) return removed;
+  }
+  const absl::Status written = WriteInfo(fs, path);
+  return written.ok() ? fs.SyncDirectory(DirectoryOf(path)) : written;
+}
+
+absl::Status CheckNoPeersFile(env::FileSystem& fs, const std::string& path) {
+  for (const std::string& name : {InfoPath(path), JsonPath(path)}) {
+    const absl::StatusOr<bool> exists = fs.Exists(name);
+    if (!exists.ok() || !*exists) return exists.status();
+  }
+  return InFile(path, ErrorCode::kClusterUninitialized,
+                "this server belongs to no cluster: there is nothing to "
+                "recover. Remove the file");
+}
+
+absl::Status ApplyPeersFile(env::FileSystem& fs, const std::string& path,
+                            raft::NodeId self, storage::RaftLog& log,
+                            storage::RecoveredLog& recovered,
+                            const storage::SnapshotStore& snapshots) {
+  absl::Status prepared = PreparePeersFile(fs, path);
+  if (!prepared.ok()) return prepared;
+  const absl::StatusOr<bool> exists = fs.Exists(JsonPath(path));
+  if (!exists.ok() || !*exists) return exists.status();
+
+  const auto configuration = NewConfiguration(fs, path, self, recovered);
+  if (!configuration.ok()) return configuration.status();
+  absl::Status status = ReplaceInSnapshots(fs, snapshots, *configuration);
+  if (!status.ok()) return status;
+  // Nobody led, and nobody voted, in any of the terms from here on.
+  const raft::HardState state{
+      raft::Term(recovered.hard_state.term.value() + kRecoveryTerms),
+      raft::kNoNode};
+  status = log.ReplaceConfiguration(state, *configuration);
+  if (!status.ok()) return status;
+  recovered.hard_state = state;
+  storage::ReplaceConfiguration(*configuration, &recovered);
+  return RemoveFile(fs, path);
+}
+
+}  // namespace jaco::server

@@ -1,0 +1,45 @@
+// raft/peers.json: how an operator brings a cluster back that has lost its
+// quorum for good. docs/decisions/0011-peers-json.md says why it works as it
+// does.
+//
+// Blocking: for a job on a disk lane.
+
+#ifndef JACO_SERVER_PEERS_FILE_H_
+#define JACO_SERVER_PEERS_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "jaco/env/file_system.h"
+#include "jaco/raft/types.h"
+#include "jaco/storage/raft_log.h"
+#include "jaco/storage/snapshot_store.h"
+
+namespace jaco::server {
+
+// What is added to the term by each recovery: more elections than the servers
+// that are lost can have seen and the survivors have not.
+inline constexpr uint64_t kRecoveryTerms = 1'000'000;
+
+// The first start writes raft/peers.info, which explains, and removes a
+// peers.json that comes from nobody knows where. `path` is the data directory,
+// whose raft/ exists.
+absl::Status PreparePeersFile(env::FileSystem& fs, const std::string& path);
+
+// For a directory that holds no Raft state: cluster_uninitialized when there is
+// a peers.json that waits to be applied.
+absl::Status CheckNoPeersFile(env::FileSystem& fs, const std::string& path);
+
+// Applies raft/peers.json, if there is one, to `log`, of which `recovered` was
+// read and is brought up to date, and to `snapshots`; then removes it. May be
+// cut off anywhere and called again. Errors name the file: parse_failed,
+// validation_failed (nothing is changed), and those of the file system.
+absl::Status ApplyPeersFile(env::FileSystem& fs, const std::string& path,
+                            raft::NodeId self, storage::RaftLog& log,
+                            storage::RecoveredLog& recovered,
+                            const storage::SnapshotStore& snapshots);
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_PEERS_FILE_H_

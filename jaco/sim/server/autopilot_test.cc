@@ -1,0 +1,188 @@
+// The leader keeps the voters right (server/autopilot.h). Names sort as numbers
+// do.
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/server/voter_policy.h"
+#include "jaco/sim/server/testing/test_cluster.h"
+
+namespace jaco::server {
+namespace {
+
+class AutopilotTest : public ClusterTest {
+ protected:
+  AutopilotTest() { policy_ = true; }
+
+  const raft::Configuration& Members() {
+    return At(Leader()).raft()->configuration();
+  }
+  // As "1 3 4".
+  std::string Voters() {
+    std::string text;
+    for (const raft::NodeId id : Members().voters) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", id.value());
+    }
+    return text;
+  }
+  void Add(NodeNumber node) {
+    Start(node);
+    At(node).Join(raft::NodeId(node), [](const absl::Status& status) {
+      EXPECT_TRUE(status.ok()) << status;
+    });
+    Run(Milliseconds(100));
+    At(Leader()).AddNonvoter(
+        raft::NodeId(node), AddressOf(node),
+        [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
+  }
+  absl::Status Remove(NodeNumber node) {
+    absl::Status result = absl::InternalError("no answer");
+    At(Leader()).RemoveMember(
+        raft::NodeId(node),
+        [&result](const absl::Status& status) { result = status; });
+    Run(Seconds(1));
+    return result;
+  }
+};
+
+TEST_F(AutopilotTest, MembersThatComeAndGo) {
+  Found(1);
+  const std::vector<std::string> voters = {"1",
+                                           "1",
+                                           "1 2 3",
+                                           "1 2 3",
+                                           "1 2 3 4 5",
+                                           "1 2 3 4 5",
+                                           "1 2 3 4 5 6 7",
+                                           "1 2 3 4 5 6 7",
+                                           "1 2 3 4 5 6 7"};
+  for (NodeNumber node = 1; node <= 9; ++node) {
+    if (node > 1) Add(node);
+    Run(Milliseconds(300));  // not settled
+    if (node > 1) {
+      EXPECT_EQ(Voters(), voters[node - 2]);
+    }
+    Run(Seconds(2));
+    EXPECT_EQ(Voters(), voters[node - 1]);
+  }
+  // From the end: first those that do not vote.
+  for (NodeNumber node = 9; node >= 2; --node) {
+    if (node == Leader()) continue;
+    EXPECT_TRUE(Remove(node).ok());
+    EXPECT_EQ(Members().Contains(raft::NodeId(node)), false);
+    EXPECT_EQ(Members().voters.size(), VotersFor(Members().Members().size()));
+  }
+}
+
+TEST_F(AutopilotTest, AFailoverMovesNothing) {
+  Found(3);
+  for (const NodeNumber node : {4, 5, 6}) Add(node);
+  Run(Seconds(3));
+  EXPECT_EQ(Voters(), "1 2 3 4 5");
+  for (int i = 0; i < 3; ++i) {
+    const NodeNumber leader = Leader();
+    PowerLoss(leader);
+    Run(Milliseconds(400));
+    Start(leader);
+    Run(Seconds(3));
+    EXPECT_NE(Leader(), 0);
+    EXPECT_EQ(Voters(), "1 2 3 4 5");
+  }
+}
+
+TEST_F(AutopilotTest, AVoterThatStaysDeadIsReplaced) {
+  Found(3);
+  Add(4);
+  Run(Seconds(2));
+  const auto dead = static_cast<NodeNumber>(Leader() % 3 + 1);
+  PowerLoss(dead);
+  Run(Seconds(2));
+  EXPECT_EQ(Members().voters.size(), 3u);
+  EXPECT_FALSE(Members().IsVoter(raft::NodeId(dead)));
+  EXPECT_TRUE(Members().IsVoter(raft::NodeId(4)));
+  EXPECT_TRUE(Members().Contains(raft::NodeId(dead)));
+  const std::string voters = Voters();
+  Start(dead);
+  Run(Seconds(3));
+  EXPECT_EQ(Voters(), voters);
+  // With two of four gone there is nobody to take over.
+  PowerLoss(dead);
+  PowerLoss(static_cast<NodeNumber>(Leader() == 4 ? dead % 3 + 1 : 4));
+  Run(Seconds(3));
+  EXPECT_EQ(Voters(), voters);
+}
+
+TEST_F(AutopilotTest, ARemovalPutsAnotherInTheVotersPlace) {
+  Found(3);
+  Add(4);
+  Run(Seconds(2));
+  const NodeNumber leader = Leader();
+  const auto voter = static_cast<NodeNumber>(leader % 3 + 1);
+  EXPECT_TRUE(Remove(voter).ok());
+  EXPECT_FALSE(Members().Contains(raft::NodeId(voter)));
+  EXPECT_EQ(Members().voters.size(), 3u);
+  EXPECT_TRUE(Members().IsVoter(raft::NodeId(4)));
+  EXPECT_EQ(CodeOf(Remove(voter)), ErrorCode::kNodeNotFound);
+  // It comes back empty-handed, and without a vote: three do.
+  EXPECT_FALSE(At(leader).state().nodes().contains(voter));
+}
+
+TEST_F(AutopilotTest, TheLeaderHandsOverBeforeItIsRemoved) {
+  Found(3);
+  const NodeNumber leader = Leader();
+  const absl::Status status = Remove(leader);
+  EXPECT_EQ(CodeOf(status), ErrorCode::kNoLeader);
+  Run(Seconds(1));
+  ASSERT_NE(Leader(), leader);
+  EXPECT_TRUE(Remove(leader).ok());
+  EXPECT_FALSE(Members().Contains(raft::NodeId(leader)));
+  EXPECT_EQ(Members().voters.size(), 1u);
+}
+
+TEST_F(AutopilotTest, AVoterThatIsNeededStays) {
+  Found(3);
+  const NodeNumber leader = Leader();
+  PowerLoss(static_cast<NodeNumber>(leader % 3 + 1));
+  Run(Milliseconds(400));
+  // Of the two that would be left, one votes: the leader.
+  EXPECT_TRUE(Remove(static_cast<NodeNumber>((leader + 1) % 3 + 1)).ok());
+  EXPECT_EQ(Voters(), absl::StrCat(int{leader}));
+}
+
+TEST_F(AutopilotTest, ServersThatStaySilentAreRemoved) {
+  remove_dead_after_ = Seconds(5);
+  Found(5);
+  Add(6);
+  Run(Seconds(2));
+  const NodeNumber leader = Leader();
+  const auto dead = static_cast<NodeNumber>(leader % 5 + 1);
+  PowerLoss(dead);
+  Run(Seconds(3));
+  EXPECT_TRUE(Members().Contains(raft::NodeId(dead)));
+  Run(Seconds(4));
+  EXPECT_FALSE(Members().Contains(raft::NodeId(dead)));
+  EXPECT_FALSE(At(leader).state().nodes().contains(dead));
+  EXPECT_EQ(Members().voters.size(), 5u);
+}
+
+// Nobody hears anybody while the host sleeps; that is nobody's fault.
+TEST_F(AutopilotTest, ALeaderThatSleptRemovesNobody) {
+  remove_dead_after_ = Seconds(5);
+  Found(3);
+  for (const NodeNumber node : {4, 5, 6}) Add(node);
+  Run(Seconds(3));
+  EXPECT_EQ(Voters(), "1 2 3 4 5");
+  for (NodeNumber node = 1; node <= 6; ++node) queue_.Pause(node);
+  Run(Seconds(20));
+  for (NodeNumber node = 1; node <= 6; ++node) queue_.Resume(node);
+  Run(Seconds(3));
+  EXPECT_EQ(Voters(), "1 2 3 4 5");
+  EXPECT_EQ(Members().Members().size(), 6u);
+}
+
+}  // namespace
+}  // namespace jaco::server
