@@ -146,8 +146,11 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
   if (status.ok()) status = CheckFit(path, dir);
   if (status.ok()) status = LoadSnapshot(fs, path, dir);
   if (status.ok()) {
-    status = ApplyPeersFile(fs, path, dir.identity.node_id, *dir.log,
-                            dir.recovered, SnapshotsIn(path));
+    const auto applied =
+        ApplyPeersFile(fs, path, dir.identity.node_id, *dir.log, dir.recovered,
+                       SnapshotsIn(path));
+    status = applied.status();
+    dir.members_replaced = applied.value_or(false);
   }
   if (!status.ok()) return status;
   return dir;

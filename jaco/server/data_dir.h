@@ -36,6 +36,7 @@ struct DataDir {
   // Newer than `stored`, and to be restored on top of it.
   std::optional<storage::Snapshot> snapshot;
   raft::LogIndex newest_snapshot;  // 0: there is none
+  bool members_replaced = false;   // by peers.json, just now
 };
 
 storage::SnapshotStore SnapshotsIn(const std::string& path);

@@ -9,6 +9,7 @@
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
 #include "jaco/raft/codec.h"
+#include "jaco/raft/describe.h"
 #include "jaco/server/data_dir.h"
 
 namespace jaco::server {
@@ -142,6 +143,12 @@ absl::Status Node::Resume(Opened& opened) {
                      absl::StrCat("member ", dir.identity.node_id.value(),
                                   " resumes at index ",
                                   replica_->raft().last().index.value()));
+  if (dir.members_replaced) {
+    env_.logger->Write(
+        LogLevel::kWarning, kSubsystem,
+        absl::StrCat("peers.json was applied and removed; the members are ",
+                     raft::Describe(replica_->raft().configuration())));
+  }
   replica_->Start();
   return absl::OkStatus();
 }

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/error.h"
@@ -198,14 +197,15 @@ absl::Status CheckNoPeersFile(env::FileSystem& fs, const std::string& path) {
                 "recover. Remove the file");
 }
 
-absl::Status ApplyPeersFile(env::FileSystem& fs, const std::string& path,
-                            raft::NodeId self, storage::RaftLog& log,
-                            storage::RecoveredLog& recovered,
-                            const storage::SnapshotStore& snapshots) {
+absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
+                                    const std::string& path, raft::NodeId self,
+                                    storage::RaftLog& log,
+                                    storage::RecoveredLog& recovered,
+                                    const storage::SnapshotStore& snapshots) {
   absl::Status prepared = PreparePeersFile(fs, path);
   if (!prepared.ok()) return prepared;
   const absl::StatusOr<bool> exists = fs.Exists(JsonPath(path));
-  if (!exists.ok() || !*exists) return exists.status();
+  if (!exists.ok() || !*exists) return exists;
 
   const auto configuration = NewConfiguration(fs, path, self, recovered);
   if (!configuration.ok()) return configuration.status();
@@ -219,7 +219,9 @@ absl::Status ApplyPeersFile(env::FileSystem& fs, const std::string& path,
   if (!status.ok()) return status;
   recovered.hard_state = state;
   storage::ReplaceConfiguration(*configuration, &recovered);
-  return RemoveFile(fs, path);
+  status = RemoveFile(fs, path);
+  if (!status.ok()) return status;
+  return true;
 }
 
 }  // namespace jaco::server

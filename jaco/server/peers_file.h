@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "jaco/env/file_system.h"
 #include "jaco/raft/types.h"
 #include "jaco/storage/raft_log.h"
@@ -32,13 +33,15 @@ absl::Status PreparePeersFile(env::FileSystem& fs, const std::string& path);
 absl::Status CheckNoPeersFile(env::FileSystem& fs, const std::string& path);
 
 // Applies raft/peers.json, if there is one, to `log`, of which `recovered` was
-// read and is brought up to date, and to `snapshots`; then removes it. May be
-// cut off anywhere and called again. Errors name the file: parse_failed,
-// validation_failed (nothing is changed), and those of the file system.
-absl::Status ApplyPeersFile(env::FileSystem& fs, const std::string& path,
-                            raft::NodeId self, storage::RaftLog& log,
-                            storage::RecoveredLog& recovered,
-                            const storage::SnapshotStore& snapshots);
+// read and is brought up to date, and to `snapshots`; then removes it. Whether
+// there was one. May be cut off anywhere and called again. Errors name the
+// file: parse_failed, validation_failed (nothing is changed), and those of the
+// file system.
+absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
+                                    const std::string& path, raft::NodeId self,
+                                    storage::RaftLog& log,
+                                    storage::RecoveredLog& recovered,
+                                    const storage::SnapshotStore& snapshots);
 
 }  // namespace jaco::server
 
