@@ -24,11 +24,14 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
       state_(Follower{}),
       commit_(std::max(restored.log_start.index, restored.applied)),
       handed_out_(commit_),
-      applied_(commit_) {
+      applied_(commit_),
+      repair_above_(restored.repair_above) {
   JACO_CHECK(options_.id != kNoNode);
   for (EntryPtr& entry : restored.entries) AppendToLog(std::move(entry));
   JACO_CHECK(commit_ <= log_.last().index);
   JACO_CHECK(log_.last().term <= hard_state_.term);
+  JACO_CHECK(!repairing() || repair_above_ < hard_state_.term);
+  EndRepair();
   ResetElectionDeadline(now);
   // A server that is alone has nobody to wait for.
   if (configuration().voters == std::vector<NodeId>{id()} &&
@@ -98,6 +101,7 @@ void Raft::OnDeadline(Instant now) {
 void Raft::OnPersisted(Instant now, PersistId upto) {
   dirty_ = true;
   durability_.OnPersisted(upto);
+  EndRepair();
   ReleaseVote();
   ReleaseAcknowledgement();
   if (auto* candidate = std::get_if<Candidate>(&state_)) {

@@ -87,6 +87,7 @@ absl::StatusOr<EntryId> Raft::ProposeConfiguration(Instant now,
 // latest is committed: its log may be the one that nobody else can win against.
 // It does not count its own vote then (§4.2.2).
 bool Raft::MayCampaign() const {
+  if (repairing()) return false;
   if (configuration().IsVoter(id())) return true;
   const Configuration* previous = configurations_.previous();
   return configurations_.index() > commit_ && previous != nullptr &&
@@ -246,7 +247,7 @@ void Raft::ExpireTransfer(Instant now) {
 void Raft::Handle(Instant now, NodeId from, const TimeoutNow& request) {
   if (request.term != hard_state_.term || leader_ != from) return;
   if (!std::holds_alternative<Follower>(state_)) return;
-  if (!configuration().IsVoter(id())) return;
+  if (!configuration().IsVoter(id()) || repairing()) return;
   StartElection(now, /*transfer=*/true);
 }
 
