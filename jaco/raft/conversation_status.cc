@@ -44,7 +44,8 @@ void Conversation::Status(const Words&) {
         Describe(RoleChange{raft.term(), raft.role(), raft.leader()}), " vote=",
         raft.hard_state().voted_for.value(), " last=", Describe(raft.last()),
         " durable=", raft.durable().value(), " commit=", raft.commit().value(),
-        " applied=", raft.applied().value()));
+        " applied=", raft.applied().value(),
+        raft.repairing() ? " repairing" : ""));
     ShowProgress(raft);
   }
 }

@@ -89,6 +89,7 @@ class RandomCluster {
   size_t reads_answered() const { return reads_answered_; }
   size_t installed() const { return installed_; }
   size_t changes() const { return configurations_.changes(); }
+  size_t damaged() const { return damaged_; }
 
  private:
   struct Sent {
@@ -138,7 +139,19 @@ class RandomCluster {
       Handle(server, server.Restart());
     } else if (Percent(crash_ * 20)) {
       Crash(server);
+      if (Percent(30)) Damage(server);
     }
+  }
+
+  // Never half of them, and not while the voters change: those that are sound
+  // could not go on without the one that waits for them.
+  void Damage(TestServer& server) {
+    if (membership_ || server.repairing()) return;
+    size_t damaged = 1;
+    for (const auto& other : servers_) damaged += other->repairing() ? 1 : 0;
+    if (2 * damaged >= servers_.size()) return;
+    server.Damage(prng_.Below(server.disk().entries.size() + 1));
+    ++damaged_;
   }
 
   void DeliverSome() {
@@ -359,6 +372,7 @@ class RandomCluster {
         continue;
       }
       EXPECT_EQ(raft.leader(), leader.id());
+      EXPECT_FALSE(raft.repairing());
       EXPECT_EQ(raft.last(), leader.raft().last());
       EXPECT_EQ(raft.applied(), leader.raft().last().index);
       EXPECT_EQ(raft.configuration(), configuration);
@@ -383,6 +397,7 @@ class RandomCluster {
   size_t reads_answered_ = 0;
   std::deque<Snapshot> snapshots_;
   size_t installed_ = 0;
+  size_t damaged_ = 0;
 };
 
 // RAFT_SEEDS=10000 looks longer.
@@ -400,6 +415,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   size_t reads = 0;
   size_t installed = 0;
   size_t changes = 0;
+  size_t damaged = 0;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     RandomCluster cluster(GetParam(), seed);
     cluster.Run();
@@ -408,6 +424,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
     reads += cluster.reads_answered();
     installed += cluster.installed();
     changes += cluster.changes();
+    damaged += cluster.damaged();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
   // A test in which nothing happens finds nothing.
@@ -415,6 +432,9 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   EXPECT_GT(reads, seeds / 2);
   if (GetParam().others > 0) {
     EXPECT_GT(changes, 10 * seeds);
+  }
+  if (GetParam().voters > 2 && GetParam().others == 0) {
+    EXPECT_GT(damaged, seeds / 2);
   }
   if (GetParam().voters > 1) {
     EXPECT_GT(installed, seeds / 20);

@@ -54,7 +54,8 @@ raft::Configuration DrawConfiguration(Prng prng, NodeNumber servers) {
 }
 
 bool NeedsUndoing(FaultKind kind) {
-  return IsOfLinks(kind) || kind == FaultKind::kPause;
+  return IsOfLinks(kind) || kind == FaultKind::kPause ||
+         kind == FaultKind::kNoRoom;
 }
 
 }  // namespace
@@ -129,6 +130,18 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
       world_.node(node).FailDiskAt(prng.Between(1, kOperationsMax),
                                    SimFileSystem::Fault::kNoSpace);
       break;
+    case FaultKind::kBitRot:
+      world_.Damage(node, DamageKind::kBitRot, fault.length, prng);
+      break;
+    case FaultKind::kLostWrite:
+      world_.Damage(node, DamageKind::kLostWrite, fault.length, prng);
+      break;
+    case FaultKind::kMisdirectedWrite:
+      world_.Damage(node, DamageKind::kMisdirectedWrite, fault.length, prng);
+      break;
+    case FaultKind::kNoRoom:
+      world_.node(node).FillDisk();
+      break;
     case FaultKind::kWallJump:
       world_.node(node).JumpWall(prng.Between(Seconds(0), Seconds(7200)) -
                                  Seconds(3600));
@@ -182,6 +195,9 @@ void Nemesis::Undo(size_t number, const Target& target) {
   switch (fault.kind) {
     case FaultKind::kPause:
       world_.Resume(target.node);
+      break;
+    case FaultKind::kNoRoom:
+      world_.node(target.node).MakeRoom();
       break;
     case FaultKind::kClog:
       fabric.Release(target.node, target.peer);
