@@ -21,12 +21,11 @@ namespace {
 
 // One line a seed on the pipe from worker to hunter.
 std::string Encode(const SeedReport& report) {
-  return absl::StrCat(report.seed, "\t", static_cast<int>(report.outcome), "\t",
-                      report.events, "\t", report.simulated_ns, "\t",
-                      report.hash, "\t", report.operations, "\t",
-                      report.crashes, "\t", report.installs, "\t",
-                      report.repairs, "\t",
-                      report.invariant, "\t", report.detail, "\n");
+  return absl::StrCat(
+      report.seed, "\t", static_cast<int>(report.outcome), "\t", report.events,
+      "\t", report.simulated_ns, "\t", report.hash, "\t", report.operations,
+      "\t", report.crashes, "\t", report.installs, "\t", report.repairs, "\t",
+      report.invariant, "\t", report.detail, "\n");
 }
 
 SeedReport Decode(absl::string_view line) {

@@ -68,6 +68,8 @@ struct Progress {
   uint64_t acknowledged_round = 0;
   // When the last answer in this term arrived.
   Instant last_contact;
+  // It has not answered for an election timeout: it may not know us any more.
+  bool silent = false;
   // The commit index that was last sent.
   LogIndex commit_sent;
 

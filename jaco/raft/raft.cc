@@ -88,6 +88,7 @@ void Raft::OnDeadline(Instant now) {
     leader->heartbeat_deadline = now + options_.heartbeat_interval;
     for (Progress& peer : leader->peers) {
       peer.message_due = true;
+      peer.silent = now - peer.last_contact >= options_.election_timeout;
       if (std::exchange(peer.snapshot_failed, false)) peer.snapshot_due = true;
     }
     return;

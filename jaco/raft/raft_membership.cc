@@ -106,10 +106,10 @@ std::string Raft::OwnAddress() const {
   return "";
 }
 
-// A server that lags behind, or comes back, knows members that were, not those
-// that are; it could not answer them.
+// A server that lags behind, or comes back, or lost its log, knows members that
+// were, or none, not those that are; it could not answer them.
 bool Raft::MayNotKnowUs(const Progress& peer) const {
-  return peer.match < configurations_.index() ||
+  return peer.silent || peer.match < configurations_.index() ||
          !configuration().Contains(id());
 }
 

@@ -158,10 +158,10 @@ void Node::ReportDamage(const DataDir& dir) {
   damage_ = dir.recovered.damage;
   env_.logger->Write(
       LogLevel::kError, kSubsystem,
-      absl::StrCat("data_loss: ", damage_,
-                   "; this server does not vote until a leader of a term after ",
-                   dir.recovered.repair_above.value(),
-                   " has repaired its log"));
+      absl::StrCat(
+          "data_loss: ", damage_,
+          "; this server does not vote until a leader of a term after ",
+          dir.recovered.repair_above.value(), " has repaired its log"));
 }
 
 std::string Node::Repair() const {
@@ -271,7 +271,10 @@ void Node::NotifyFounded() {
 }
 
 void Node::OnRoleChange(const raft::RoleChange& change) {
-  if (change.leader == raft::kNoNode) leaderless_since_ = env_.clock->Now();
+  // Candidacies that come to nothing do not begin the wait anew.
+  const bool led = change.leader != raft::kNoNode;
+  if (led_ && !led) leaderless_since_ = env_.clock->Now();
+  led_ = led;
 }
 
 void Node::Fail(const absl::Status& status) {

@@ -102,6 +102,7 @@ class Node {
   std::string damage_;
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void()> founded_;
+  bool led_ = false;  // a leader is known
   Instant leaderless_since_;
   fsm::ClusterState state_;
   std::unique_ptr<Replica> replica_;

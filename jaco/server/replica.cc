@@ -251,10 +251,9 @@ void Replica::HandOver() {
   const raft::NodeId target = best->id;
   if (!TransferLeadership(target).ok()) return;
   handed_to_.insert(target);
-  env_.logger->Write(
-      LogLevel::kWarning, kSubsystem,
-      absl::StrCat("leadership goes to server ", target.value(),
-                   ", which may have room"));
+  env_.logger->Write(LogLevel::kWarning, kSubsystem,
+                     absl::StrCat("leadership goes to server ", target.value(),
+                                  ", which may have room"));
 }
 
 // ---- The state machine and its store.

@@ -182,8 +182,8 @@ class Replica final : public env::FrameReceiver {
   Rows flushing_;
   bool storing_ = false;
   env::TimerId store_timer_ = 0;  // while there is no room
-  raft::LogIndex stored_;   // submitted up to here
-  raft::LogIndex flushed_;  // submitted to be durable up to here
+  raft::LogIndex stored_;         // submitted up to here
+  raft::LogIndex flushed_;        // submitted to be durable up to here
 
   std::map<raft::LogIndex, Waiting> proposals_;
   env::TimerId expiry_timer_ = 0;

@@ -61,8 +61,8 @@ std::vector<Target> SegmentsOf(SimFileSystem& files,
     targets.back().end = extent.mark;
     // Those before are followed by segments in use.
     for (size_t i = marked; i + 1 < targets.size(); ++i) {
-      const uint64_t number = *storage::SequenceOfName(
-          targets[i].path.substr(log.size() + 1));
+      const uint64_t number =
+          *storage::SequenceOfName(targets[i].path.substr(log.size() + 1));
       targets[i].end = ExtentOf(files.Contents(targets[i].path), number).end;
     }
     marked = targets.size();
@@ -110,8 +110,8 @@ Range DrawRange(const std::vector<Target>& targets, uint64_t bytes_max,
                 Prng& prng) {
   const Target& target = targets[prng.Below(targets.size())];
   const uint64_t begin = prng.Below(target.end) / 8 * 8;
-  const uint64_t length = std::min(prng.Between(8, bytes_max),
-                                   target.end - begin);
+  const uint64_t length =
+      std::min(prng.Between(8, bytes_max), target.end - begin);
   return {&target, begin, begin + length};
 }
 
@@ -141,9 +141,8 @@ std::string DamageFiles(SimFileSystem& files, const std::string& directory,
   if (targets.empty()) return "";
   // Before it was written there were zeros.
   const Range lost = DrawRange(targets, kWriteBytesMax, prng);
-  const std::string bytes =
-      files.Contents(lost.target->path)
-          .substr(lost.begin, lost.end - lost.begin);
+  const std::string bytes = files.Contents(lost.target->path)
+                                .substr(lost.begin, lost.end - lost.begin);
   Put(files, lost, std::string(bytes.size(), '\0'));
   if (kind == DamageKind::kLostWrite) return Text(lost);
   const Range hit = DrawRange(targets, bytes.size(), prng);

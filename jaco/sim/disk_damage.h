@@ -1,8 +1,8 @@
 // What a disk does to files at rest: bits flip, a write that was reported done
 // is not there, or is somewhere else.
 //
-// Only such damage is done that can be noticed: what stands behind the last sync
-// mark of a log cannot be told from a torn tail (docs/decisions/0004).
+// Only such damage is done that can be noticed: what stands behind the last
+// sync mark of a log cannot be told from a torn tail (docs/decisions/0004).
 
 #ifndef JACO_SIM_DISK_DAMAGE_H_
 #define JACO_SIM_DISK_DAMAGE_H_

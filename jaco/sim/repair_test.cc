@@ -87,9 +87,8 @@ class RepairTest : public ::testing::Test {
 
 TEST_F(RepairTest, OneOfThree) {
   IssueMany(60);
-  for (const DamageKind kind :
-       {DamageKind::kBitRot, DamageKind::kLostWrite,
-        DamageKind::kMisdirectedWrite}) {
+  for (const DamageKind kind : {DamageKind::kBitRot, DamageKind::kLostWrite,
+                                DamageKind::kMisdirectedWrite}) {
     for (uint64_t n = 0; n < 10; ++n) {
       const NodeNumber node = n % 2 == 0 ? AFollower() : AwaitLeader();
       world_.Damage(node, kind, Milliseconds(300), Prng(n));

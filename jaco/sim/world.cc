@@ -30,8 +30,8 @@ bool Same(const raft::Observation& a, const raft::Observation& b) {
   return a.hard_state == b.hard_state &&
          a.durable_hard_state == b.durable_hard_state && a.role == b.role &&
          a.leader == b.leader && a.repairing == b.repairing &&
-         a.commit == b.commit &&
-         a.applied == b.applied && a.durable == b.durable && a.last == b.last;
+         a.commit == b.commit && a.applied == b.applied &&
+         a.durable == b.durable && a.last == b.last;
 }
 
 }  // namespace

@@ -187,9 +187,8 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
   if (!status.ok()) return status;
   // They are in nobody's way, so that they could not be removed matters to
   // nobody.
-  const auto drop = start_.repair_above > raft::Term()
-                        ? SetAsideSegmentsBefore
-                        : RemoveSegmentsBefore;
+  const auto drop = start_.repair_above > raft::Term() ? SetAsideSegmentsBefore
+                                                       : RemoveSegmentsBefore;
   drop(fs_, directory_, start_.first_segment).IgnoreError();
   return LogTail{std::move(writer), start_, std::move(last_indexes_)};
 }

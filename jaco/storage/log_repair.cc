@@ -235,8 +235,8 @@ absl::StatusOr<LogTail> BeginLogRepair(env::FileSystem& fs,
   content->damage = std::string(damage.message());
   absl::StatusOr<LogTail> tail = WriteLog(fs, options, *content);
   if (!tail.ok()) return tail;
-  const absl::Status aside = SetAsideSegmentsBefore(
-      fs, options.directory, tail->start.first_segment);
+  const absl::Status aside =
+      SetAsideSegmentsBefore(fs, options.directory, tail->start.first_segment);
   if (!aside.ok()) return aside;
   return tail;
 }
@@ -246,10 +246,9 @@ std::string DescribeDamage(const std::string& directory,
   if (promise.damaged_segment == 0) {
     return absl::StrCat("what raft log ", directory, " builds on was lost");
   }
-  return absl::StrCat(
-      "raft log ", PathOf(directory, promise.damaged_segment),
-      " was corrupt at offset ", promise.damaged_offset,
-      "; what is left of it is kept as *", kSetAsideSuffix);
+  return absl::StrCat("raft log ", PathOf(directory, promise.damaged_segment),
+                      " was corrupt at offset ", promise.damaged_offset,
+                      "; what is left of it is kept as *", kSetAsideSuffix);
 }
 
 }  // namespace jaco::storage

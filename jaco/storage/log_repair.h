@@ -24,9 +24,9 @@ absl::StatusOr<RecoveredLog> SalvageLog(env::FileSystem& fs,
                                         const std::string& directory);
 
 // Makes the log one that holds `content` and is being repaired because of
-// `damage`: durable, and done or not at all, but for the term in `promise`, which may have
-// gone up. Fills in content's hard_state, repair_above and damage. `promise` is
-// what `file` holds.
+// `damage`: durable, and done or not at all, but for the term in `promise`,
+// which may have gone up. Fills in content's hard_state, repair_above and
+// damage. `promise` is what `file` holds.
 absl::StatusOr<LogTail> BeginLogRepair(env::FileSystem& fs,
                                        const RaftLogOptions& options,
                                        const absl::Status& damage,

@@ -71,8 +71,8 @@ absl::StatusOr<std::optional<Promise>> PromiseFile::Load(
   const auto got = (*file)->ReadAt(0, bytes.size(), bytes.data());
   if (!got.ok()) return got.status();
   for (uint64_t i = 0; i < kCopies; ++i) {
-    const std::optional<Promise> copy = DecodeCopy(
-        absl::string_view(bytes).substr(i * kCopyBytes, kCopyBytes));
+    const std::optional<Promise> copy =
+        DecodeCopy(absl::string_view(bytes).substr(i * kCopyBytes, kCopyBytes));
     if (!copy.has_value()) continue;
     if (!found.has_value() || IsLater(*copy, *found)) found = copy;
   }
@@ -91,14 +91,17 @@ absl::Status PromiseFile::Store(env::FileSystem& fs, const Promise& promise) {
 
 absl::Status PromiseFile::Open(env::FileSystem& fs) {
   auto file = fs.Open(path_, env::OpenMode::kReadWrite);
-  if (absl::IsNotFound(file.status())) {
-    file = fs.Open(path_, env::OpenMode::kCreate);
-  }
+  const bool fresh = absl::IsNotFound(file.status());
+  if (fresh) file = fs.Open(path_, env::OpenMode::kCreate);
   if (!file.ok()) return file.status();
   absl::Status status = (*file)->Preallocate(kCopies * kCopyBytes);
   // Also when it was there: the process that made it may not have got this far.
   if (status.ok()) status = fs.SyncDirectory(directory_);
-  if (status.ok()) file_ = *std::move(file);
+  if (status.ok()) {
+    file_ = *std::move(file);
+  } else if (fresh) {
+    fs.Remove(path_).IgnoreError();
+  }
   return status;
 }
 

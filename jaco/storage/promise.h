@@ -1,7 +1,8 @@
 // A second copy of what a server has promised: its term and vote, which are in
 // the Raft log too. When the log is damaged, the newest of them may be in the
-// bytes that are lost, and a server that forgot its term could help two leaders.
-// FAST'18, "Protocol-Aware Recovery for Consensus-Based Storage", §3.4.
+// bytes that are lost, and a server that forgot its term could help two
+// leaders. FAST'18, "Protocol-Aware Recovery for Consensus-Based Storage",
+// §3.4.
 //
 // The file is <log directory>/promise; docs/formats.md has the layout.
 

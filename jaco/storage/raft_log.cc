@@ -70,6 +70,15 @@ bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
          promised.voted_for != log.voted_for;
 }
 
+absl::StatusOr<bool> HasSegments(env::FileSystem& fs,
+                                 absl::string_view directory) {
+  const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
+  if (!names.ok()) return names.status();
+  return std::any_of(names->begin(), names->end(), [](const auto& name) {
+    return SequenceOfName(name).has_value();
+  });
+}
+
 class SegmentedLog final : public RaftLog {
  public:
   SegmentedLog(env::FileSystem& fs, const RaftLogOptions& options)
@@ -136,8 +145,7 @@ class SegmentedLog final : public RaftLog {
  private:
   // What the next head has to say, if the log ends with `last` then.
   raft::Term RepairAbove(const raft::EntryId& last) const {
-    return last.term > start_.repair_above ? raft::Term()
-                                           : start_.repair_above;
+    return last.term > start_.repair_above ? raft::Term() : start_.repair_above;
   }
 
   void Continue(LogTail tail, const RecoveredLog& log) {
@@ -201,9 +209,8 @@ class SegmentedLog final : public RaftLog {
                    start.last.index.value(), " after ",
                    start_.raft.last.index.value());
     const absl::Status status =
-        BeginSegment(
-            {start, writer_->sequence() + 1, RepairAbove(start.last)}, state,
-            record_bytes);
+        BeginSegment({start, writer_->sequence() + 1, RepairAbove(start.last)},
+                     state, record_bytes);
     if (!status.ok()) return status;
     hard_state_ = state;
     last_ = start.last;
@@ -290,6 +297,13 @@ absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
   if (!promise.ok()) return promise.status();
   promised_ = promise->has_value();
   promise_ = promise->value_or(Promise());
+  absl::StatusOr<bool> has_segments = HasSegments(fs_, options_.directory);
+  if (!has_segments.ok()) return has_segments.status();
+  // A lack of room for it has to show before there is anything.
+  if (!promised_ && !*has_segments) {
+    const absl::Status begun = StorePromise(Promise());
+    if (!begun.ok()) return begun;
+  }
   absl::StatusOr<LogTail> tail = Recover(recovered);
   if (!tail.ok()) return tail.status();
   if (recovered->damage.empty() &&
@@ -304,8 +318,8 @@ absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
 }
 
 absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
-  absl::StatusOr<LogTail> tail = RecoverLog(
-      fs_, options_.directory, options_.segment_bytes, recovered);
+  absl::StatusOr<LogTail> tail =
+      RecoverLog(fs_, options_.directory, options_.segment_bytes, recovered);
   absl::Status damage = tail.status();
   if (tail.ok()) {
     if (!IsBehind(recovered->hard_state, promise_.hard_state)) return tail;
@@ -361,14 +375,12 @@ absl::StatusOr<bool> RaftLog::Exists(env::FileSystem& fs,
                                      absl::string_view directory) {
   const absl::StatusOr<bool> exists = fs.Exists(directory);
   if (!exists.ok() || !*exists) return exists;
-  const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
-  if (!names.ok()) return names.status();
+  const absl::StatusOr<bool> segments = HasSegments(fs, directory);
+  if (!segments.ok() || *segments) return segments;
   // Segments that have gone must not make it look as if there never was one.
-  const std::string promise = PromiseFile(directory).path();
-  return std::any_of(names->begin(), names->end(), [&](const auto& name) {
-    return SequenceOfName(name).has_value() ||
-           absl::StrCat(directory, "/", name) == promise;
-  });
+  const auto promise = PromiseFile(directory).Load(fs);
+  if (!promise.ok()) return promise.status();
+  return promise->value_or(Promise()).hard_state.term > raft::Term();
 }
 
 }  // namespace jaco::storage

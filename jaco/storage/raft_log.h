@@ -38,8 +38,8 @@ struct RaftLogOptions {
   uint64_t segment_bytes = uint64_t{16} << 20;
   // Who this server is. A damaged log then becomes one that is being repaired:
   // see RecoveredLog::repair_above. Not when this is the only voter, as far as
-  // is known, or what it has promised is not known any more; and kNoNode: never.
-  // Open then fails and changes nothing.
+  // is known, or what it has promised is not known any more; and kNoNode:
+  // never. Open then fails and changes nothing.
   raft::NodeId repair_as;
 };
 
@@ -70,7 +70,7 @@ class RaftLog {
       env::FileSystem& fs, const RaftLogOptions& options,
       RecoveredLog* recovered);
 
-  // True when a log was ever created in `directory`.
+  // True when there is a log in `directory`, or something says that there was.
   static absl::StatusOr<bool> Exists(env::FileSystem& fs,
                                      absl::string_view directory);
 

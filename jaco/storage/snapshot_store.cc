@@ -46,14 +46,13 @@ std::string Encode(const Snapshot& snapshot) {
 absl::StatusOr<Snapshot> Decode(absl::string_view path,
                                 absl::string_view bytes) {
   const auto damaged = [&](absl::string_view what) {
-    return DamageError(
-        absl::StrCat("snapshot ", path, " is damaged: ", what));
+    return DamageError(absl::StrCat("snapshot ", path, " is damaged: ", what));
   };
   if (!absl::StartsWith(bytes, kMagic)) return damaged("bad magic");
   const size_t covered = bytes.size() - std::min(bytes.size(), kChecksumBytes);
-  if (covered < kMagic.size() || LoadLittleEndian<uint32_t>(
-                                     bytes.data() + covered) !=
-                                     Crc32c(bytes.substr(0, covered))) {
+  if (covered < kMagic.size() ||
+      LoadLittleEndian<uint32_t>(bytes.data() + covered) !=
+          Crc32c(bytes.substr(0, covered))) {
     return damaged("wrong checksum");
   }
   bytes = bytes.substr(0, covered);

@@ -1,7 +1,7 @@
 // What a server holds for durable is there after every crash, and an entry is
 // committed only when it is durable on a quorum (§3.5). A server whose disk was
-// damaged either has everything all the same, or is in repair: then what it held
-// still counts, because it lets nobody lead who does not have it. No other
+// damaged either has everything all the same, or is in repair: then what it
+// held still counts, because it lets nobody lead who does not have it. No other
 // server is ever in repair.
 
 #ifndef JACO_SIM_CHECKERS_DURABLE_LOG_H_

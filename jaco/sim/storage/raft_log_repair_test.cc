@@ -1,6 +1,6 @@
 // A damaged log of a server that has peers: what is left of it is a state that
-// the log once was in, and the server knows what it must not do until it has the
-// rest.
+// the log once was in, and the server knows what it must not do until it has
+// the rest.
 
 #include <algorithm>
 #include <memory>
@@ -108,7 +108,8 @@ TEST_F(RaftLogRepairTest, LostAndMisdirectedWrites) {
         if (to == 3 && at + 64 > last_mark) break;
         const auto copy = fs_->Clone();
         for (uint64_t i = 0; i < 64; ++i) {
-          copy->OverwriteByte(Segment(to), at + i, source[(at + 200) % 960 + i]);
+          copy->OverwriteByte(Segment(to), at + i,
+                              source[(at + 200) % 960 + i]);
         }
         SCOPED_TRACE(testing::Message() << Segment(to) << " offset " << at);
         CheckDamaged(*copy, Segment(to));
@@ -150,15 +151,14 @@ TEST_F(RaftLogRepairTest, LastsUntilAnEntryOfALaterTerm) {
   raft::Persist install{raft::PersistId(1)};
   install.log_start = MakeLogStart({above, left.last().index + 500});
   ASSERT_TRUE(log->Write({&install, 1}).ok());
-  raft::Persist entry =
-      MakePersist({MakeEntry(above.value(), left.last().index.value() + 501,
-                             std::string(2000, 'x'))});
+  raft::Persist entry = MakePersist({MakeEntry(
+      above.value(), left.last().index.value() + 501, std::string(2000, 'x'))});
   ASSERT_TRUE(log->Write({&entry, 1}).ok());
   log.reset();
   log = RaftLog::Open(*fs_, options_, &found).value();
   EXPECT_EQ(found.repair_above, above);
-  entry = MakePersist({MakeEntry(above.value() + 1,
-                                 left.last().index.value() + 502, "new")});
+  entry = MakePersist(
+      {MakeEntry(above.value() + 1, left.last().index.value() + 502, "new")});
   ASSERT_TRUE(log->Write({&entry, 1}).ok());
   log.reset();
   log = RaftLog::Open(*fs_, options_, &found).value();
@@ -221,9 +221,8 @@ TEST_F(RaftLogRepairTest, AloneThereIsNobodyToRepairFrom) {
   auto log = RaftLog::Open(*fs_, options_, &found).value();
   raft::Configuration alone;
   alone.voters = {kSelf};
-  auto entry = std::make_shared<raft::Entry>(
-      *MakeEntry(state_.hard_state.term.value(),
-                 state_.last().index.value() + 1, ""));
+  auto entry = std::make_shared<raft::Entry>(*MakeEntry(
+      state_.hard_state.term.value(), state_.last().index.value() + 1, ""));
   entry->kind = raft::EntryKind::kConfiguration;
   entry->data = raft::EncodeConfiguration(alone);
   const raft::Persist write = MakePersist({entry});
