@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kWriteBytesMax = 1024;
 constexpr uint64_t kPromiseCopyBytes = 512;
+constexpr uint64_t kCutBytes = 200;  // an entry or two
 
 // The bytes [0, end) of a file, which may be damaged.
 struct Target {
@@ -122,6 +123,13 @@ void Put(SimFileSystem& files, const Range& range, const std::string& bytes) {
   }
 }
 
+std::string CutOff(SimFileSystem& files, const Target& target) {
+  const uint64_t size = files.Contents(target.path).size();
+  const Range cut{&target, target.end - std::min(target.end, kCutBytes), size};
+  Put(files, cut, std::string(cut.end - cut.begin, '\0'));
+  return target.path;
+}
+
 std::string Text(const Range& range) {
   return absl::StrCat(range.target->path, " ", range.begin, "-", range.end);
 }
@@ -139,6 +147,7 @@ std::string DamageFiles(SimFileSystem& files, const std::string& directory,
   }
   const std::vector<Target> targets = SegmentsOf(files, directory);
   if (targets.empty()) return "";
+  if (kind == DamageKind::kSilentCut) return CutOff(files, targets.back());
   // Before it was written there were zeros.
   const Range lost = DrawRange(targets, kWriteBytesMax, prng);
   const std::string bytes = files.Contents(lost.target->path)

@@ -14,7 +14,14 @@
 
 namespace jaco::sim {
 
-enum class DamageKind { kBitRot, kLostWrite, kMisdirectedWrite };
+enum class DamageKind {
+  kBitRot,
+  kLostWrite,
+  kMisdirectedWrite,
+  // The end of the log with all that could betray that it was there: what a
+  // recovery that cuts damage off would leave. A planted bug, never drawn.
+  kSilentCut,
+};
 
 // Damages the files of a server that is down, in `directory`. Returns what was
 // done, for people; empty when there is nothing to damage yet.

@@ -105,6 +105,19 @@ TEST_F(RepairTest, OneOfThree) {
   EXPECT_GT(world_.repairs(), 20u);
 }
 
+// Canary: a recovery that cuts damage off, and says nothing, is found.
+TEST_F(RepairTest, ASilentCutIsFound) {
+  // Where nothing but the end of a segment is cut.
+  for (int i = 0; i < 5 && !world_.findings().first().has_value(); ++i) {
+    IssueMany(4);
+    world_.Damage(AFollower(), DamageKind::kSilentCut, Milliseconds(300),
+                  Prng(1));
+    RunFor(Seconds(2));
+  }
+  ASSERT_TRUE(world_.findings().first().has_value());
+  EXPECT_EQ(world_.findings().first()->invariant, "durability");
+}
+
 TEST_F(RepairTest, AMajorityElectsNobodyAndSaysWhy) {
   IssueMany(20);
   CrashAndDamage(2);

@@ -67,16 +67,19 @@ TEST(SimulationTest, ARunSeesEnoughToProveSomething) {
   uint64_t operations = 0;
   uint64_t leaders = 0;
   uint64_t crashes = 0;
+  uint64_t repairs = 0;
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const RunResult result = RunSeed(seed);
     EXPECT_GE(result.simulated, Seconds(30));
     operations += result.operations;
     leaders += result.leaders;
     crashes += result.crashes;
+    repairs += result.repairs;
   }
   EXPECT_GT(operations, 500u);
   EXPECT_GT(leaders, 25u);
   EXPECT_GT(crashes, 25u);
+  EXPECT_GT(repairs, 0u);
 }
 
 TEST(SimulationTest, SmokeHunt) {
