@@ -122,10 +122,11 @@ std::string FormatStatus(const server::StatusResponse& response) {
       response.leader.empty() ? "(no leader elected)" : response.leader,
       "\n"
       "Raft index: ",
-      response.raft_index,
-      "\n"
-      "Nodes (",
-      response.nodes.size(), "):\n");
+      response.raft_index, "\n");
+  if (!response.repair.empty()) {
+    absl::StrAppend(&out, "Repairing:  ", response.repair, "\n");
+  }
+  absl::StrAppend(&out, "Nodes (", response.nodes.size(), "):\n");
   for (const server::NodeStatus& node : response.nodes) {
     absl::StrAppend(&out, "  - ", node.hostname, " @ ", node.address, " [",
                     node.status, ", ", node.suffrage, "]\n");

@@ -21,27 +21,28 @@ namespace {
 
 // One line a seed on the pipe from worker to hunter.
 std::string Encode(const SeedReport& report) {
-  return absl::StrCat(report.seed, "\t", static_cast<int>(report.outcome), "\t",
-                      report.events, "\t", report.simulated_ns, "\t",
-                      report.hash, "\t", report.operations, "\t",
-                      report.crashes, "\t", report.installs, "\t",
-                      report.invariant, "\t", report.detail, "\n");
+  return absl::StrCat(
+      report.seed, "\t", static_cast<int>(report.outcome), "\t", report.events,
+      "\t", report.simulated_ns, "\t", report.hash, "\t", report.operations,
+      "\t", report.crashes, "\t", report.installs, "\t", report.repairs, "\t",
+      report.invariant, "\t", report.detail, "\n");
 }
 
 SeedReport Decode(absl::string_view line) {
   const std::vector<std::string> fields =
-      absl::StrSplit(line, absl::MaxSplits('\t', 9));
-  JACO_CHECK(fields.size() == 10);
+      absl::StrSplit(line, absl::MaxSplits('\t', 10));
+  JACO_CHECK(fields.size() == 11);
   return {.seed = std::stoull(fields[0]),
           .outcome = static_cast<Outcome>(std::stoi(fields[1])),
-          .invariant = fields[8],
-          .detail = fields[9],
+          .invariant = fields[9],
+          .detail = fields[10],
           .events = std::stoull(fields[2]),
           .simulated_ns = std::stoll(fields[3]),
           .hash = std::stoull(fields[4]),
           .operations = std::stoull(fields[5]),
           .crashes = std::stoull(fields[6]),
-          .installs = std::stoull(fields[7])};
+          .installs = std::stoull(fields[7]),
+          .repairs = std::stoull(fields[8])};
 }
 
 void WriteAll(int fd, absl::string_view data) {
@@ -199,6 +200,7 @@ void Hunter::Take(Worker& worker, const SeedReport& report) {
   result_.operations += report.operations;
   result_.crashes += report.crashes;
   result_.installs += report.installs;
+  result_.repairs += report.repairs;
   result_.simulated_ns += report.simulated_ns;
   if (report.outcome == Outcome::kPassed) return;
   result_.failures.push_back(report);
@@ -237,6 +239,7 @@ SeedReport MakeReport(uint64_t seed, const RunResult& result) {
   report.operations = result.operations;
   report.crashes = result.crashes;
   report.installs = result.installs;
+  report.repairs = result.repairs;
   if (!result.violation.has_value()) return report;
   report.outcome = result.liveness ? Outcome::kLiveness : Outcome::kSafety;
   report.invariant = result.violation->invariant;

@@ -165,7 +165,7 @@ void PrintRates(const HuntResult& result, std::FILE* out) {
       out,
       "%llu seeds in %s s: %lld seeds/s, %lld events/s, "
       "simulated:wall %lld:1, %llu operations, %llu crashes, %llu snapshots, "
-      "%zu failed\n",
+      "%llu repairs, %zu failed\n",
       static_cast<unsigned long long>(result.seeds),
       SecondsText(result.wall_ns).c_str(),
       PerSecond(result.seeds, result.wall_ns),
@@ -174,7 +174,8 @@ void PrintRates(const HuntResult& result, std::FILE* out) {
                              (result.wall_ns > 0 ? result.wall_ns : 1)),
       static_cast<unsigned long long>(result.operations),
       static_cast<unsigned long long>(result.crashes),
-      static_cast<unsigned long long>(result.installs), result.failures.size());
+      static_cast<unsigned long long>(result.installs),
+      static_cast<unsigned long long>(result.repairs), result.failures.size());
 }
 
 // ---- run
@@ -240,7 +241,8 @@ int RunCommand::Run() const {
   }
   std::printf(
       "events %llu simulated %s s hash %016llx calls %llu operations %llu "
-      "committed %llu leaders %llu crashes %llu snapshots %llu\n",
+      "committed %llu leaders %llu crashes %llu snapshots %llu "
+      "damages %llu repairs %llu\n",
       static_cast<unsigned long long>(result.events),
       SecondsText(result.simulated.nanoseconds()).c_str(),
       static_cast<unsigned long long>(result.hash),
@@ -249,7 +251,9 @@ int RunCommand::Run() const {
       static_cast<unsigned long long>(result.committed),
       static_cast<unsigned long long>(result.leaders),
       static_cast<unsigned long long>(result.crashes),
-      static_cast<unsigned long long>(result.installs));
+      static_cast<unsigned long long>(result.installs),
+      static_cast<unsigned long long>(result.damages),
+      static_cast<unsigned long long>(result.repairs));
   if (report.outcome == Outcome::kPassed) {
     std::printf("passed\n");
   } else {

@@ -333,6 +333,16 @@ void Conversation::Restart(const Words& words) {
   Act(*it->second, it->second->Restart());
 }
 
+void Conversation::Damage(const Words& words) {
+  const auto it = servers_.find(Node(words.size() > 1 ? words[1] : ""));
+  const size_t keep = Number(Option(words, "keep").value_or("0"));
+  if (it == servers_.end() || it->second->up() ||
+      keep > it->second->disk().entries.size()) {
+    return Fail("no such server, or it is up, or has less to keep");
+  }
+  it->second->Damage(keep);
+}
+
 // ---- What all have in common.
 
 void Conversation::Line(absl::string_view line) {
@@ -416,6 +426,7 @@ std::string Conversation::Run(absl::string_view command) {
       {"stabilize", &Conversation::Stabilize},
       {"crash", &Conversation::Crash},
       {"restart", &Conversation::Restart},
+      {"damage", &Conversation::Damage},
       {"partition", &Conversation::Partition},
       {"heal", &Conversation::Heal},
       {"status", &Conversation::Status},

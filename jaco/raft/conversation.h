@@ -27,6 +27,7 @@
 //                        these servers)
 //   crash N              what was not persisted is lost
 //   restart N
+//   damage N keep=K      N is down, and all but K entries of its log are lost
 //   partition 1 | 2 3    cuts the links between the groups; what is under way
 //   heal                 there is lost, and what is sent later
 //   status               log N               network             members
@@ -91,6 +92,7 @@ class Conversation {
   void Stabilize(const Words& words);
   void Crash(const Words& words);
   void Restart(const Words& words);
+  void Damage(const Words& words);
   void Partition(const Words& words);
   void Heal(const Words& words);
   void Status(const Words& words);

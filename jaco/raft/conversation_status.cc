@@ -41,10 +41,11 @@ void Conversation::Status(const Words&) {
     const Raft& raft = server->raft();
     Line(absl::StrCat(
         id.value(), " ",
-        Describe(RoleChange{raft.term(), raft.role(), raft.leader()}), " vote=",
-        raft.hard_state().voted_for.value(), " last=", Describe(raft.last()),
-        " durable=", raft.durable().value(), " commit=", raft.commit().value(),
-        " applied=", raft.applied().value()));
+        Describe(RoleChange{raft.term(), raft.role(), raft.leader()}),
+        " vote=", raft.hard_state().voted_for.value(),
+        " last=", Describe(raft.last()), " durable=", raft.durable().value(),
+        " commit=", raft.commit().value(), " applied=", raft.applied().value(),
+        raft.repairing() ? " repairing" : ""));
     ShowProgress(raft);
   }
 }

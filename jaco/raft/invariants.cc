@@ -44,6 +44,12 @@ absl::Status CheckState(const Observation& server) {
       server.hard_state.voted_for != server.id) {
     return Broken(server, "a candidate without its own vote");
   }
+  if (server.repairing && server.role != Role::kFollower) {
+    return Broken(server, "it stands for election while it is repaired");
+  }
+  if (server.repairing && server.hard_state.voted_for != kNoNode) {
+    return Broken(server, "it votes while it is repaired");
+  }
   if (server.role != Role::kLeader && server.leader == server.id) {
     return Broken(server, "it follows itself");
   }
@@ -154,6 +160,7 @@ Observation Observe(const Raft& raft) {
                    .durable_hard_state = raft.durable_hard_state(),
                    .role = raft.role(),
                    .leader = raft.leader(),
+                   .repairing = raft.repairing(),
                    .applied = raft.applied(),
                    .durable = raft.durable(),
                    .installed = raft.installed(),

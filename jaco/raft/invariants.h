@@ -21,6 +21,7 @@ struct Observation {
   HardState durable_hard_state;
   Role role = Role::kFollower;
   NodeId leader;
+  bool repairing = false;
   EntryId commit;
   LogIndex applied;
   LogIndex durable;

@@ -74,6 +74,8 @@ struct Progress {
   // As it said last, and since when it could take over as the preferred leader.
   uint8_t priority = 0;
   std::optional<Instant> fit_since;
+  // It has not answered for an election timeout: it may not know us any more.
+  bool silent = false;
   // The commit index that was last sent.
   LogIndex commit_sent;
 

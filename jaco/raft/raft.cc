@@ -25,6 +25,7 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
       commit_(std::max(restored.log_start.index, restored.applied)),
       handed_out_(commit_),
       applied_(commit_),
+      repair_above_(restored.repair_above),
       restart_term_(restored.hard_state.term),
       now_(now) {
   JACO_CHECK(options_.id != kNoNode);
@@ -37,6 +38,8 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
   for (EntryPtr& entry : restored.entries) AppendToLog(std::move(entry));
   JACO_CHECK(commit_ <= log_.last().index);
   JACO_CHECK(log_.last().term <= hard_state_.term);
+  JACO_CHECK(!repairing() || repair_above_ < hard_state_.term);
+  EndRepair();
   ResetElectionDeadline(now);
   // A server that is alone has nobody to wait for.
   if (configuration().voters == std::vector<NodeId>{id()} &&
@@ -115,6 +118,7 @@ void Raft::Heartbeat(Instant now) {
   if (options_.lease_reads) StartBeat(now);
   for (Progress& peer : leader.peers) {
     peer.message_due = true;
+    peer.silent = now - peer.last_contact >= options_.election_timeout;
     if (std::exchange(peer.snapshot_failed, false)) peer.snapshot_due = true;
   }
 }
@@ -139,6 +143,7 @@ void Raft::OnPersisted(Instant now, PersistId upto) {
   dirty_ = true;
   now_ = now;
   durability_.OnPersisted(upto);
+  EndRepair();
   ReleaseVote();
   ReleaseAcknowledgement();
   if (auto* candidate = std::get_if<Candidate>(&state_)) {

@@ -91,6 +91,12 @@ struct RestoredState {
   std::vector<EntryPtr> entries;
   // Known committed and contained in the state machine.
   LogIndex applied;
+  // Not 0: the log was damaged and lost entries of terms up to this one that
+  // may have been acknowledged; `hard_state` has a later term. The server
+  // neither votes nor stands for election until its log holds, durably, an
+  // entry of a later term: whoever leads then has all that was committed, and
+  // so has a log that matches. docs/decisions/0008-repair.md.
+  Term repair_above;
 };
 
 class Raft {
@@ -182,6 +188,8 @@ class Raft {
   NodeId id() const { return options_.id; }
   Term term() const { return hard_state_.term; }
   Role role() const;
+  // See RestoredState::repair_above.
+  bool repairing() const { return repair_above_ > Term(); }
   NodeId leader() const { return leader_; }
   LogIndex commit() const { return commit_; }
   LogIndex applied() const { return applied_; }
@@ -293,6 +301,7 @@ class Raft {
   bool CheckQuorum(Instant now);
   Instant QuorumContact(Instant now) const;
   void ReleaseVote();
+  void EndRepair();
 
   // Replication: raft_replication.cc.
   void Handle(Instant now, NodeId from, AppendEntriesRequest& request);
@@ -379,6 +388,7 @@ class Raft {
   LogIndex handed_out_;  // of the committed entries
   LogIndex applied_;
   LogIndex installed_;
+  Term repair_above_;  // 0: nothing is missing
   Instant election_deadline_;
   // After a restart the one that may have been right before it.
   std::optional<Contact> contact_;

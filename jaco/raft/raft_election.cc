@@ -127,7 +127,16 @@ bool Raft::LeaderGaveUp(Instant now, const RequestVoteRequest& request,
          request.term > contact_->term;
 }
 
+// A log with an entry of a term is that of the term's leader up to there, and
+// that leader had all that was committed before.
+void Raft::EndRepair() {
+  if (!repairing()) return;
+  const Term last = log_.TermAt(durability_.index()).value_or(Term());
+  if (last > repair_above_) repair_above_ = Term();
+}
+
 bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
+  if (repairing()) return false;
   if (!AtLeastAsUpToDate(request.last, log_.last())) return false;
   if (request.pre_vote) return request.term > hard_state_.term;
   return request.term == hard_state_.term &&

@@ -47,6 +47,7 @@ uint64_t Raft::Fingerprint() const {
   hasher.Add(durability_.hard_state());
   hasher.Add(durability_.index().value());
   hasher.Add(leader_.value());
+  hasher.Add(repair_above_.value());
   hasher.Add(commit_.value());
   hasher.Add(applied_.value());
   for (LogIndex i = log_.start().index; i < log_.last().index;) {

@@ -88,6 +88,7 @@ absl::StatusOr<EntryId> Raft::ProposeConfiguration(Instant now,
 // latest is committed: its log may be the one that nobody else can win against.
 // It does not count its own vote then (§4.2.2).
 bool Raft::MayCampaign() const {
+  if (repairing()) return false;
   if (configuration().IsVoter(id())) return true;
   const Configuration* previous = configurations_.previous();
   return configurations_.index() > commit_ && previous != nullptr &&
@@ -106,10 +107,10 @@ std::string Raft::OwnAddress() const {
   return "";
 }
 
-// A server that lags behind, or comes back, knows members that were, not those
-// that are; it could not answer them.
+// A server that lags behind, or comes back, or lost its log, knows members that
+// were, or none, not those that are; it could not answer them.
 bool Raft::MayNotKnowUs(const Progress& peer) const {
-  return peer.match < configurations_.index() ||
+  return peer.silent || peer.match < configurations_.index() ||
          !configuration().Contains(id());
 }
 
@@ -290,7 +291,8 @@ void Raft::PreferHigherPriority(Instant now) {
 void Raft::Handle(Instant now, NodeId from, const TimeoutNow& request) {
   if (request.term != hard_state_.term || leader_ != from) return;
   if (!std::holds_alternative<Follower>(state_)) return;
-  if (!configuration().IsVoter(id()) || DiskStalled(now)) return;
+  if (!configuration().IsVoter(id()) || repairing()) return;
+  if (DiskStalled(now)) return;
   if (!MayFollowHandOver(now, request.term, request.transfer)) return;
   // It released us from what we promised it.
   contact_.reset();

@@ -109,6 +109,7 @@ class RandomCluster {
   size_t installed() const { return installed_; }
   size_t changes() const { return configurations_.changes(); }
   size_t leases() const { return leases_; }
+  size_t damaged() const { return damaged_; }
 
  private:
   struct Sent {
@@ -158,7 +159,19 @@ class RandomCluster {
       Handle(server, server.Restart());
     } else if (Percent(crash_ * 20)) {
       Crash(server);
+      if (Percent(30)) Damage(server);
     }
+  }
+
+  // Never half of them, and not while the voters change: those that are sound
+  // could not go on without the one that waits for them.
+  void Damage(TestServer& server) {
+    if (membership_ || server.repairing()) return;
+    size_t damaged = 1;
+    for (const auto& other : servers_) damaged += other->repairing() ? 1 : 0;
+    if (2 * damaged >= servers_.size()) return;
+    server.Damage(prng_.Below(server.disk().entries.size() + 1));
+    ++damaged_;
   }
 
   void DeliverSome() {
@@ -401,6 +414,7 @@ class RandomCluster {
         continue;
       }
       EXPECT_EQ(raft.leader(), leader.id());
+      EXPECT_FALSE(raft.repairing());
       EXPECT_EQ(raft.last(), leader.raft().last());
       EXPECT_EQ(raft.applied(), leader.raft().last().index);
       EXPECT_EQ(raft.configuration(), configuration);
@@ -429,6 +443,7 @@ class RandomCluster {
   std::vector<int> priorities_;
   std::vector<int64_t> rates_;  // of each server's clock, ppm from the truth
   size_t leases_ = 0;
+  size_t damaged_ = 0;
 };
 
 // RAFT_SEEDS=10000 looks longer.
@@ -447,6 +462,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   size_t installed = 0;
   size_t changes = 0;
   size_t leases = 0;
+  size_t damaged = 0;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     RandomCluster cluster(GetParam(), seed);
     cluster.Run();
@@ -456,6 +472,7 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
     installed += cluster.installed();
     changes += cluster.changes();
     leases += cluster.leases();
+    damaged += cluster.damaged();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
   // A test in which nothing happens finds nothing.
@@ -464,6 +481,9 @@ TEST_P(RaftRandomTest, IsSafeUnderFaultsAndLiveWithoutThem) {
   EXPECT_GT(leases, 10 * seeds);
   if (GetParam().others > 0) {
     EXPECT_GT(changes, 10 * seeds);
+  }
+  if (GetParam().voters > 2 && GetParam().others == 0) {
+    EXPECT_GT(damaged, seeds / 2);
   }
   if (GetParam().voters > 1) {
     EXPECT_GT(installed, seeds / 40);

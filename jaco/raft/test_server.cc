@@ -130,9 +130,23 @@ Ready TestServer::Restart() {
                                            .log_start = disk_.start,
                                            .configuration = disk_.configuration,
                                            .entries = disk_.entries,
-                                           .applied = disk_.start.index},
+                                           .applied = disk_.start.index,
+                                           .repair_above = disk_.repair_above},
                              Prng(seed_++), now_);
   return Take([](Raft&) {});
+}
+
+void TestServer::Damage(size_t kept) {
+  JACO_CHECK(!up() && kept <= disk_.entries.size());
+  disk_.entries.resize(kept);
+  disk_.repair_above = disk_.hard_state.term;
+  disk_.hard_state = {disk_.repair_above.Next(), kNoNode};
+}
+
+bool TestServer::repairing() const {
+  const Term last =
+      disk_.entries.empty() ? disk_.start.term : disk_.entries.back()->id.term;
+  return disk_.repair_above > Term() && last <= disk_.repair_above;
 }
 
 }  // namespace jaco::raft

@@ -25,6 +25,7 @@ struct ModelDisk {
   Configuration configuration;
   EntryId start;
   std::vector<EntryPtr> entries;  // those behind `start`
+  Term repair_above;              // see RestoredState
 
   void Write(const Persist& write);
   bool Holds(const EntryId& id) const;
@@ -59,6 +60,12 @@ class TestServer {
 
   void Crash();
   Ready Restart();
+
+  // It is down, and all but the first `kept` entries behind the log's start are
+  // lost: what recovery makes of that (docs/decisions/0008-repair.md).
+  void Damage(size_t kept);
+  // Whether it was damaged and lacks something yet.
+  bool repairing() const;
 
   // The first invariant that was broken.
   const absl::Status& status() const { return status_; }

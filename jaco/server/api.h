@@ -52,6 +52,9 @@ struct StatusResponse {
   std::string leader;  // node name; empty when there is none
   uint64_t raft_index = 0;
   uint64_t raft_term = 0;
+  // Empty, or what is wrong with this server's log, which is being repaired
+  // from others: it does not vote until then.
+  std::string repair;
   std::vector<NodeStatus> nodes;  // by hostname
 };
 

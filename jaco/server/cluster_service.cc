@@ -81,6 +81,7 @@ StatusResponse ClusterService::Status() const {
   response.leader = node_->LeaderName();
   response.raft_index = raft->last().index.value();
   response.raft_term = raft->term().value();
+  response.repair = node_->Repair();
   if (const auto& cluster = node_->state().cluster()) {
     response.cluster_id = cluster->id();
     response.cluster_name = cluster->name();

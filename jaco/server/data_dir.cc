@@ -6,19 +6,31 @@
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
 #include "jaco/server/peers_file.h"
+#include "jaco/storage/damage.h"
 
 namespace jaco::server {
 namespace {
 
 storage::RaftLogOptions LogOptions(const std::string& path,
-                                   uint64_t segment_bytes) {
+                                   uint64_t segment_bytes,
+                                   raft::NodeId repair_as) {
   return {.directory = absl::StrCat(path, "/raft"),
-          .segment_bytes = segment_bytes};
+          .segment_bytes = segment_bytes,
+          .repair_as = repair_as};
 }
 
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
   return !recovered.entries.empty() || recovered.log_start.index.value() > 0 ||
          recovered.hard_state.term.value() > 0;
+}
+
+bool IsRepairing(const DataDir& dir) {
+  return dir.recovered.repair_above > raft::Term();
+}
+
+raft::LogIndex LastIndex(const storage::RecoveredLog& log) {
+  return log.entries.empty() ? log.log_start.index
+                             : log.entries.back()->id.index;
 }
 
 bool LogHolds(const storage::RecoveredLog& log, const raft::EntryId& id) {
@@ -28,8 +40,20 @@ bool LogHolds(const storage::RecoveredLog& log, const raft::EntryId& id) {
   return at < log.entries.size() && log.entries[at]->id == id;
 }
 
+// The log is what leads to the snapshot, or what is left of such a log: then it
+// may begin anew behind the snapshot, which stands for committed entries.
+absl::Status FitLogTo(const storage::Snapshot& snapshot, DataDir& dir) {
+  if (LogHolds(dir.recovered, snapshot.last)) return absl::OkStatus();
+  const absl::Status damage = storage::DamageError(dir.recovered.damage);
+  dir.recovered.log_start = snapshot.last;
+  dir.recovered.configuration = snapshot.configuration;
+  dir.recovered.entries.clear();
+  return dir.log->BeginRepair(damage, &dir.recovered);
+}
+
 // Finds the newest snapshot that says more than the store and that the log goes
-// on from. One that the log does not know was received and not installed yet.
+// on from. One that the log does not know was received and not installed yet,
+// or the log lost what it knew.
 absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
                           DataDir& dir) {
   const storage::SnapshotStore store = SnapshotsIn(path);
@@ -37,7 +61,9 @@ absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
   if (!found.ok()) return found.status();
   absl::Status damage;
   for (const raft::EntryId& last : *found) {
-    if (!LogHolds(dir.recovered, last)) continue;
+    const bool lost =
+        IsRepairing(dir) && last.index > dir.recovered.log_start.index;
+    if (!lost && !LogHolds(dir.recovered, last)) continue;
     if (last.index <= dir.stored.applied) {
       dir.newest_snapshot = last.index;
       break;
@@ -46,16 +72,23 @@ absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
     if (snapshot.ok()) {
       dir.snapshot = *std::move(snapshot);
       dir.newest_snapshot = last.index;
-      return absl::OkStatus();
+      return FitLogTo(*dir.snapshot, dir);
     }
+    if (!storage::IsDamage(snapshot.status())) return snapshot.status();
     if (damage.ok()) damage = snapshot.status();
   }
   const raft::LogIndex start = dir.recovered.log_start.index;
   if (dir.stored.applied >= start) return absl::OkStatus();
-  if (!damage.ok()) return damage;
-  return absl::DataLossError(
-      absl::StrCat(path, "/raft begins behind index ", start.value(),
-                   ", and no snapshot in ", path, "/snapshots reaches that"));
+  if (damage.ok()) {
+    damage = storage::DamageError(
+        absl::StrCat(path, "/raft begins behind index ", start.value(),
+                     ", and no snapshot in ", path, "/snapshots reaches that"));
+  }
+  // All of it has to come from others.
+  dir.recovered.log_start = {};
+  dir.recovered.configuration = {};
+  dir.recovered.entries.clear();
+  return dir.log->BeginRepair(damage, &dir.recovered);
 }
 
 std::string StatePath(const std::string& path) {
@@ -63,13 +96,11 @@ std::string StatePath(const std::string& path) {
 }
 
 absl::Status CheckFit(const std::string& path, const DataDir& dir) {
-  const auto& entries = dir.recovered.entries;
-  const raft::LogIndex last = entries.empty() ? dir.recovered.log_start.index
-                                              : entries.back()->id.index;
+  const raft::LogIndex last = LastIndex(dir.recovered);
   // The store follows the log, which is synced first: one that is ahead means
   // that the log lost something.
   if (dir.stored.applied > last) {
-    return absl::DataLossError(
+    return storage::DamageError(
         absl::StrCat(path, "/state holds index ", dir.stored.applied.value(),
                      " but ", path, "/raft ends at ", last.value()));
   }
@@ -78,13 +109,57 @@ absl::Status CheckFit(const std::string& path, const DataDir& dir) {
 
 absl::Status OpenStore(env::FileSystem& fs, const std::string& path,
                        DataDir& dir) {
-  auto store = storage::OpenRocksDbStateStore(fs, StatePath(path));
+  auto store = OpenStateStore(fs, path);
   if (!store.ok()) return store.status();
   dir.store = *std::move(store);
   auto stored = dir.store->Load();
   if (!stored.ok()) return stored.status();
   dir.stored = *std::move(stored);
   return absl::OkStatus();
+}
+
+absl::Status RemoveFlatDirectory(env::FileSystem& fs, const std::string& path) {
+  const absl::StatusOr<bool> exists = fs.Exists(path);
+  if (!exists.ok() || !*exists) return exists.status();
+  const auto names = fs.List(path);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    const absl::Status removed = fs.Remove(absl::StrCat(path, "/", name));
+    if (!removed.ok()) return removed;
+  }
+  return fs.RemoveDirectory(path);
+}
+
+// Begins a new store. The old one is kept aside, until the next time.
+absl::Status ResetStore(env::FileSystem& fs, const std::string& path,
+                        DataDir& dir) {
+  dir.store = nullptr;
+  dir.stored = {};
+  const std::string aside = StatePath(path) + ".damaged";
+  absl::Status status = RemoveFlatDirectory(fs, aside);
+  if (status.ok()) status = fs.Rename(StatePath(path), aside);
+  if (status.ok()) status = fs.SyncDirectory(path);
+  return status.ok() ? OpenStore(fs, path, dir) : status;
+}
+
+// The store is a mirror of log and snapshots: it may be begun anew.
+absl::Status OpenFittingStore(env::FileSystem& fs, const std::string& path,
+                              DataDir& dir) {
+  absl::Status status = OpenStore(fs, path, dir);
+  if (storage::IsDamage(status)) {
+    dir.notes.push_back(absl::StrCat(status.message(), "; begun anew"));
+    status = ResetStore(fs, path, dir);
+  }
+  if (!status.ok()) return status;
+  if (!IsRepairing(dir)) {
+    const absl::Status fit = CheckFit(path, dir);
+    if (fit.ok()) return fit;
+    status = dir.log->BeginRepair(fit, &dir.recovered);
+    if (!status.ok()) return status;
+  }
+  // What it holds may be lost from the log, or replaced in what is left of it.
+  return dir.stored.applied.value() == 0 ? absl::OkStatus()
+                                         : ResetStore(fs, path, dir);
 }
 
 // A log that has gone must not look like one that never was. Where there is no
@@ -114,15 +189,24 @@ storage::SnapshotStore SnapshotsIn(const std::string& path) {
   return storage::SnapshotStore(absl::StrCat(path, "/snapshots"));
 }
 
+absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
+    env::FileSystem& fs, const std::string& path) {
+  return storage::OpenRocksDbStateStore(fs, StatePath(path));
+}
+
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
                                                    bool use_rocksdb,
                                                    uint64_t segment_bytes) {
-  const storage::RaftLogOptions log_options = LogOptions(path, segment_bytes);
+  storage::RaftLogOptions log_options =
+      LogOptions(path, segment_bytes, raft::kNoNode);
   absl::StatusOr<bool> exists =
       storage::RaftLog::Exists(fs, log_options.directory);
   if (!exists.ok()) return exists.status();
   if (!*exists) return NoDataDir(fs, path, use_rocksdb);
+  auto identity = storage::LoadIdentity(fs, path);
+  if (!identity.ok()) return identity.status();
+  if (identity->has_value()) log_options.repair_as = (*identity)->node_id;
 
   DataDir dir;
   auto log = storage::RaftLog::Open(fs, log_options, &dir.recovered);
@@ -134,17 +218,17 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
     return NoDataDir(fs, path, use_rocksdb);
   }
 
-  auto identity = storage::LoadIdentity(fs, path);
-  if (!identity.ok()) return identity.status();
   if (!identity->has_value()) {
     return absl::DataLossError(
         absl::StrCat(path, "/identity is missing, but there is a Raft log"));
   }
   dir.identity = **std::move(identity);
   absl::Status status;
-  if (use_rocksdb) status = OpenStore(fs, path, dir);
-  if (status.ok()) status = CheckFit(path, dir);
+  if (use_rocksdb) status = OpenFittingStore(fs, path, dir);
   if (status.ok()) status = LoadSnapshot(fs, path, dir);
+  if (status.ok() && dir.stored.applied > LastIndex(dir.recovered)) {
+    status = ResetStore(fs, path, dir);  // the log was given up
+  }
   if (status.ok()) {
     const auto applied =
         ApplyPeersFile(fs, path, dir.identity.node_id, *dir.log, dir.recovered,
@@ -162,8 +246,8 @@ absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
                                       const raft::Persist& founding,
                                       uint64_t segment_bytes) {
   DataDir dir;
-  auto log = storage::RaftLog::Open(fs, LogOptions(path, segment_bytes),
-                                    &dir.recovered);
+  auto log = storage::RaftLog::Open(
+      fs, LogOptions(path, segment_bytes, raft::kNoNode), &dir.recovered);
   if (!log.ok()) return log.status();
   dir.log = *std::move(log);
   if (HoldsRaftState(dir.recovered)) {

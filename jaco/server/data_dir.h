@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -37,14 +38,21 @@ struct DataDir {
   std::optional<storage::Snapshot> snapshot;
   raft::LogIndex newest_snapshot;  // 0: there is none
   bool members_replaced = false;   // by peers.json, just now
+  std::vector<std::string> notes;  // what an operator should know
 };
 
 storage::SnapshotStore SnapshotsIn(const std::string& path);
 
+// The store of `path`, for a job.
+absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
+    env::FileSystem& fs, const std::string& path);
+
 // Opens `path`. nullopt when it holds no Raft state: the server is
 // uninitialized (also after a creation that was cut off before it took effect).
-// kDataLoss when the parts do not fit together, also when there is applied
-// state but no log; and the errors of the parts.
+// Parts that are damaged, or do not fit together, are repaired from each other
+// or, where the log may lack entries then, marked as to be repaired from other
+// servers (RecoveredLog::repair_above). kDataLoss when that cannot be, also
+// when there is applied state but no log; and the errors of the parts.
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
                                                    bool use_rocksdb,

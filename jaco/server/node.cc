@@ -120,11 +120,17 @@ absl::Status Node::Resume(Opened& opened) {
                     .log_start = dir.recovered.log_start,
                     .configuration = std::move(dir.recovered.configuration),
                     .entries = std::move(dir.recovered.entries),
-                    .applied = state_.applied()};
+                    .applied = state_.applied(),
+                    .repair_above = dir.recovered.repair_above};
   parts.seed = RandomSeed(*env_.entropy);
   parts.machine = &state_;
   parts.log = std::move(dir.log);
   parts.store = std::move(dir.store);
+  if (parts.store != nullptr) {
+    parts.reopen_store = [path = options_.data_dir](env::FileSystem& fs) {
+      return OpenStateStore(fs, path);
+    };
+  }
   parts.stored = dir.stored.applied;
   parts.newest_snapshot = dir.newest_snapshot;
   parts.snapshot_options = options_.snapshots;
@@ -149,8 +155,27 @@ absl::Status Node::Resume(Opened& opened) {
         absl::StrCat("peers.json was applied and removed; the members are ",
                      raft::Describe(replica_->raft().configuration())));
   }
+  ReportDamage(dir);
   replica_->Start();
   return absl::OkStatus();
+}
+
+void Node::ReportDamage(const DataDir& dir) {
+  for (const std::string& note : dir.notes) {
+    env_.logger->Write(LogLevel::kError, kSubsystem, note);
+  }
+  if (!replica_->raft().repairing()) return;
+  damage_ = dir.recovered.damage;
+  env_.logger->Write(
+      LogLevel::kError, kSubsystem,
+      absl::StrCat(
+          "data_loss: ", damage_,
+          "; this server does not vote until a leader of a term after ",
+          dir.recovered.repair_above.value(), " has repaired its log"));
+}
+
+std::string Node::Repair() const {
+  return replica_ != nullptr && replica_->raft().repairing() ? damage_ : "";
 }
 
 absl::Status Node::RestoreNewer(const DataDir& dir) {
@@ -257,7 +282,10 @@ void Node::NotifyReconfigured() {
 }
 
 void Node::OnRoleChange(const raft::RoleChange& change) {
-  if (change.leader == raft::kNoNode) leaderless_since_ = env_.clock->Now();
+  // Candidacies that come to nothing do not begin the wait anew.
+  const bool led = change.leader != raft::kNoNode;
+  if (led_ && !led) leaderless_since_ = env_.clock->Now();
+  led_ = led;
   if (watcher_ != nullptr) watcher_();
 }
 
@@ -297,6 +325,11 @@ std::string Node::LeaderName() const {
 absl::Status Node::NoLeaderError() const {
   if (env_.clock->Now() - leaderless_since_ >
       options_.raft.election_timeout * kQuorumLostTimeouts) {
+    if (const std::string damage = Repair(); !damage.empty()) {
+      return MakeError(
+          ErrorCode::kDataLoss,
+          absl::StrCat(damage, "; no leader is there to repair it from"));
+    }
     return MakeError(ErrorCode::kQuorumLost,
                      "this server cannot reach a majority of the voters");
   }

@@ -79,6 +79,9 @@ class Node {
   }
   // The name of the server that leads; empty when none is known.
   std::string LeaderName() const;
+  // What is wrong with this server's log while it is being repaired; else
+  // empty.
+  std::string Repair() const;
 
  private:
   struct Opened;
@@ -88,6 +91,7 @@ class Node {
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
+  void ReportDamage(const DataDir& dir);
   void OnNotFounded(absl::Status why,
                     absl::AnyInvocable<void(absl::Status)> done);
   void OnRoleChange(const raft::RoleChange& change);
@@ -101,10 +105,12 @@ class Node {
   const env::Environment env_;
   Lifecycle lifecycle_ = Lifecycle::kStarting;
   absl::Status failure_;
+  std::string damage_;
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void()> founded_;
   absl::AnyInvocable<void()> watcher_;
   raft::LogIndex watched_;  // the configuration that `watcher_` knows of
+  bool led_ = false;  // a leader is known
   Instant leaderless_since_;
   fsm::ClusterState state_;
   std::unique_ptr<Replica> replica_;

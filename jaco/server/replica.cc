@@ -16,15 +16,8 @@ namespace {
 
 constexpr absl::string_view kSubsystem = "raft";
 
-// How long to wait for room before a write that did not fit is tried again.
-constexpr Duration kDiskFullRetry = Milliseconds(500);
-
 // Reads that know their index, and wait for the state machine to get there.
 constexpr size_t kConfirmedReadsMax = 16384;
-
-// The store is made durable after so many entries, so that a restart replays
-// no more than that from the log.
-constexpr uint64_t kFlushEntries = 8192;
 
 // Where the sender is answered; empty when the message does not say.
 absl::string_view AddressIn(const raft::Message& message) {
@@ -57,6 +50,7 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       machine_(parts.machine),
       log_(std::move(parts.log)),
       store_(std::move(parts.store)),
+      reopen_store_(std::move(parts.reopen_store)),
       failed_(std::move(parts.failed)),
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
@@ -75,7 +69,7 @@ Replica::~Replica() {
 
 void Replica::CancelTimers() {
   for (env::TimerId timer :
-       {timer_, expiry_timer_, retry_timer_, read_timer_}) {
+       {timer_, expiry_timer_, retry_timer_, read_timer_, store_timer_}) {
     env_.loop->Cancel(timer);
   }
 }
@@ -213,10 +207,16 @@ void Replica::OnWritten(Batch& batch, const absl::Status& status) {
   }
   writing_ = false;
   if (std::exchange(disk_full_, false)) {
+    handed_to_.clear();
     env_.logger->Write(LogLevel::kInfo, kSubsystem,
                        "there is room for the Raft log again");
   }
+  const bool repairing = raft_.repairing();
   raft_.OnPersisted(env_.clock->Now(), batch.back().id);
+  if (repairing && !raft_.repairing()) {
+    env_.logger->Write(LogLevel::kInfo, kSubsystem,
+                       "the Raft log is repaired; this server votes again");
+  }
   SubmitWrites();
   SubmitEdits();
   Pump();
@@ -237,11 +237,33 @@ void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
     writing_ = false;
     SubmitWrites();
   });
-  // Nobody else can decide what waits.
-  const raft::Configuration& configuration = raft_.configuration();
-  if (configuration.voters.size() == 1 && configuration.IsVoter(raft_.id())) {
-    EndProposals(std::exchange(proposals_, {}));
+  if (raft_.role() == raft::Role::kLeader) HandOver();
+  // They wait for room, or for what the next leader makes of them.
+  EndProposals(std::exchange(proposals_, {}));
+}
+
+// To the voter that has most of the log and was not asked before: it may have
+// room. Its election needs nothing that we would have to write.
+void Replica::HandOver() {
+  const raft::Configuration& voters = raft_.configuration();
+  const raft::Progress* best = nullptr;
+  bool any = false;
+  for (const raft::Progress& peer : *raft_.progress()) {
+    if (!voters.IsVoter(peer.id) || peer.departing) continue;
+    any = true;
+    if (handed_to_.contains(peer.id)) continue;
+    if (best == nullptr || peer.match > best->match) best = &peer;
   }
+  if (best == nullptr) {
+    if (any) handed_to_.clear();  // round again
+    return;
+  }
+  const raft::NodeId target = best->id;
+  if (!TransferLeadership(target).ok()) return;
+  handed_to_.insert(target);
+  env_.logger->Write(LogLevel::kWarning, kSubsystem,
+                     absl::StrCat("leadership goes to server ", target.value(),
+                                  ", which may have room"));
 }
 
 // ---- The state machine and its store.
@@ -272,13 +294,6 @@ absl::Status Replica::CheckMembership() const {
                    "this server is not a member of the cluster");
 }
 
-void Replica::CollectEdits() {
-  for (auto& [key, value] : machine_->TakeRowEdits()) {
-    if (store_ != nullptr) edits_.push_back({std::move(key), std::move(value)});
-  }
-  SubmitEdits();
-}
-
 bool Replica::ApplyEntry(const raft::Entry& entry) {
   fsm::ApplyResult result;
   if (entry.kind == raft::EntryKind::kCommand) {
@@ -304,47 +319,6 @@ bool Replica::ApplyEntry(const raft::Entry& entry) {
                            "the write was lost in a change of leaders"));
   }
   return true;
-}
-
-void Replica::SubmitEdits() {
-  if (store_ == nullptr || storing_) return;
-  const raft::LogIndex applied = machine_->applied();
-  if (stored_ == applied) return;
-  // A snapshot that was installed may be ahead of the log. The store must not:
-  // at a restart it would seem that the log lost something.
-  if (applied > raft_.durable()) return;
-  const bool flush = applied - flushed_ >= kFlushEntries;
-  if (flush) flushed_ = applied;
-  storing_ = true;
-  stored_ = applied;
-  env_.disk->Submit(
-      env::Lane::kApply,
-      [store = store_, edits = std::exchange(edits_, {}), applied,
-       flush](env::FileSystem&) {
-        absl::Status status = store->Write(edits, applied);
-        return status.ok() && flush ? store->Flush() : status;
-      },
-      [this](absl::Status status) { OnEditsStored(status); });
-}
-
-void Replica::OnEditsStored(const absl::Status& status) {
-  if (stopped_) return;
-  storing_ = false;
-  if (status.ok()) {
-    SubmitEdits();
-    return;
-  }
-  if (!absl::IsResourceExhausted(status)) {
-    Fail(status);
-    return;
-  }
-  // What the store holds stays right, only old; the log has the rest.
-  env_.logger->Write(
-      LogLevel::kError, kSubsystem,
-      absl::StrCat(status.message(),
-                   "; until a restart, state is kept in memory and log only"));
-  store_ = nullptr;
-  edits_.clear();
 }
 
 // ---- Proposals.
@@ -376,8 +350,9 @@ void Replica::Propose(std::string command, ProposeDone done) {
 
 void Replica::ProposeHere(std::string command, ProposeDone done) {
   absl::StatusOr<raft::EntryId> id =
-      disk_full_ ? DiskFullError("nothing is written until there is room")
-                 : raft_.Propose(env_.clock->Now(), std::move(command));
+      disk_full_ && raft_.role() == raft::Role::kLeader
+          ? DiskFullError("nothing is written until there is room")
+          : raft_.Propose(env_.clock->Now(), std::move(command));
   if (!id.ok()) {
     return PostError(*env_.loop, id.status(), std::move(done));
   }

@@ -7,9 +7,11 @@
 #define JACO_SERVER_REPLICA_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,13 +36,20 @@ class Replica final : public env::FrameReceiver {
 
   using Addresses = std::vector<std::pair<raft::NodeId, std::string>>;
 
+  // A job of the apply lane; the errors of storage::OpenRocksDbStateStore.
+  using StoreOpener =
+      std::function<absl::StatusOr<std::unique_ptr<storage::StateStore>>(
+          env::FileSystem&)>;
+
   struct Parts {
     raft::Options options;
     raft::RestoredState restored;
     uint64_t seed = 0;                     // another at each start
     fsm::StateMachine* machine = nullptr;  // at restored.applied
     std::shared_ptr<storage::RaftLog> log;
-    std::shared_ptr<storage::StateStore> store;  // may be null: memory only
+    std::shared_ptr<storage::StateStore> store;  // null: memory only
+    // Opens `store` once more, after it was closed; null without a store.
+    StoreOpener reopen_store;
     raft::LogIndex stored;  // what `store` holds: machine's edits come on top
     storage::SnapshotStore snapshots;
     raft::LogIndex newest_snapshot;  // in it; 0: none
@@ -57,6 +66,8 @@ class Replica final : public env::FrameReceiver {
   // still take effect.
   static constexpr Duration kProposeTimeout = Seconds(10);
   static constexpr Duration kReadTimeout = Seconds(10);
+  // How long to wait for room before a write that did not fit is tried again.
+  static constexpr Duration kDiskFullRetry = Milliseconds(500);
 
   Replica(const env::Environment& environment, Parts parts);
   ~Replica() override;
@@ -112,11 +123,9 @@ class Replica final : public env::FrameReceiver {
   void SubmitWrites();
   void OnWritten(Batch& batch, const absl::Status& status);
   void OnDiskFull(Batch& batch, const absl::Status& status);
+  void HandOver();
   void ApplyCommitted(const std::vector<raft::EntryPtr>& entries);
   bool ApplyEntry(const raft::Entry& entry);
-  void CollectEdits();
-  void SubmitEdits();
-  void OnEditsStored(const absl::Status& status);
   void AnswerReads(std::vector<raft::ReadResult> results);
   void FinishReads();
   void ArmReadTimer();
@@ -130,6 +139,16 @@ class Replica final : public env::FrameReceiver {
   void Fail(const absl::Status& status);
   Forwarder::Hooks ForwarderHooks();
 
+  // replica_store.cc.
+  void CollectEdits();
+  bool MayStore() const;
+  void SubmitEdits();
+  void OnEditsStored(const absl::Status& status);
+  void AwaitRoomForStore();
+  void ReopenStore();
+  void OnStoreReopened(std::shared_ptr<storage::StateStore> store,
+                       raft::LogIndex applied, const absl::Status& status);
+
   // replica_snapshot.cc.
   Snapshots::Hooks SnapshotHooks();
   absl::Status InstallSnapshot(const storage::Snapshot& snapshot);
@@ -140,6 +159,7 @@ class Replica final : public env::FrameReceiver {
   fsm::StateMachine* const machine_;
   const std::shared_ptr<storage::RaftLog> log_;
   std::shared_ptr<storage::StateStore> store_;
+  const StoreOpener reopen_store_;
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
   absl::AnyInvocable<void()> applied_;
@@ -154,12 +174,19 @@ class Replica final : public env::FrameReceiver {
   Batch writes_;  // not yet submitted
   bool writing_ = false;
   bool disk_full_ = false;
+  std::set<raft::NodeId> handed_to_;  // since it is full
   env::TimerId retry_timer_ = 0;
 
+  using Rows = std::map<std::string, std::optional<std::string>>;
   std::vector<storage::RowChange> edits_;  // not yet submitted
+  // What a store that is opened anew may lack: changes since the last flush,
+  // and those that are being flushed.
+  Rows unflushed_;
+  Rows flushing_;
   bool storing_ = false;
-  raft::LogIndex stored_;   // submitted up to here
-  raft::LogIndex flushed_;  // submitted to be durable up to here
+  env::TimerId store_timer_ = 0;  // while there is no room
+  raft::LogIndex stored_;         // submitted up to here
+  raft::LogIndex flushed_;        // submitted to be durable up to here
 
   std::map<raft::LogIndex, Waiting> proposals_;
   env::TimerId expiry_timer_ = 0;

@@ -68,7 +68,8 @@ void ChangeMembers(Prng prng, NodeNumber servers, server::Server& leader) {
 }
 
 bool NeedsUndoing(FaultKind kind) {
-  return IsOfLinks(kind) || kind == FaultKind::kPause;
+  return IsOfLinks(kind) || kind == FaultKind::kPause ||
+         kind == FaultKind::kNoRoom;
 }
 
 }  // namespace
@@ -143,6 +144,18 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
       world_.node(node).FailDiskAt(prng.Between(1, kOperationsMax),
                                    SimFileSystem::Fault::kNoSpace);
       break;
+    case FaultKind::kBitRot:
+      world_.Damage(node, DamageKind::kBitRot, fault.length, prng);
+      break;
+    case FaultKind::kLostWrite:
+      world_.Damage(node, DamageKind::kLostWrite, fault.length, prng);
+      break;
+    case FaultKind::kMisdirectedWrite:
+      world_.Damage(node, DamageKind::kMisdirectedWrite, fault.length, prng);
+      break;
+    case FaultKind::kNoRoom:
+      world_.node(node).FillDisk();
+      break;
     case FaultKind::kWallJump:
       world_.node(node).JumpWall(prng.Between(Seconds(0), Seconds(7200)) -
                                  Seconds(3600));
@@ -198,6 +211,9 @@ void Nemesis::Undo(size_t number, const Target& target) {
   switch (fault.kind) {
     case FaultKind::kPause:
       world_.Resume(target.node);
+      break;
+    case FaultKind::kNoRoom:
+      world_.node(target.node).MakeRoom();
       break;
     case FaultKind::kClog:
       fabric.Release(target.node, target.peer);

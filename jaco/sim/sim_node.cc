@@ -1,5 +1,6 @@
 #include "jaco/sim/sim_node.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -205,7 +206,7 @@ void SimNode::Doom(absl::string_view what, const absl::Status& status) {
   const bool disk_failed =
       power_failed() ||
       (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
-  if (disk_failed) return;
+  if (disk_failed || (full_ && absl::IsResourceExhausted(status))) return;
   context_.findings.Report(
       "server_failed",
       absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
@@ -250,7 +251,26 @@ void SimNode::StallDisk(Duration length) {
   incarnation_->disk.StallUntil(context_.queue.now() + length);
 }
 
+void SimNode::FillDisk() {
+  full_ = true;
+  files_.SetCapacity(files_.used_bytes());
+}
+
+void SimNode::MakeRoom() {
+  full_ = false;
+  files_.SetCapacity(std::numeric_limits<uint64_t>::max());
+}
+
+bool SimNode::Damage(DamageKind kind, Prng prng) {
+  JACO_CHECK(!up());
+  if (!founded_) return false;
+  const std::string what = DamageFiles(files_, kDataDirectory, kind, prng);
+  context_.trace.Log(number_, absl::StrCat("damaged: ", what));
+  return !what.empty();
+}
+
 void SimNode::HealDisk() {
+  MakeRoom();
   files_.FailAt(0, SimFileSystem::Fault::kIoError);
   incarnation_->disk.EndStall();
 }

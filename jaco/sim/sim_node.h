@@ -15,6 +15,7 @@
 #include "jaco/raft/invariants.h"
 #include "jaco/server/server.h"
 #include "jaco/sim/checkers/findings.h"
+#include "jaco/sim/disk_damage.h"
 #include "jaco/sim/event_queue.h"
 #include "jaco/sim/sim_file_system.h"
 #include "jaco/sim/sim_network.h"
@@ -75,6 +76,14 @@ class SimNode {
   // It is up. The disk is sound: no stall, no failure still to come.
   void HealDisk();
 
+  // From now on no file grows, until MakeRoom. Up or down; a restart is allowed
+  // to fail for that.
+  void FillDisk();
+  void MakeRoom();
+
+  // It is down, and was a member. False when there was nothing to damage.
+  bool Damage(DamageKind kind, Prng prng);
+
   void StallDisk(Duration length);
   void JumpWall(Duration by);
 
@@ -101,6 +110,7 @@ class SimNode {
   bool failed_ = false;
   // The file operation from which on errors are the disk's fault; 0: none.
   uint64_t disk_fault_at_ = 0;
+  bool full_ = false;
   std::optional<raft::Observation> last_seen_;
   std::unique_ptr<Incarnation> incarnation_;
 };

@@ -61,7 +61,9 @@ RunResult Simulation::Run() {
           .leaders = world_.checkers().elections().leaders(),
           .crashes = world_.crashes(),
           .installs = world_.installs(),
-          .leases = world_.leases()};
+          .leases = world_.leases(),
+          .damages = world_.damages(),
+          .repairs = world_.repairs()};
 }
 
 bool Simulation::RunUntil(Instant deadline, absl::string_view wish,
@@ -119,6 +121,7 @@ bool Simulation::Settled() {
     if (!configuration.Contains(raft::NodeId(i))) continue;
     const auto& seen = world_.node(i).last_seen();
     if (!seen.has_value() || seen->leader != raft::NodeId(leader)) return false;
+    if (seen->repairing) return false;
     if (seen->hard_state.term != head.hard_state.term) return false;
     if (seen->last != head.last || seen->commit != head.last) {
       return false;
@@ -142,7 +145,8 @@ std::string Simulation::WhereNodesStand() {
       const raft::Observation& seen = *node.last_seen();
       absl::StrAppend(&text, " term ", seen.hard_state.term.value(), " leader ",
                       seen.leader.value(), " last ", seen.last.index.value(),
-                      " commit ", seen.commit.index.value(), " applied ",
+                      seen.repairing ? " in repair" : "", " commit ",
+                      seen.commit.index.value(), " applied ",
                       seen.applied.value());
     }
   }

@@ -29,6 +29,8 @@ struct RunResult {
   uint64_t crashes = 0;
   uint64_t installs = 0;  // of snapshots
   uint64_t leases = 0;    // how often a node was seen to hold one
+  uint64_t damages = 0;   // to the files of servers that were down
+  uint64_t repairs = 0;   // of logs, from other servers
 };
 
 // Runs one seed to its end or to its first violation: faults for

@@ -71,6 +71,7 @@ TEST(SimulationTest, ARunSeesEnoughToProveSomething) {
   uint64_t leases = 0;
   uint64_t leaders = 0;
   uint64_t crashes = 0;
+  uint64_t repairs = 0;
   for (uint64_t seed = 1; seed <= 5; ++seed) {
     const RunResult result = RunSeed(seed);
     EXPECT_GE(result.simulated, Seconds(30));
@@ -78,11 +79,13 @@ TEST(SimulationTest, ARunSeesEnoughToProveSomething) {
     leases += result.leases;
     leaders += result.leaders;
     crashes += result.crashes;
+    repairs += result.repairs;
   }
   EXPECT_GT(operations, 500u);
   EXPECT_GT(leases, 1000u);
   EXPECT_GT(leaders, 25u);
   EXPECT_GT(crashes, 25u);
+  EXPECT_GT(repairs, 0u);
 }
 
 TEST(SimulationTest, SmokeHunt) {

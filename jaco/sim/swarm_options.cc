@@ -51,6 +51,22 @@ void DrawVoterPolicy(Prng& prng, SwarmOptions& options) {
   options.spares = static_cast<int>(prng.Between(1, most));
 }
 
+// From a stream of their own: they came later. Not together with changes of
+// membership: a server that is being repaired may then be one that the next
+// configuration cannot do without.
+void DrawMediumFaults(uint64_t seed, SwarmOptions& options) {
+  Prng prng = MakeStream(seed, Stream::kSwarm, 1);
+  const bool members_change =
+      options.FaultsOf(FaultKind::kReconfigure).interval > Duration();
+  for (const FaultKind kind :
+       {FaultKind::kBitRot, FaultKind::kLostWrite, FaultKind::kMisdirectedWrite,
+        FaultKind::kNoRoom}) {
+    const FaultOptions drawn = DrawFaults(prng);
+    if (members_change && kind != FaultKind::kNoRoom) continue;
+    options.FaultsOf(kind) = drawn;
+  }
+}
+
 std::string Text(Duration duration) {
   return absl::StrCat(duration.microseconds(), "us");
 }
@@ -89,6 +105,14 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "reconfigure";
     case FaultKind::kTransfer:
       return "transfer";
+    case FaultKind::kBitRot:
+      return "bit-rot";
+    case FaultKind::kLostWrite:
+      return "lost-write";
+    case FaultKind::kMisdirectedWrite:
+      return "misdirected-write";
+    case FaultKind::kNoRoom:
+      return "no-room";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }
@@ -112,7 +136,9 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   options.clients = static_cast<int>(prng.Between(1, 5));
   options.client_pause = DrawScaled(prng, Milliseconds(20), 4);
   options.client_timeout = DrawScaled(prng, Milliseconds(500), 3);
-  for (FaultOptions& faults : options.faults) faults = DrawFaults(prng);
+  for (int i = 0; i < static_cast<int>(FaultKind::kBitRot); ++i) {
+    options.faults[static_cast<size_t>(i)] = DrawFaults(prng);
+  }
   options.segment_bytes = uint64_t{1024} << prng.Below(7);
   if (options.FaultsOf(FaultKind::kReconfigure).interval > Duration()) {
     const auto most = static_cast<uint64_t>(kServersMax - options.servers);
@@ -132,6 +158,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   }
   options.priorities = prng.Chance(1, 4);
   if (prng.Chance(1, 3)) DrawVoterPolicy(prng, options);
+  DrawMediumFaults(seed, options);
   return options;
 }
 

@@ -34,8 +34,14 @@ enum class FaultKind : uint8_t {
   kWallJump,
   kReconfigure,  // the leader is asked for other members, maybe without itself
   kTransfer,     // the leader is asked to hand over
+  // A server goes down, its files are damaged, and it comes up again. Only
+  // while no more than a minority is damaged and not repaired yet.
+  kBitRot,
+  kLostWrite,
+  kMisdirectedWrite,
+  kNoRoom,  // the disk stays full for a while
 };
-inline constexpr int kFaultKinds = 15;
+inline constexpr int kFaultKinds = 19;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 

@@ -1,5 +1,6 @@
 #include "jaco/sim/world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,8 +29,9 @@ server::Founding MakeFounding(int servers) {
 bool Same(const raft::Observation& a, const raft::Observation& b) {
   return a.hard_state == b.hard_state &&
          a.durable_hard_state == b.durable_hard_state && a.role == b.role &&
-         a.leader == b.leader && a.commit == b.commit &&
-         a.applied == b.applied && a.durable == b.durable && a.last == b.last;
+         a.leader == b.leader && a.repairing == b.repairing &&
+         a.commit == b.commit && a.applied == b.applied &&
+         a.durable == b.durable && a.last == b.last;
 }
 
 }  // namespace
@@ -96,8 +98,12 @@ void World::Observe(SimNode& node) {
   if (seen.has_value() && Same(*seen, now)) return;
   if (seen.has_value() && now.installed > seen->installed) ++installs_;
   const fsm::ClusterState& state = node.server()->state();
-  checkers_.Check({.node = node.number(),
+  const NodeNumber number = node.number();
+  if (seen.has_value() && seen->repairing && !now.repairing) ++repairs_;
+  if (!now.repairing) damaged_[number] = false;
+  checkers_.Check({.node = number,
                    .fresh = !seen.has_value(),
+                   .damaged = std::exchange(damage_unseen_[number], false),
                    .at = now,
                    .log = &raft->log(),
                    .configuration = &raft->configuration(),
@@ -152,6 +158,25 @@ void World::CrashInJob(NodeNumber number, uint64_t operations,
   if (!node(number).up()) return;
   down_for_[number] = down_for;
   node(number).FailPowerAt(operations);
+}
+
+bool World::MayDamage(NodeNumber number) const {
+  const auto damaged = std::count(damaged_.begin(), damaged_.end(), true);
+  return !damaged_[number] && options_.spares == 0 &&
+         2 * (damaged + 1) < options_.servers;
+}
+
+void World::Damage(NodeNumber number, DamageKind kind, Duration down_for,
+                   Prng prng) {
+  if (!node(number).up() || !MayDamage(number)) return;
+  const bool power = prng.Chance(1, 2);
+  StopNode(node(number), power ? StopKind::kPowerLoss : StopKind::kKill);
+  if (node(number).Damage(kind, prng)) {
+    ++damages_;
+    damaged_[number] = true;
+    damage_unseen_[number] = true;
+  }
+  RestartAfter(number, down_for);
 }
 
 void World::StopNode(SimNode& node, StopKind kind) {

@@ -42,6 +42,10 @@ class World {
   void Crash(NodeNumber number, StopKind kind, Duration down_for);
   // The same at its `operations`-th file operation from now on.
   void CrashInJob(NodeNumber number, uint64_t operations, Duration down_for);
+  // The same, with damage to its files while it is down. Nothing happens when
+  // it is damaged already, or when half of the servers would be: see
+  // DrawSwarmOptions.
+  void Damage(NodeNumber number, DamageKind kind, Duration down_for, Prng prng);
   void Pause(NodeNumber number);
   void Resume(NodeNumber number);
   // Whatever is down comes up, whatever is paused goes on, links are sound.
@@ -62,6 +66,9 @@ class World {
   const ClusterCheckers& checkers() const { return checkers_; }
   Instant now() const { return queue_.now(); }
   uint64_t crashes() const { return crashes_; }
+  // Servers whose files were damaged, and that were repaired from others.
+  uint64_t damages() const { return damages_; }
+  uint64_t repairs() const { return repairs_; }
   // Snapshots that followers took over from a leader.
   uint64_t installs() const { return installs_; }
   // How often a node was seen to hold one.
@@ -69,6 +76,7 @@ class World {
 
  private:
   void AfterEvent(SimNode& node);
+  bool MayDamage(NodeNumber number) const;
   void Observe(SimNode& node);
   void CheckLeases(NodeNumber leader, raft::Term term);
   void StopNode(SimNode& node, StopKind kind);
@@ -86,7 +94,11 @@ class World {
   PerNode<EventId> restarts_ = {};
   ClusterCheckers checkers_;
   absl::AnyInvocable<void(NodeNumber)> down_observer_;
+  PerNode<bool> damaged_ = {};        // and not known to be sound yet
+  PerNode<bool> damage_unseen_ = {};  // and it has not been up since
   uint64_t crashes_ = 0;
+  uint64_t damages_ = 0;
+  uint64_t repairs_ = 0;
   uint64_t installs_ = 0;
   uint64_t leases_ = 0;
 };

@@ -49,8 +49,8 @@ uint64_t EntryRecordBytes(const raft::Entry& entry) {
 }
 
 uint64_t HeadBytes(const LogStart& start) {
-  return kFirstHeadBytes - RecordBytes(24) +
-         RecordBytes(24 + EncodeStartConfiguration(start).size());
+  return kFirstHeadBytes - RecordBytes(32) +
+         RecordBytes(32 + EncodeStartConfiguration(start).size());
 }
 
 std::string SegmentName(uint64_t sequence) {
@@ -89,6 +89,7 @@ void RecordBuffer::AddLogStart(const LogStart& start) {
   AppendLittleEndian(start.raft.last.term.value(), &bytes_);
   AppendLittleEndian(start.raft.last.index.value(), &bytes_);
   AppendLittleEndian(start.first_segment, &bytes_);
+  AppendLittleEndian(start.repair_above.value(), &bytes_);
   bytes_.append(EncodeStartConfiguration(start));
   FinishRecord(begin, RecordType::kLogStart);
 }
@@ -189,6 +190,7 @@ absl::StatusOr<LogStart> DecodeLogStart(absl::string_view payload) {
   last.term = raft::Term(reader.Read<uint64_t>());
   last.index = raft::LogIndex(reader.Read<uint64_t>());
   start.first_segment = reader.Read<uint64_t>();
+  start.repair_above = raft::Term(reader.Read<uint64_t>());
   const bool compacted = last.index.value() > 0;
   if (!reader.ok() || compacted == reader.AtEnd()) {
     return absl::InvalidArgumentError("log start has the wrong size");

@@ -41,6 +41,7 @@ struct LogStart {
   // What is compacted away; empty, with last.index 0, when nothing is.
   raft::LogStart raft;
   uint64_t first_segment = 1;  // the first that holds anything still needed
+  raft::Term repair_above;     // see RecoveredLog; 0: nothing is missing
 
   friend bool operator==(const LogStart&, const LogStart&) = default;
 };
@@ -57,7 +58,7 @@ inline constexpr uint64_t kSegmentEndBytes = RecordBytes(0);
 // Header, log start and hard state: what every segment begins with. This is
 // the size of the head of a log that was never compacted.
 inline constexpr uint64_t kFirstHeadBytes =
-    kSegmentHeaderBytes + RecordBytes(24) + kHardStateRecordBytes;
+    kSegmentHeaderBytes + RecordBytes(32) + kHardStateRecordBytes;
 
 uint64_t ConfigurationRecordBytes(const raft::Configuration& configuration);
 uint64_t EntryRecordBytes(const raft::Entry& entry);

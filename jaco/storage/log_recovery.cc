@@ -189,7 +189,9 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
   if (!status.ok()) return status;
   // They are in nobody's way, so that they could not be removed matters to
   // nobody.
-  RemoveSegmentsBefore(fs_, directory_, start_.first_segment).IgnoreError();
+  const auto drop = start_.repair_above > raft::Term() ? SetAsideSegmentsBefore
+                                                       : RemoveSegmentsBefore;
+  drop(fs_, directory_, start_.first_segment).IgnoreError();
   return LogTail{std::move(writer), start_, std::move(last_indexes_)};
 }
 

@@ -31,8 +31,17 @@ absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
                                   const std::string& directory,
                                   uint64_t first_needed);
 
+// The same, but from the first on that is damaged they are kept under another
+// name (SetAsideName), for whoever looks into it.
+absl::Status SetAsideSegmentsBefore(env::FileSystem& fs,
+                                    const std::string& directory,
+                                    uint64_t first_needed);
+inline constexpr size_t kSetAsideMax = 8;  // segments; the newest stay
+std::string SetAsideName(uint64_t sequence);
+
 // Opens the log in an existing directory, or creates its first segment.
-// `recovered` is default-constructed. Errors: see RaftLog::Open.
+// `recovered` is default-constructed. Errors: see RaftLog::Open; of damage they
+// have a CorruptPlace, and nothing was changed.
 absl::StatusOr<LogTail> RecoverLog(env::FileSystem& fs,
                                    const std::string& directory,
                                    uint64_t segment_bytes,

@@ -4,11 +4,16 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "jaco/base/endian.h"
 #include "jaco/raft/codec.h"
+#include "jaco/storage/damage.h"
 
 namespace jaco::storage {
 namespace {
+
+constexpr absl::string_view kPlaceUrl = "jaco/log-place";
 
 absl::Status Violation(absl::string_view what) {
   return absl::DataLossError(what);
@@ -18,8 +23,23 @@ absl::Status Violation(absl::string_view what) {
 
 absl::Status Corrupt(absl::string_view path, uint64_t offset,
                      absl::string_view reason) {
-  return absl::DataLossError(absl::StrCat(
+  absl::Status status = DamageError(absl::StrCat(
       "raft log ", path, " is corrupt at offset ", offset, ": ", reason));
+  std::string place;
+  const absl::string_view name = path.substr(path.rfind('/') + 1);
+  AppendLittleEndian(SequenceOfName(name).value_or(0), &place);
+  AppendLittleEndian(offset, &place);
+  status.SetPayload(kPlaceUrl, absl::Cord(place));
+  return status;
+}
+
+std::optional<LogPlace> CorruptPlace(const absl::Status& status) {
+  const auto payload = status.GetPayload(kPlaceUrl);
+  if (!payload.has_value()) return std::nullopt;
+  const std::string bytes(*payload);
+  ByteReader reader(bytes);
+  const auto segment = reader.Read<uint64_t>();
+  return LogPlace{segment, reader.Read<uint64_t>()};
 }
 
 absl::StatusOr<LogStart> LogStartOf(const SegmentScan& segment) {

@@ -3,6 +3,7 @@
 #ifndef JACO_STORAGE_LOG_REPLAY_H_
 #define JACO_STORAGE_LOG_REPLAY_H_
 
+#include <cstdint>
 #include <optional>
 
 #include "absl/status/status.h"
@@ -50,6 +51,13 @@ absl::StatusOr<LogStart> LogStartOf(const SegmentScan& segment);
 // kDataLoss that names the place.
 absl::Status Corrupt(absl::string_view path, uint64_t offset,
                      absl::string_view reason);
+// The place in a status that Corrupt made; nullopt for others: the disk refused
+// to work.
+struct LogPlace {
+  uint64_t segment = 0;
+  uint64_t offset = 0;
+};
+std::optional<LogPlace> CorruptPlace(const absl::Status& status);
 
 }  // namespace jaco::storage
 

@@ -13,6 +13,10 @@ namespace {
 // What stands behind the records of a full segment.
 constexpr uint64_t kClosingBytes = kSyncMarkBytes + kSegmentEndBytes;
 
+// What a segment that is being filled is called. No segment's name: left over,
+// it is ignored, and written over the next time.
+constexpr absl::string_view kFillingName = "filling.tmp";
+
 absl::StatusOr<std::string> ReadWhole(env::FileSystem& fs,
                                       const std::string& path) {
   auto file = fs.Open(path, env::OpenMode::kRead);
@@ -136,6 +140,34 @@ absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
   writer.reset();
   fs.Remove(path).IgnoreError();
   return status;
+}
+
+absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::CreateFilled(
+    env::FileSystem& fs, const std::string& directory, uint64_t sequence,
+    uint64_t segment_bytes, const LogStart& start, const raft::HardState& state,
+    absl::Span<const raft::EntryPtr> entries) {
+  const std::string temporary = absl::StrCat(directory, "/", kFillingName);
+  auto file = fs.Open(temporary, env::OpenMode::kCreateTruncate);
+  if (!file.ok()) return file.status();
+  // Something behind the head tells it from a segment that never came into use.
+  uint64_t bytes = kHardStateRecordBytes + kSyncMarkBytes;
+  for (const raft::EntryPtr& entry : entries) bytes += EntryRecordBytes(*entry);
+  auto writer = std::make_unique<SegmentWriter>(
+      *std::move(file), sequence, 0,
+      std::max(segment_bytes, CapacityFor(start, bytes)));
+  absl::Status status = writer->WriteHead(start, state);
+  RecordBuffer& batch = writer->NewBatch(bytes);
+  batch.AddHardState(state);
+  for (const raft::EntryPtr& entry : entries) batch.AddEntry(*entry);
+  if (status.ok()) status = writer->WriteBatch();
+  if (status.ok()) status = writer->file_->Sync();  // the mark too
+  if (status.ok()) {
+    status = fs.Rename(temporary,
+                       absl::StrCat(directory, "/", SegmentName(sequence)));
+  }
+  if (status.ok()) status = fs.SyncDirectory(directory);
+  if (!status.ok()) return status;
+  return writer;
 }
 
 absl::Status SegmentWriter::WriteHead(const LogStart& start,

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "jaco/env/file_system.h"
 #include "jaco/storage/log_format.h"
 
@@ -73,6 +74,13 @@ class SegmentWriter {
       env::FileSystem& fs, const std::string& directory, uint64_t sequence,
       uint64_t capacity, const LogStart& start, const raft::HardState& state);
 
+  // The same with `entries` behind the head, atomically: there is all of it or
+  // no such segment. For a log that takes the place of another.
+  static absl::StatusOr<std::unique_ptr<SegmentWriter>> CreateFilled(
+      env::FileSystem& fs, const std::string& directory, uint64_t sequence,
+      uint64_t segment_bytes, const LogStart& start,
+      const raft::HardState& state, absl::Span<const raft::EntryPtr> entries);
+
   // Goes on at `offset` of an existing one.
   SegmentWriter(std::unique_ptr<env::File> file, uint64_t sequence,
                 uint64_t offset, uint64_t capacity);
@@ -92,6 +100,8 @@ class SegmentWriter {
   absl::Status WriteMark();
 
   uint64_t sequence() const { return sequence_; }
+  // Where the next record goes.
+  uint64_t offset() const { return offset_; }
 
  private:
   absl::Status WriteHead(const LogStart& start, const raft::HardState& state);

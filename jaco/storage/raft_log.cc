@@ -9,7 +9,10 @@
 #include "jaco/raft/codec.h"
 #include "jaco/storage/log_format.h"
 #include "jaco/storage/log_recovery.h"
+#include "jaco/storage/log_repair.h"
+#include "jaco/storage/log_replay.h"
 #include "jaco/storage/log_segment.h"
+#include "jaco/storage/promise.h"
 
 namespace jaco::storage {
 namespace {
@@ -29,18 +32,68 @@ uint64_t EncodedBytes(const raft::Persist& write) {
   return bytes;
 }
 
+raft::EntryId LastOf(const RecoveredLog& log) {
+  return log.entries.empty() ? log.log_start : log.entries.back()->id;
+}
+
+raft::NodeId SoleVoterOf(const raft::Configuration& configuration) {
+  const bool alone =
+      configuration.voters.size() == 1 && !configuration.IsJoint();
+  return alone ? configuration.voters.front() : raft::kNoNode;
+}
+
+// What comes later in the log counts, also when it is replaced in the end: that
+// is for the next configuration to tell.
+void NoteConfiguration(const raft::Entry& entry, raft::NodeId* sole_voter) {
+  if (entry.kind != raft::EntryKind::kConfiguration) return;
+  const auto configuration = raft::DecodeConfiguration(entry.data);
+  if (configuration.ok()) *sole_voter = SoleVoterOf(*configuration);
+}
+
+// The promise that goes with a log; `before` is the one that was found.
+Promise PromiseOf(const RecoveredLog& log, const Promise& before) {
+  Promise promise = before;
+  promise.hard_state = log.hard_state;
+  if (!log.configuration.voters.empty()) {
+    promise.sole_voter = SoleVoterOf(log.configuration);
+  }
+  for (const raft::EntryPtr& entry : log.entries) {
+    NoteConfiguration(*entry, &promise.sole_voter);
+  }
+  return promise;
+}
+
+// The log is synced before the promise is: one that says less has lost it.
+bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
+  if (log.term != promised.term) return log.term < promised.term;
+  return promised.voted_for != raft::kNoNode &&
+         promised.voted_for != log.voted_for;
+}
+
+absl::StatusOr<bool> HasSegments(env::FileSystem& fs,
+                                 absl::string_view directory) {
+  const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
+  if (!names.ok()) return names.status();
+  return std::any_of(names->begin(), names->end(), [](const auto& name) {
+    return SequenceOfName(name).has_value();
+  });
+}
+
 class SegmentedLog final : public RaftLog {
  public:
-  SegmentedLog(env::FileSystem& fs, const RaftLogOptions& options,
-               const RecoveredLog& recovered, LogTail tail)
-      : fs_(fs),
-        options_(options),
-        writer_(std::move(tail.writer)),
-        start_(std::move(tail.start)),
-        last_indexes_(tail.last_indexes.begin(), tail.last_indexes.end()),
-        hard_state_(recovered.hard_state),
-        last_(recovered.entries.empty() ? recovered.log_start
-                                        : recovered.entries.back()->id) {}
+  SegmentedLog(env::FileSystem& fs, const RaftLogOptions& options)
+      : fs_(fs), options_(options), promise_file_(options.directory) {}
+
+  absl::Status Open(RecoveredLog* recovered);
+
+  absl::Status BeginRepair(const absl::Status& damage,
+                           RecoveredLog* content) override {
+    if (!failed_.ok()) return failed_;
+    absl::StatusOr<LogTail> tail = Repair(damage, content);
+    if (!tail.ok()) return tail.status();
+    Continue(*std::move(tail), *content);
+    return absl::OkStatus();
+  }
 
   absl::Status Write(absl::Span<const raft::Persist> writes) override {
     if (!failed_.ok()) return failed_;
@@ -56,12 +109,18 @@ class SegmentedLog final : public RaftLog {
       absl::Status status = Install(writes.first(first + 1), bytes);
       if (!status.ok()) return status;
     }
-    if (bytes == 0) return absl::OkStatus();
+    if (bytes == 0) {
+      failed_ = Lasting(KeepPromise(writes));
+      return failed_;
+    }
     if (!writer_->Fits(bytes)) {
-      const absl::Status status = BeginSegment(start_, hard_state_, bytes);
+      LogStart same = start_;
+      same.repair_above = RepairAbove(last_);
+      const absl::Status status = BeginSegment(same, hard_state_, bytes);
       if (!status.ok()) return status;
     }
     failed_ = Append(rest, bytes);
+    if (failed_.ok()) failed_ = Lasting(KeepPromise(writes));
     return failed_;
   }
 
@@ -79,7 +138,8 @@ class SegmentedLog final : public RaftLog {
     if (first_needed == start_.first_segment) return absl::OkStatus();
     // The head of the newest segment says where the log begins, so there has to
     // be a newer one.
-    return BeginSegment({start, first_needed}, hard_state_, 0);
+    return BeginSegment({start, first_needed, RepairAbove(last_)}, hard_state_,
+                        0);
   }
 
   absl::Status ReplaceConfiguration(
@@ -105,6 +165,46 @@ class SegmentedLog final : public RaftLog {
   }
 
  private:
+  // What the next head has to say, if the log ends with `last` then.
+  raft::Term RepairAbove(const raft::EntryId& last) const {
+    return last.term > start_.repair_above ? raft::Term() : start_.repair_above;
+  }
+
+  void Continue(LogTail tail, const RecoveredLog& log) {
+    writer_ = std::move(tail.writer);
+    start_ = std::move(tail.start);
+    last_indexes_.assign(tail.last_indexes.begin(), tail.last_indexes.end());
+    hard_state_ = log.hard_state;
+    last_ = LastOf(log);
+  }
+
+  absl::StatusOr<LogTail> Recover(RecoveredLog* recovered);
+  absl::StatusOr<LogTail> Repair(const absl::Status& damage,
+                                 RecoveredLog* content);
+
+  // The promise follows the log. It changes with terms, votes, members and at
+  // the end of a repair: rarely.
+  absl::Status KeepPromise(absl::Span<const raft::Persist> writes) {
+    Promise promise = promise_;
+    promise.hard_state = hard_state_;
+    for (const raft::Persist& write : writes) {
+      if (write.log_start.has_value()) {
+        promise.sole_voter = SoleVoterOf(write.log_start->configuration);
+      }
+      for (const raft::EntryPtr& entry : write.entries) {
+        NoteConfiguration(*entry, &promise.sole_voter);
+      }
+    }
+    return StorePromise(promise);
+  }
+  absl::Status StorePromise(const Promise& promise) {
+    if (promise == promise_ && promised_) return absl::OkStatus();
+    const absl::Status status = promise_file_.Store(fs_, promise);
+    promise_ = promise;
+    promised_ = status.ok();
+    return status;
+  }
+
   absl::Status Append(absl::Span<const raft::Persist> writes, uint64_t bytes) {
     RecordBuffer& batch = writer_->NewBatch(bytes);
     for (const raft::Persist& write : writes) Add(write, batch);
@@ -131,7 +231,8 @@ class SegmentedLog final : public RaftLog {
                    start.last.index.value(), " after ",
                    start_.raft.last.index.value());
     const absl::Status status =
-        BeginSegment({start, writer_->sequence() + 1}, state, record_bytes);
+        BeginSegment({start, writer_->sequence() + 1, RepairAbove(start.last)},
+                     state, record_bytes);
     if (!status.ok()) return status;
     hard_state_ = state;
     last_ = start.last;
@@ -201,6 +302,9 @@ class SegmentedLog final : public RaftLog {
 
   env::FileSystem& fs_;
   const RaftLogOptions options_;
+  PromiseFile promise_file_;
+  Promise promise_;
+  bool promised_ = false;  // it is what the file holds
   std::unique_ptr<SegmentWriter> writer_;
   LogStart start_;
   // The highest index in each segment from start_.first_segment on.
@@ -209,6 +313,70 @@ class SegmentedLog final : public RaftLog {
   raft::EntryId last_;
   absl::Status failed_;
 };
+
+absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
+  const auto promise = promise_file_.Load(fs_);
+  if (!promise.ok()) return promise.status();
+  promised_ = promise->has_value();
+  promise_ = promise->value_or(Promise());
+  absl::StatusOr<bool> has_segments = HasSegments(fs_, options_.directory);
+  if (!has_segments.ok()) return has_segments.status();
+  // A lack of room for it has to show before there is anything.
+  if (!promised_ && !*has_segments) {
+    const absl::Status begun = StorePromise(Promise());
+    if (!begun.ok()) return begun;
+  }
+  absl::StatusOr<LogTail> tail = Recover(recovered);
+  if (!tail.ok()) return tail.status();
+  if (recovered->damage.empty() &&
+      tail->start.repair_above >= LastOf(*recovered).term) {
+    recovered->repair_above = tail->start.repair_above;
+  }
+  if (recovered->repair_above > raft::Term() && recovered->damage.empty()) {
+    recovered->damage = DescribeDamage(options_.directory, promise_);
+  }
+  Continue(*std::move(tail), *recovered);
+  return StorePromise(PromiseOf(*recovered, promise_));
+}
+
+absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
+  absl::StatusOr<LogTail> tail =
+      RecoverLog(fs_, options_.directory, options_.segment_bytes, recovered);
+  absl::Status damage = tail.status();
+  if (tail.ok()) {
+    if (!IsBehind(recovered->hard_state, promise_.hard_state)) return tail;
+    const SegmentWriter& end = *tail->writer;
+    damage = Corrupt(
+        absl::StrCat(options_.directory, "/", SegmentName(end.sequence())),
+        end.offset(),
+        absl::StrCat("it ends before term ", promise_.hard_state.term.value(),
+                     " and vote, which were durable"));
+  } else if (!CorruptPlace(damage).has_value() ||
+             options_.repair_as == raft::kNoNode) {
+    return damage;
+  } else {
+    auto salvaged = SalvageLog(fs_, options_.directory);
+    if (!salvaged.ok()) return salvaged.status();
+    *recovered = *std::move(salvaged);
+  }
+  return Repair(damage, recovered);
+}
+
+absl::StatusOr<LogTail> SegmentedLog::Repair(const absl::Status& damage,
+                                             RecoveredLog* content) {
+  if (options_.repair_as == raft::kNoNode ||
+      promise_.sole_voter == options_.repair_as) {
+    return damage;
+  }
+  // Without it the term could be one in which a vote was given.
+  if (!promised_) {
+    return absl::DataLossError(
+        absl::StrCat(damage.message(), "; ", promise_file_.path(),
+                     ", which repeats term and vote, is damaged too"));
+  }
+  return BeginLogRepair(fs_, options_, damage, promise_file_, &promise_,
+                        content);
+}
 
 }  // namespace
 
@@ -230,22 +398,22 @@ absl::StatusOr<std::unique_ptr<RaftLog>> RaftLog::Open(
   if (status.ok()) status = fs.SyncDirectory(ParentOf(options.directory));
   if (!status.ok()) return status;
   *recovered = {};
-  absl::StatusOr<LogTail> tail =
-      RecoverLog(fs, options.directory, options.segment_bytes, recovered);
-  if (!tail.ok()) return tail.status();
-  return std::make_unique<SegmentedLog>(fs, options, *recovered,
-                                        *std::move(tail));
+  auto log = std::make_unique<SegmentedLog>(fs, options);
+  status = log->Open(recovered);
+  if (!status.ok()) return status;
+  return log;
 }
 
 absl::StatusOr<bool> RaftLog::Exists(env::FileSystem& fs,
                                      absl::string_view directory) {
   const absl::StatusOr<bool> exists = fs.Exists(directory);
   if (!exists.ok() || !*exists) return exists;
-  const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
-  if (!names.ok()) return names.status();
-  return std::any_of(names->begin(), names->end(), [](const auto& name) {
-    return SequenceOfName(name).has_value();
-  });
+  const absl::StatusOr<bool> segments = HasSegments(fs, directory);
+  if (!segments.ok() || *segments) return segments;
+  // Segments that have gone must not make it look as if there never was one.
+  const auto promise = PromiseFile(directory).Load(fs);
+  if (!promise.ok()) return promise.status();
+  return promise->value_or(Promise()).hard_state.term > raft::Term();
 }
 
 }  // namespace jaco::storage

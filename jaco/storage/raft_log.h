@@ -6,7 +6,8 @@
 // - a torn tail: the last, unfinished append before a crash. No write in it was
 //   ever reported durable. It is cut.
 // - corruption: damage to records that were durable (bit rot, a misdirected or
-//   lost write). Never cut, never skipped: Open fails with kDataLoss and names
+//   lost write). Never cut, never skipped: the log is repaired from the other
+//   servers (RaftLogOptions::repair_as), or Open fails with kDataLoss and names
 //   the file and the offset.
 // The line between them is the sync mark: a small record that is appended right
 // after each successful sync (not itself synced), so damage in front of any
@@ -35,6 +36,11 @@ struct RaftLogOptions {
   // A segment is preallocated to this size; a new one begins when the next
   // Write does not fit. One that is longer gets a segment to itself.
   uint64_t segment_bytes = uint64_t{16} << 20;
+  // Who this server is. A damaged log then becomes one that is being repaired:
+  // see RecoveredLog::repair_above. Not when this is the only voter, as far as
+  // is known, or what it has promised is not known any more; and kNoNode:
+  // never. Open then fails and changes nothing.
+  raft::NodeId repair_as;
 };
 
 // What the log said when it was opened.
@@ -47,6 +53,11 @@ struct RecoveredLog {
   // Contiguous, ascending, the first follows log_start.
   std::vector<raft::EntryPtr> entries;
   uint64_t torn_bytes = 0;  // cut from the tail
+  // Not 0: entries of terms up to this one, which this server may have
+  // acknowledged, were lost. It may neither vote nor stand for election until
+  // the log holds an entry of a later term: see raft::RestoredState.
+  raft::Term repair_above;
+  std::string damage;  // in words, while repair_above is not 0
 };
 
 // `configuration` takes the place of every configuration in `log`, as
@@ -64,7 +75,7 @@ class RaftLog {
       env::FileSystem& fs, const RaftLogOptions& options,
       RecoveredLog* recovered);
 
-  // True when a log was ever created in `directory`.
+  // True when there is a log in `directory`, or something says that there was.
   static absl::StatusOr<bool> Exists(env::FileSystem& fs,
                                      absl::string_view directory);
 
@@ -95,6 +106,13 @@ class RaftLog {
   virtual absl::Status ReplaceConfiguration(
       const raft::HardState& state,
       const raft::Configuration& configuration) = 0;
+  // What the log builds on, or its end, was found to be lost: it now holds
+  // `content` (start, configuration and entries) and is being repaired; the
+  // rest of `content` is filled in. `damage` says why, and is the error when
+  // there can be no repair; other errors are those of Open. Comes before the
+  // first Write.
+  virtual absl::Status BeginRepair(const absl::Status& damage,
+                                   RecoveredLog* content) = 0;
 };
 
 }  // namespace jaco::storage

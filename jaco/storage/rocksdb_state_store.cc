@@ -40,6 +40,7 @@
 #include "jaco/base/endian.h"
 #include "jaco/env/file_system.h"
 #include "jaco/raft/types.h"
+#include "jaco/storage/damage.h"
 #include "jaco/storage/rocksdb_env.h"
 #include "jaco/storage/state_store.h"
 
@@ -236,7 +237,7 @@ absl::Status RocksDbStateStore::ReadAll(rocksdb::Iterator& iterator,
     } else if (has_meta && key[0] == kRowPrefix) {
       state.rows.push_back({std::string(key.substr(1)), std::string(value)});
     } else {
-      return absl::DataLossError(
+      return DamageError(
           absl::StrCat(directory_, ": has rows that are none of ours"));
     }
   }
@@ -255,7 +256,7 @@ absl::StatusOr<raft::LogIndex> RocksDbStateStore::DecodeMeta(
   }
   const raft::LogIndex applied(reader.Read<uint64_t>());
   if (!magic || !reader.AtEnd()) {
-    return absl::DataLossError(
+    return DamageError(
         absl::StrCat(directory_, ": the row of the applied index is damaged"));
   }
   return applied;
@@ -321,7 +322,7 @@ absl::Status RocksDbStateStore::Translate(const rocksdb::Status& status) const {
   if (status.ok()) return absl::OkStatus();
   const std::string message =
       absl::StrCat("state store ", directory_, ": ", status.ToString());
-  if (status.IsCorruption()) return absl::DataLossError(message);
+  if (status.IsCorruption()) return DamageError(message);
   if (!env_.last_error().ok()) {
     return absl::Status(env_.last_error().code(), message);
   }

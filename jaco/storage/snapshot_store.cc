@@ -12,12 +12,15 @@
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 #include "jaco/raft/codec.h"
+#include "jaco/storage/damage.h"
 
 namespace jaco::storage {
 namespace {
 
 constexpr absl::string_view kMagic = "jacosnp\n";
 constexpr uint32_t kVersion = 1;
+// At the end, of everything before, in all versions.
+constexpr size_t kChecksumBytes = sizeof(uint32_t);
 constexpr absl::string_view kSuffix = ".snapshot";
 constexpr absl::string_view kPartSuffix = ".part";
 constexpr size_t kDigits = 20;
@@ -43,12 +46,17 @@ std::string Encode(const Snapshot& snapshot) {
 absl::StatusOr<Snapshot> Decode(absl::string_view path,
                                 absl::string_view bytes) {
   const auto damaged = [&](absl::string_view what) {
-    return absl::DataLossError(
-        absl::StrCat("snapshot ", path, " is damaged: ", what));
+    return DamageError(absl::StrCat("snapshot ", path, " is damaged: ", what));
   };
   if (!absl::StartsWith(bytes, kMagic)) return damaged("bad magic");
+  const size_t covered = bytes.size() - std::min(bytes.size(), kChecksumBytes);
+  if (covered < kMagic.size() ||
+      LoadLittleEndian<uint32_t>(bytes.data() + covered) !=
+          Crc32c(bytes.substr(0, covered))) {
+    return damaged("wrong checksum");
+  }
+  bytes = bytes.substr(0, covered);
   ByteReader reader(bytes.substr(kMagic.size()));
-  // The version goes before the checksum: a later format may have another.
   const auto version = reader.Read<uint32_t>();
   if (reader.ok() && version != kVersion) {
     return absl::FailedPreconditionError(
@@ -61,11 +69,7 @@ absl::StatusOr<Snapshot> Decode(absl::string_view path,
   const absl::string_view configuration =
       reader.ReadBytes(reader.Read<uint32_t>());
   const absl::string_view state = reader.ReadBytes(reader.Read<uint64_t>());
-  const auto checksum = reader.Read<uint32_t>();
   if (!reader.AtEnd()) return damaged("wrong size");
-  if (Crc32c(bytes.substr(0, bytes.size() - sizeof(checksum))) != checksum) {
-    return damaged("wrong checksum");
-  }
   auto decoded = raft::DecodeConfiguration(configuration);
   if (!decoded.ok()) return damaged(decoded.status().message());
   snapshot.configuration = *std::move(decoded);
@@ -177,7 +181,7 @@ absl::StatusOr<Snapshot> SnapshotStore::Read(env::FileSystem& fs,
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<Snapshot> snapshot = Decode(path, *bytes);
   if (snapshot.ok() && snapshot->last != last) {
-    return absl::DataLossError(
+    return DamageError(
         absl::StrCat("snapshot ", path, " is one of another entry"));
   }
   return snapshot;

@@ -291,7 +291,8 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"node_name", Text(response.node_name)},
       {"cluster_id", Text(response.cluster_id)},
       {"cluster_name", Text(response.cluster_name)},
-      {"raft_term", response.raft_term}});
+      {"raft_term", response.raft_term},
+      {"repair", Text(response.repair)}});
 }
 
 std::string EncodeIssueTokenResponse(
@@ -351,6 +352,7 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.leader = reader.String("leader");
         response.raft_index = reader.Number("raft_index");
         response.raft_term = reader.Number("raft_term");
+        response.repair = reader.String("repair");
         reader.Objects("nodes", [&](ResponseReader& node) {
           response.nodes.push_back(ReadNode(node));
         });

@@ -81,7 +81,7 @@ TEST_F(ApiRouterTest, Status) {
       R"("suffrage":"voter"},{"hostname":"node-2","address":"10.0.0.6:7001",)"
       R"("status":"isolation_unavailable","suffrage":"unknown"}],)"
       R"("lifecycle":"member","node_name":"","cluster_id":"c",)"
-      R"("cluster_name":"","raft_term":0})");
+      R"("cluster_name":"","raft_term":0,"repair":""})");
 }
 
 TEST_F(ApiRouterTest, StatusSurvivesTheRoundTrip) {

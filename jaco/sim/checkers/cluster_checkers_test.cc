@@ -243,6 +243,53 @@ TEST_F(CheckersTest, WhatWasDurableSurvives) {
   EXPECT_EQ(Found(), "durability");
 }
 
+TEST_F(CheckersTest, DamageExcusesOnlyARepair) {
+  DurableLog checker;
+  FakeNode node(1, {1, 1, 2});
+  checker.CheckNode(node.view, findings_);
+  FakeNode damaged(1, {1});
+  damaged.view.damaged = true;
+  damaged.view.at.repairing = true;
+  checker.CheckNode(damaged.view, findings_);
+  damaged.view.damaged = false;
+  checker.CheckNode(damaged.view, findings_);
+  EXPECT_EQ(Found(), "");
+  FakeNode cut(1, {});
+  cut.view.damaged = true;
+  checker.CheckNode(cut.view, findings_);
+  EXPECT_EQ(Found(), "durability");
+}
+
+TEST_F(CheckersTest, ARepairWithoutDamage) {
+  DurableLog checker;
+  FakeNode node(1, {1});
+  checker.CheckNode(node.view, findings_);
+  EXPECT_EQ(Found(), "");
+  node.view.at.repairing = true;
+  checker.CheckNode(node.view, findings_);
+  EXPECT_EQ(Found(), "repair");
+}
+
+TEST_F(CheckersTest, WhatAServerInRepairHeldCounts) {
+  DurableLog checker;
+  FakeNode one(1, {1, 1}), two(2, {1, 1}), three(3, {1});
+  for (FakeNode* node : {&one, &two, &three}) {
+    checker.CheckNode(node->view, findings_);
+  }
+  FakeNode damaged(2, {});
+  damaged.view.damaged = true;
+  damaged.view.at.repairing = true;
+  checker.CheckNode(damaged.view, findings_);
+  one.Commit(2);
+  checker.CheckQuorum(one.view, LogIndex(2), findings_);
+  EXPECT_EQ(Found(), "");
+  damaged.view.fresh = false;
+  damaged.view.at.repairing = false;
+  checker.CheckNode(damaged.view, findings_);
+  checker.CheckQuorum(one.view, LogIndex(2), findings_);
+  EXPECT_EQ(Found(), "commit_quorum");
+}
+
 TEST_F(CheckersTest, WhatWasNotDurableMayGo) {
   DurableLog checker;
   FakeNode node(1, {1, 1, 2});

@@ -1,15 +1,32 @@
 #include "jaco/sim/checkers/durable_log.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace jaco::sim {
+namespace {
+
+bool Has(const std::vector<raft::Term>& terms, const raft::EntryId& id) {
+  return id.index.value() <= terms.size() &&
+         terms[id.index.value() - 1] == id.term;
+}
+
+}  // namespace
 
 void DurableLog::CheckNode(const NodeView& view, Findings& findings) {
   std::vector<raft::Term>& terms = terms_[view.node];
+  CheckRepair(view, findings);
   if (view.fresh) {
-    CheckSurvived(view, findings);
-    terms.clear();
+    if (view.damaged && view.at.repairing) {
+      promised_[view.node].push_back(std::exchange(terms, {}));
+    } else {
+      CheckSurvived(view, findings);
+      terms.clear();
+    }
   }
+  if (!view.at.repairing) promised_[view.node].clear();
   const uint64_t durable = view.at.durable.value();
   if (terms.size() > durable) terms.resize(durable);
   while (terms.size() < durable) {
@@ -17,6 +34,16 @@ void DurableLog::CheckNode(const NodeView& view, Findings& findings) {
     const raft::LogIndex index(terms.size() + 1);
     terms.push_back(view.log->TermAt(index).value_or(raft::Term()));
   }
+}
+
+void DurableLog::CheckRepair(const NodeView& view, Findings& findings) {
+  bool& before = repairing_[view.node];
+  if (view.at.repairing && !before && !view.damaged) {
+    findings.Report("repair", absl::StrCat("node ", view.node,
+                                           " is in repair, but nothing was "
+                                           "damaged"));
+  }
+  before = view.at.repairing;
 }
 
 void DurableLog::CheckSurvived(const NodeView& view, Findings& findings) const {
@@ -54,9 +81,10 @@ void DurableLog::CheckQuorum(const NodeView& view, raft::LogIndex from,
 
 bool DurableLog::Holds(raft::NodeId node, const raft::EntryId& id) const {
   if (node.value() > static_cast<uint64_t>(kNodesMax)) return false;
-  const std::vector<raft::Term>& terms = terms_[node.value()];
-  return id.index.value() <= terms.size() &&
-         terms[id.index.value() - 1] == id.term;
+  const auto& promised = promised_[node.value()];
+  return Has(terms_[node.value()], id) ||
+         std::any_of(promised.begin(), promised.end(),
+                     [&](const auto& terms) { return Has(terms, id); });
 }
 
 size_t DurableLog::CountHolders(const std::vector<raft::NodeId>& voters,

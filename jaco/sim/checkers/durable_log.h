@@ -1,5 +1,8 @@
 // What a server holds for durable is there after every crash, and an entry is
-// committed only when it is durable on a quorum (§3.5).
+// committed only when it is durable on a quorum (§3.5). A server whose disk was
+// damaged either has everything all the same, or is in repair: then what it
+// held still counts, because it lets nobody lead who does not have it. No other
+// server is ever in repair.
 
 #ifndef JACO_SIM_CHECKERS_DURABLE_LOG_H_
 #define JACO_SIM_CHECKERS_DURABLE_LOG_H_
@@ -28,9 +31,13 @@ class DurableLog {
   size_t CountHolders(const std::vector<raft::NodeId>& voters,
                       const raft::EntryId& id) const;
   void CheckSurvived(const NodeView& view, Findings& findings) const;
+  void CheckRepair(const NodeView& view, Findings& findings);
 
   // By node: the terms of its durable entries, from index 1 on.
   PerNode<std::vector<raft::Term>> terms_;
+  // What servers in repair had acknowledged before.
+  PerNode<std::vector<std::vector<raft::Term>>> promised_;
+  PerNode<bool> repairing_ = {};
 };
 
 }  // namespace jaco::sim

@@ -19,6 +19,9 @@ struct NodeView {
   NodeNumber node = 0;
   // The first view of an incarnation: what it read back from its disk.
   bool fresh = false;
+  // The disk was damaged since the incarnation before, which a fresh view is
+  // the first to show.
+  bool damaged = false;
   raft::Observation at;
   const raft::Log* log = nullptr;
   const raft::Configuration* configuration = nullptr;

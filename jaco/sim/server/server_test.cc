@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -360,6 +361,42 @@ TEST_P(ServerTest, ADiskThatIsFullStopsWritesOnly) {
   EXPECT_THAT(List()->tokens, SizeIs(1 + acknowledged.size() + 2));
 }
 
+TEST_P(ServerTest, TheStateStoreComesBackWhenThereIsRoom) {
+  if (!GetParam()) GTEST_SKIP() << "there is none";
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  const auto tables = [this] {
+    uint64_t count = 0;
+    const auto names = files_->List("/data/state");
+    for (const std::string& name : *names) {
+      if (absl::EndsWith(name, ".sst")) ++count;
+    }
+    return count;
+  };
+  // Not enough room for the store to be made durable after so many, but for the
+  // log to go on.
+  constexpr int kTokens = 8300;
+  for (int i = 0; i < kTokens; ++i) {
+    if (i == 8000) {
+      Settle();
+      files_->SetCapacity(files_->used_bytes() + 4 * kSegmentBytes);
+    }
+    server().IssueToken({}, {.identity = absl::StrCat("token-", i)},
+                        [](auto) {});
+  }
+  Settle();
+  EXPECT_FALSE(process_->failed.has_value());
+  EXPECT_EQ(tables(), 0u);
+  EXPECT_TRUE(Issue("alice").ok());
+  files_->SetCapacity(1 << 30);
+  Settle();
+  EXPECT_GT(tables(), 0u);
+  EXPECT_TRUE(Issue("bob").ok());
+  CrashAndRestart();
+  ASSERT_TRUE(process_->started->ok()) << *process_->started;
+  EXPECT_THAT(List()->tokens, SizeIs(1 + kTokens + 2));
+}
+
 TEST_P(ServerTest, AFailedSyncStopsTheServer) {
   StartProcess();
   ASSERT_TRUE(Init().ok());
@@ -384,6 +421,7 @@ TEST_P(ServerTest, ADamagedLogStopsTheStart) {
   StartProcess();
   EXPECT_EQ(CodeNameOf(*process_->started), "data_loss");
   EXPECT_THAT(std::string(process_->started->message()), HasSubstr(segment));
+  EXPECT_THAT(std::string(process_->started->message()), HasSubstr("offset"));
   EXPECT_EQ(CodeNameOf(Issue("bob").status()), "data_loss");
 }
 

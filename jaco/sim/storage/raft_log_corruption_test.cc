@@ -24,7 +24,7 @@ class RaftLogCorruptionTest : public ::testing::Test {
     RecoveredLog recovered;
     auto log = RaftLog::Open(*fs_, options_, &recovered).value();
     Prng prng(5);
-    while (fs_->List("data/log").value().size() < 3) {
+    while (CountSegments(*fs_) < 3) {
       const std::vector<raft::Persist> batch = DrawBatch(state_, prng);
       ASSERT_TRUE(log->Write(batch).ok());
       for (const raft::Persist& write : batch) state_.Apply(write);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "jaco/base/check.h"
 #include "jaco/base/prng.h"
 #include "jaco/raft/ready.h"
@@ -171,6 +172,20 @@ inline std::unique_ptr<sim::SimFileSystem> NewFileSystem(uint64_t seed = 1) {
   JACO_CHECK(fs->CreateDirectory("data").ok());
   JACO_CHECK(fs->SyncDirectory("/").ok());
   return fs;
+}
+
+// What is in the log's directory.
+inline std::vector<std::string> LogNames(env::FileSystem& fs) {
+  return fs.List("data/log").value();
+}
+
+// How many segments are there.
+inline uint64_t CountSegments(env::FileSystem& fs) {
+  uint64_t count = 0;
+  for (const std::string& name : LogNames(fs)) {
+    if (absl::EndsWith(name, ".log")) ++count;
+  }
+  return count;
 }
 
 }  // namespace jaco::storage

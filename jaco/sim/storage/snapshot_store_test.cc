@@ -120,9 +120,7 @@ TEST_F(SnapshotStoreTest, DamageIsRefusedByName) {
   for (size_t at = 0; at < file.size(); at += at < 100 ? 1 : 37) {
     files().FlipBit(path, at, static_cast<int>(at % 8));
     const absl::Status status = store_.Read(files(), snapshot.last).status();
-    const bool version = at >= 8 && at < 12;
-    EXPECT_EQ(status.code(), version ? absl::StatusCode::kFailedPrecondition
-                                     : absl::StatusCode::kDataLoss);
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(status.message()), HasSubstr(path));
     EXPECT_FALSE(store_.ReadFile(files(), snapshot.last).ok());
     files().FlipBit(path, at, static_cast<int>(at % 8));

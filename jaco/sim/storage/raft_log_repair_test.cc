@@ -1,0 +1,284 @@
+// A damaged log of a server that has peers: what is left of it is a state that
+// the log once was in, and the server knows what it must not do until it has
+// the rest.
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/raft/codec.h"
+#include "jaco/sim/storage/raft_log_model.h"
+#include "jaco/storage/log_format.h"
+#include "jaco/storage/raft_log.h"
+
+namespace jaco::storage {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kPromise[] = "data/log/promise";
+constexpr raft::NodeId kSelf(100);
+constexpr uint64_t kKept = 8;  // segments that are set aside, at most
+
+std::string Segment(uint64_t sequence) {
+  return absl::StrCat("data/log/", SegmentName(sequence));
+}
+
+class RaftLogRepairTest : public ::testing::Test {
+ protected:
+  // Three short segments.
+  void SetUp() override {
+    RecoveredLog recovered;
+    auto log = RaftLog::Open(*fs_, options_, &recovered).value();
+    Prng prng(5);
+    while (CountSegments(*fs_) < 3) {
+      const std::vector<raft::Persist> batch = DrawBatch(state_, prng);
+      ASSERT_TRUE(log->Write(batch).ok());
+      const std::vector<LogState> during = StatesDuring(state_, batch);
+      states_.insert(states_.end(), during.begin(), during.end());
+      state_ = during.back();
+    }
+  }
+
+  // Opens the damaged `fs`. True when the damage was noticed.
+  bool CheckDamaged(sim::SimFileSystem& fs, const std::string& path) {
+    RecoveredLog found;
+    const auto log = RaftLog::Open(fs, options_, &found);
+    EXPECT_TRUE(log.ok()) << log.status();
+    if (!log.ok()) return true;
+    if (found.repair_above == raft::Term()) {
+      EXPECT_EQ(LogState::Of(found), state_) << "cut in silence";
+      return false;
+    }
+    EXPECT_GE(found.repair_above, state_.hard_state.term);
+    EXPECT_EQ(found.hard_state,
+              (raft::HardState{found.repair_above.Next(), raft::kNoNode}));
+    EXPECT_THAT(found.damage, HasSubstr(path));
+    EXPECT_THAT(found.damage, HasSubstr("offset"));
+    CheckOnceTrue(found);
+    return true;
+  }
+  void CheckOnceTrue(const RecoveredLog& found) {
+    LogState once = LogState::Of(found);
+    once.hard_state = {};
+    EXPECT_TRUE(std::any_of(states_.begin(), states_.end(), [&](LogState s) {
+      s.hard_state = {};
+      return s == once;
+    })) << "never was in that state";
+  }
+
+  std::unique_ptr<sim::SimFileSystem> fs_ = NewFileSystem();
+  RaftLogOptions options_{"data/log", 1024, kSelf};
+  LogState state_;
+  std::vector<LogState> states_ = {LogState()};
+};
+
+TEST_F(RaftLogRepairTest, EveryByteFlipped) {
+  int noticed = 0;
+  int harmless = 0;
+  for (uint64_t segment = 1; segment <= 3; ++segment) {
+    const std::string path = Segment(segment);
+    const uint64_t size = fs_->FileSize(path).value();
+    for (uint64_t offset = 0; offset < size; ++offset) {
+      const auto copy = fs_->Clone();
+      const auto old = static_cast<uint8_t>(copy->Contents(path)[offset]);
+      copy->OverwriteByte(path, offset, old ^ 0xff);
+      SCOPED_TRACE(testing::Message() << path << " offset " << offset);
+      ++(CheckDamaged(*copy, path) ? noticed : harmless);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  EXPECT_GT(noticed, harmless);
+}
+
+TEST_F(RaftLogRepairTest, LostAndMisdirectedWrites) {
+  const uint64_t last_mark =
+      fs_->Contents(Segment(3)).find_last_not_of('\0') / 8 * 8 + 8 -
+      kSyncMarkBytes;
+  for (uint64_t from = 0; from <= 3; ++from) {  // 0: the write is nowhere
+    for (uint64_t to = 1; to <= 3; ++to) {
+      const std::string source =
+          from == 0 ? std::string(4096, '\0') : fs_->Contents(Segment(from));
+      const uint64_t size = fs_->FileSize(Segment(to)).value();
+      for (uint64_t at = 0; at + 64 <= size; at += 32) {
+        if (to == 3 && at + 64 > last_mark) break;
+        const auto copy = fs_->Clone();
+        for (uint64_t i = 0; i < 64; ++i) {
+          copy->OverwriteByte(Segment(to), at + i,
+                              source[(at + 200) % 960 + i]);
+        }
+        SCOPED_TRACE(testing::Message() << Segment(to) << " offset " << at);
+        CheckDamaged(*copy, Segment(to));
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
+TEST_F(RaftLogRepairTest, MissingSegments) {
+  for (uint64_t segment = 1; segment <= 3; ++segment) {
+    const auto copy = fs_->Clone();
+    ASSERT_TRUE(copy->Remove(Segment(segment)).ok());
+    EXPECT_TRUE(CheckDamaged(*copy, Segment(segment)));
+  }
+  for (uint64_t segment = 1; segment <= 3; ++segment) {
+    ASSERT_TRUE(fs_->Remove(Segment(segment)).ok());
+  }
+  EXPECT_TRUE(RaftLog::Exists(*fs_, "data/log").value());
+  EXPECT_TRUE(CheckDamaged(*fs_, "data/log/"));
+}
+
+TEST_F(RaftLogRepairTest, LastsUntilAnEntryOfALaterTerm) {
+  fs_->FlipBit(Segment(2), 300, 1);
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  const raft::Term above = found.repair_above;
+  ASSERT_GT(above, raft::Term());
+  const LogState left = LogState::Of(found);
+  // Whatever crashes come.
+  Prng prng(3);
+  log.reset();
+  fs_->Crash(prng);
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_EQ(found.repair_above, above);
+  EXPECT_EQ(LogState::Of(found), left);
+  EXPECT_THAT(found.damage, HasSubstr(Segment(2)));
+  // Entries of old terms, a new segment and a snapshot change nothing.
+  raft::Persist install{raft::PersistId(1)};
+  install.log_start = MakeLogStart({above, left.last().index + 500});
+  ASSERT_TRUE(log->Write({&install, 1}).ok());
+  raft::Persist entry = MakePersist({MakeEntry(
+      above.value(), left.last().index.value() + 501, std::string(2000, 'x'))});
+  ASSERT_TRUE(log->Write({&entry, 1}).ok());
+  log.reset();
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_EQ(found.repair_above, above);
+  entry = MakePersist(
+      {MakeEntry(above.value() + 1, left.last().index.value() + 502, "new")});
+  ASSERT_TRUE(log->Write({&entry, 1}).ok());
+  log.reset();
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_EQ(found.repair_above, raft::Term());
+  EXPECT_EQ(found.damage, "");
+}
+
+TEST_F(RaftLogRepairTest, DamagedBytesAreKeptAndBounded) {
+  const std::string before = fs_->Contents(Segment(2));
+  for (uint64_t n = 0; n < 2 * kKept; ++n) {
+    std::string name;
+    for (const std::string& found : LogNames(*fs_)) {
+      if (absl::EndsWith(found, ".log")) name = found;
+    }
+    const std::string path =
+        n == 0 ? Segment(2) : absl::StrCat("data/log/", name);
+    fs_->FlipBit(path, 100, 1);
+    RecoveredLog found;
+    ASSERT_TRUE(RaftLog::Open(*fs_, options_, &found).ok());
+    std::vector<std::string> kept;
+    for (const std::string& file : LogNames(*fs_)) {
+      if (absl::EndsWith(file, ".damaged")) kept.push_back(file);
+    }
+    EXPECT_LE(kept.size(), kKept);
+    if (n > 0) continue;
+    // From the damaged one on.
+    ASSERT_EQ(kept.size(), 2u);
+    std::string aside = fs_->Contents("data/log/" + kept[0]);
+    aside[100] = before[100];
+    EXPECT_EQ(aside, before);
+  }
+}
+
+TEST_F(RaftLogRepairTest, EveryOperationOfARepairMayBeCutOff) {
+  fs_->FlipBit(Segment(2), 300, 1);
+  const auto whole = fs_->Clone();
+  const uint64_t before = whole->operations();
+  EXPECT_TRUE(CheckDamaged(*whole, Segment(2)));
+  const uint64_t operations = whole->operations() - before;
+  for (uint64_t n = 1; n <= operations; ++n) {
+    SCOPED_TRACE(testing::Message() << "operation " << n);
+    const auto copy = fs_->Clone();
+    copy->FailAt(copy->operations() + n, sim::SimFileSystem::Fault::kCrash);
+    RecoveredLog found;
+    EXPECT_FALSE(RaftLog::Open(*copy, options_, &found).ok());
+    Prng prng(n);
+    copy->Crash(prng);
+    EXPECT_TRUE(CheckDamaged(*copy, Segment(2)));
+    bool kept = false;
+    for (const std::string& name : LogNames(*copy)) {
+      kept = kept || name == SegmentName(2) + ".damaged";
+    }
+    EXPECT_TRUE(kept);
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_F(RaftLogRepairTest, AloneThereIsNobodyToRepairFrom) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  raft::Configuration alone;
+  alone.voters = {kSelf};
+  auto entry = std::make_shared<raft::Entry>(*MakeEntry(
+      state_.hard_state.term.value(), state_.last().index.value() + 1, ""));
+  entry->kind = raft::EntryKind::kConfiguration;
+  entry->data = raft::EncodeConfiguration(alone);
+  const raft::Persist write = MakePersist({entry});
+  ASSERT_TRUE(log->Write({&write, 1}).ok());
+  log.reset();
+  fs_->FlipBit(Segment(2), 300, 1);
+  const auto refused = RaftLog::Open(*fs_, options_, &found);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr(Segment(2)));
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("offset"));
+  EXPECT_EQ(CountSegments(*fs_), 3u);
+}
+
+TEST_F(RaftLogRepairTest, EveryByteOfThePromiseFlipped) {
+  for (uint64_t offset = 0; offset < 1024; ++offset) {
+    const auto copy = fs_->Clone();
+    const auto old = static_cast<uint8_t>(copy->Contents(kPromise)[offset]);
+    copy->OverwriteByte(kPromise, offset, old ^ 0xff);
+    EXPECT_FALSE(CheckDamaged(*copy, kPromise));
+    // One copy is enough.
+    copy->OverwriteByte(kPromise, offset, old ^ 0xff);
+    copy->FlipBit(Segment(2), 300, 1);
+    EXPECT_TRUE(CheckDamaged(*copy, Segment(2)));
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_F(RaftLogRepairTest, WithoutLogAndPromiseNothingCanBeProven) {
+  fs_->FlipBit(kPromise, 20, 1);
+  fs_->FlipBit(kPromise, 532, 1);
+  const auto copy = fs_->Clone();
+  EXPECT_FALSE(CheckDamaged(*copy, kPromise));  // the log tells
+  fs_->FlipBit(Segment(2), 300, 1);
+  RecoveredLog found;
+  const auto refused = RaftLog::Open(*fs_, options_, &found);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr(Segment(2)));
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr(kPromise));
+}
+
+// What destroys the end of the log without a trace in it may be betrayed by the
+// promise.
+TEST_F(RaftLogRepairTest, ALostVoteIsNoticed) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  const auto before = fs_->Contents(Segment(3));
+  raft::Persist vote{raft::PersistId(1)};
+  vote.hard_state = raft::HardState{state_.hard_state.term.Next(), kSelf};
+  ASSERT_TRUE(log->Write({&vote, 1}).ok());
+  log.reset();
+  for (uint64_t i = 0; i < before.size(); ++i) {
+    fs_->OverwriteByte(Segment(3), i, before[i]);
+  }
+  state_.hard_state = *vote.hard_state;
+  EXPECT_TRUE(CheckDamaged(*fs_, Segment(3)));
+}
+
+}  // namespace
+}  // namespace jaco::storage

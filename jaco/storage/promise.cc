@@ -1,0 +1,108 @@
+#include "jaco/storage/promise.h"
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
+
+namespace jaco::storage {
+namespace {
+
+constexpr absl::string_view kMagic = "jacoprm\n";
+constexpr uint32_t kVersion = 1;
+// In sectors of their own: what a disk tears or loses is mostly one.
+constexpr uint64_t kCopyBytes = 512;
+constexpr uint64_t kCopies = 2;
+
+std::string EncodeCopy(const Promise& promise) {
+  std::string bytes(kMagic);
+  AppendLittleEndian(kVersion, &bytes);
+  AppendLittleEndian(promise.hard_state.term.value(), &bytes);
+  AppendLittleEndian(promise.hard_state.voted_for.value(), &bytes);
+  AppendLittleEndian(promise.sole_voter.value(), &bytes);
+  AppendLittleEndian(promise.damaged_segment, &bytes);
+  AppendLittleEndian(promise.damaged_offset, &bytes);
+  AppendLittleEndian(Crc32c(bytes), &bytes);
+  bytes.resize(kCopyBytes, '\0');
+  return bytes;
+}
+
+// nullopt for what no encoder has made.
+std::optional<Promise> DecodeCopy(absl::string_view bytes) {
+  ByteReader reader(bytes);
+  const bool magic = reader.ReadBytes(kMagic.size()) == kMagic;
+  const auto version = reader.Read<uint32_t>();
+  Promise promise;
+  promise.hard_state.term = raft::Term(reader.Read<uint64_t>());
+  promise.hard_state.voted_for = raft::NodeId(reader.Read<uint64_t>());
+  promise.sole_voter = raft::NodeId(reader.Read<uint64_t>());
+  promise.damaged_segment = reader.Read<uint64_t>();
+  promise.damaged_offset = reader.Read<uint64_t>();
+  const uint64_t covered = bytes.size() - reader.remaining();
+  const auto checksum = reader.Read<uint32_t>();
+  if (!reader.ok() || !magic || version != kVersion ||
+      checksum != Crc32c(bytes.substr(0, covered))) {
+    return std::nullopt;
+  }
+  return promise;
+}
+
+// Of the two that a write that was cut off leaves: later ones of a term have a
+// vote.
+bool IsLater(const Promise& a, const Promise& b) {
+  if (a.hard_state.term != b.hard_state.term) {
+    return a.hard_state.term > b.hard_state.term;
+  }
+  return b.hard_state.voted_for == raft::kNoNode;
+}
+
+}  // namespace
+
+PromiseFile::PromiseFile(absl::string_view log_directory)
+    : directory_(log_directory),
+      path_(absl::StrCat(log_directory, "/promise")) {}
+
+absl::StatusOr<std::optional<Promise>> PromiseFile::Load(
+    env::FileSystem& fs) const {
+  std::optional<Promise> found;
+  const auto file = fs.Open(path_, env::OpenMode::kRead);
+  if (absl::IsNotFound(file.status())) return found;
+  if (!file.ok()) return file.status();
+  std::string bytes(kCopies * kCopyBytes, '\0');
+  const auto got = (*file)->ReadAt(0, bytes.size(), bytes.data());
+  if (!got.ok()) return got.status();
+  for (uint64_t i = 0; i < kCopies; ++i) {
+    const std::optional<Promise> copy =
+        DecodeCopy(absl::string_view(bytes).substr(i * kCopyBytes, kCopyBytes));
+    if (!copy.has_value()) continue;
+    if (!found.has_value() || IsLater(*copy, *found)) found = copy;
+  }
+  return found;
+}
+
+absl::Status PromiseFile::Store(env::FileSystem& fs, const Promise& promise) {
+  if (file_ == nullptr) {
+    const absl::Status opened = Open(fs);
+    if (!opened.ok()) return opened;
+  }
+  const std::string copy = EncodeCopy(promise);
+  const absl::Status written = file_->WriteAt(0, absl::StrCat(copy, copy));
+  return written.ok() ? file_->Sync() : written;
+}
+
+absl::Status PromiseFile::Open(env::FileSystem& fs) {
+  auto file = fs.Open(path_, env::OpenMode::kReadWrite);
+  const bool fresh = absl::IsNotFound(file.status());
+  if (fresh) file = fs.Open(path_, env::OpenMode::kCreate);
+  if (!file.ok()) return file.status();
+  absl::Status status = (*file)->Preallocate(kCopies * kCopyBytes);
+  // Also when it was there: the process that made it may not have got this far.
+  if (status.ok()) status = fs.SyncDirectory(directory_);
+  if (status.ok()) {
+    file_ = *std::move(file);
+  } else if (fresh) {
+    fs.Remove(path_).IgnoreError();
+  }
+  return status;
+}
+
+}  // namespace jaco::storage
