@@ -275,7 +275,7 @@ TEST_F(ClusterStateTest, SetsTheAutopilotConfiguration) {
   ClusterState loaded;
   ASSERT_TRUE(loaded.Load(store.Rows(), state_.applied()).ok());
   EXPECT_EQ(loaded.digest(), state_.digest());
-  EXPECT_EQ(loaded.TakeSnapshot(), state_.TakeSnapshot());
+  EXPECT_EQ(loaded.TakeSnapshot()(), state_.TakeSnapshot()());
 }
 
 TEST_F(ClusterStateTest, AnAutopilotConfigurationIsCheckedAndSet) {
