@@ -205,7 +205,7 @@ class FaultTest(unittest.TestCase):
       self.assertEqual(host.issue(identity)[0], 200)
     host.stop(stop)
     directory = os.path.join(host.data, 'raft')
-    (name,) = os.listdir(directory)
+    (name,) = [n for n in os.listdir(directory) if n.endswith('.log')]
     return host, os.path.join(directory, name)
 
   def assertDataLoss(self, host, path, where=r'offset \d+'):
