@@ -159,6 +159,7 @@ class Replica final : public env::FrameReceiver {
   fsm::StateMachine* const machine_;
   const std::shared_ptr<storage::RaftLog> log_;
   std::shared_ptr<storage::StateStore> store_;
+  std::shared_ptr<storage::StateStore> failed_store_;  // to be closed
   const StoreOpener reopen_store_;
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;

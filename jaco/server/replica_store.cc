@@ -69,6 +69,7 @@ void Replica::OnEditsStored(const absl::Status& status) {
       absl::StrCat(status.message(),
                    "; until there is room, state is kept in memory and log "
                    "only"));
+  failed_store_ = std::exchange(store_, nullptr);
   edits_.clear();
   unflushed_.merge(flushing_);
   flushing_.clear();
@@ -95,7 +96,7 @@ void Replica::ReopenStore() {
   auto reopened = std::make_shared<std::shared_ptr<storage::StateStore>>();
   env_.disk->Submit(
       env::Lane::kApply,
-      [closing = std::exchange(store_, nullptr), reopen = reopen_store_,
+      [closing = std::exchange(failed_store_, nullptr), reopen = reopen_store_,
        edits = std::move(edits), applied,
        reopened](env::FileSystem& fs) mutable {
         closing = nullptr;
