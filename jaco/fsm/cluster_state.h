@@ -70,6 +70,7 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> RevokeToken(raft::LogIndex index);
   absl::StatusOr<std::string> UpsertNode(raft::LogIndex index);
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
+  absl::StatusOr<std::string> ReplaceAuthorities(raft::LogIndex index);
 
   // Whether the token or the node may be added to what is there.
   absl::Status CheckNewToken(const std::string& identity,
