@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
 #include "jaco/server/node.h"
 #include "jaco/server/token_service.h"
@@ -10,9 +11,13 @@ namespace jaco::server {
 
 struct Server::Impl {
   Impl(ServerOptions options, const env::Environment& environment)
-      : node(std::move(options), environment), cluster(&node), tokens(&node) {}
+      : node(std::move(options), environment),
+        certificates(&node),
+        cluster(&node, &certificates),
+        tokens(&node) {}
 
   Node node;
+  Certificates certificates;
   ClusterService cluster;
   TokenService tokens;
 };
@@ -24,7 +29,18 @@ Server::~Server() = default;
 
 void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
                    absl::AnyInvocable<void(absl::Status)> failed) {
-  impl_->node.Start(std::move(started), std::move(failed));
+  impl_->certificates.Load(
+      [impl = impl_.get(), started = std::move(started),
+       failed = std::move(failed)](absl::Status loaded) mutable {
+        if (!loaded.ok())
+          return impl->node.RefuseToStart(loaded, std::move(started));
+        impl->node.Start(
+            [impl, started = std::move(started)](absl::Status status) mutable {
+              if (status.ok()) impl->certificates.Start();
+              started(std::move(status));
+            },
+            std::move(failed));
+      });
 }
 
 void Server::Found(raft::NodeId self, Founding founding,
@@ -44,6 +60,19 @@ void Server::ChangeConfiguration(raft::Configuration target,
 
 absl::Status Server::TransferLeadership(raft::NodeId target) {
   return impl_->node.TransferLeadership(target);
+}
+
+absl::StatusOr<Caller> Server::Authenticate(absl::string_view token) const {
+  return impl_->tokens.Authenticate(token);
+}
+
+void Server::WatchCredentials(
+    absl::AnyInvocable<void(const Credentials&)> changed) {
+  impl_->certificates.Watch(std::move(changed));
+}
+
+void Server::ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->certificates.Load(std::move(done));
 }
 
 void Server::Init(const Caller& caller, InitRequest request,
