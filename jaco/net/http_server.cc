@@ -64,8 +64,8 @@ class HttpServer::Impl final : public HttpSessionOwner,
         accept_timer_(context),
         refusals_(logger, LogLevel::kWarning, "http") {}
 
-  absl::Status ListenUnix(absl::string_view path) {
-    auto listener = UnixListener::Open(path);
+  absl::Status ListenUnix(absl::string_view path, absl::string_view group) {
+    auto listener = UnixListener::Open(path, group);
     if (!listener.ok()) return listener.status();
     error_code error;
     unix_acceptor_.assign(asio::local::stream_protocol(),
@@ -271,8 +271,9 @@ HttpServer::HttpServer(asio::io_context& context, Logger* logger,
 
 HttpServer::~HttpServer() { impl_->Close(); }
 
-absl::Status HttpServer::ListenUnix(absl::string_view path) {
-  return impl_->ListenUnix(path);
+absl::Status HttpServer::ListenUnix(absl::string_view path,
+                                    absl::string_view group) {
+  return impl_->ListenUnix(path, group);
 }
 
 absl::StatusOr<uint16_t> HttpServer::ListenTls(absl::string_view host_port,

@@ -60,10 +60,11 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   // Serves the unix socket `path`: its directory is created, a socket that
-  // nobody listens on any more is replaced; mode 0660, group `jaco` if there is
-  // one and we may. Callers are `local`. Errors: kFailedPrecondition (somebody
-  // answers there, or `path` is no socket), as of files.
-  absl::Status ListenUnix(absl::string_view path);
+  // nobody listens on any more is replaced; mode 0660, of `group`, or, when
+  // that is empty, of the group `jaco` if there is one and we may. Callers are
+  // `local`. Errors: kFailedPrecondition (somebody answers there, `path` is no
+  // socket, no such group), as of files.
+  absl::Status ListenUnix(absl::string_view path, absl::string_view group = "");
 
   // Serves HTTPS on `host_port` (port 0: any) to bearers of a token, as
   // `Authorization: Bearer TOKEN` or `X-Nomad-Token: TOKEN`. `tls` is borrowed;
