@@ -88,8 +88,10 @@ absl::StatusOr<Certificates::NewCluster> Certificates::Create(
   auto credentials = NewCredentials(*authority, OurNames(cluster_id, self));
   if (!credentials.ok()) return credentials.status();
   credentials->bundle = authority->certificate;
-  NewCluster created{{Keyring::Create(*env.entropy), *std::move(credentials)},
-                     {}};
+  NewCluster created{
+      .secrets = {.keyring = Keyring::Create(*env.entropy),
+                  .credentials = *std::move(credentials),
+                  .sealed = node_->options().seal_key != nullptr}};
   created.authority.set_certificate(authority->certificate);
   created.authority.set_sealed_key(created.secrets.keyring.Seal(
       *env.entropy, kAuthorityPurpose, authority->key));
@@ -109,7 +111,11 @@ absl::StatusOr<Credentials> Certificates::NewCredentials(
 
 void Certificates::Review() {
   Report(ReviewOnce());
-  node_->env().loop->After(kReviewEvery, [this] { Review(); });
+  // A member that has applied nothing yet will soon know its cluster.
+  const bool waiting =
+      node_->raft() != nullptr && !node_->state().cluster().has_value();
+  node_->env().loop->After(waiting ? kReviewSoon : kReviewEvery,
+                           [this] { Review(); });
 }
 
 void Certificates::Report(const absl::Status& status) {
@@ -128,7 +134,7 @@ absl::Status Certificates::ReviewOnce() {
   if (!secrets_) {
     return MakeError(ErrorCode::kDataLoss,
                      absl::StrCat(node_->options().data_dir,
-                                  "/node is missing: without its keyring and "
+                                  "/node/secrets is missing: without a "
                                   "certificate this server has no peers"));
   }
   const auto signer = SigningAuthority();
@@ -142,8 +148,71 @@ absl::Status Certificates::ReviewOnce() {
     wanted = *std::move(renewed);
   }
   wanted.bundle = BundleOf(*cluster);
-  if (wanted != secrets_->credentials) Store(std::move(wanted));
+  const bool to_seal =
+      node_->options().seal_key != nullptr && !secrets_->sealed;
+  if (to_seal || wanted != secrets_->credentials) Store(std::move(wanted));
   return absl::OkStatus();
+}
+
+absl::Status Certificates::CheckAuthorities() const {
+  if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
+  const auto& cluster = node_->state().cluster();
+  if (!secrets_ || !cluster || cluster->authorities().empty()) {
+    return MakeError(ErrorCode::kConflict,
+                     "this cluster has no certificate authority");
+  }
+  return SigningAuthority().status();
+}
+
+void Certificates::Rotate(const Caller& caller, Done done) {
+  absl::Status status = CheckAuthorities();
+  if (!status.ok()) return done(std::move(status));
+  const env::Environment& env = node_->env();
+  const fsm::Cluster& cluster = *node_->state().cluster();
+  const absl::Time now = env.clock->WallNow();
+  const auto old = SigningAuthority();
+  const auto fresh = env.pki->CreateAuthority(cluster.id(), now);
+  if (!fresh.ok()) return done(fresh.status());
+  auto crossed = env.pki->CrossSign(*old, fresh->certificate, now);
+  if (!crossed.ok()) return done(crossed.status());
+  fsm::Command command;
+  fsm::AuthoritiesReplace& replace = *command.mutable_authorities_replace();
+  replace.set_expected_modify_index(cluster.modify_index());
+  *replace.mutable_authorities() = cluster.authorities();
+  fsm::Authority& added = *replace.add_authorities();
+  added.set_certificate(fresh->certificate);
+  added.set_cross_certificate(*std::move(crossed));
+  added.set_sealed_key(
+      secrets_->keyring.Seal(*env.entropy, kAuthorityPurpose, fresh->key));
+  Propose(caller, std::move(command), std::move(done));
+}
+
+void Certificates::Retire(const Caller& caller, Done done) {
+  absl::Status status = CheckAuthorities();
+  if (!status.ok()) return done(std::move(status));
+  const fsm::Cluster& cluster = *node_->state().cluster();
+  if (!IsCurrent(*SigningAuthority())) {
+    return done(MakeError(ErrorCode::kConflict,
+                          "this server's own certificate is not renewed yet"));
+  }
+  fsm::Command command;
+  fsm::AuthoritiesReplace& replace = *command.mutable_authorities_replace();
+  replace.set_expected_modify_index(cluster.modify_index());
+  fsm::Authority& signer = *replace.add_authorities();
+  signer = *SignerOf(cluster);
+  signer.clear_cross_certificate();
+  Propose(caller, std::move(command), std::move(done));
+}
+
+void Certificates::Propose(const Caller& caller, fsm::Command command,
+                           Done done) {
+  node_->Propose(
+      caller, std::move(command),
+      [this, done = std::move(done)](const absl::StatusOr<std::string>& reply,
+                                     raft::LogIndex) mutable {
+        if (reply.ok()) Report(ReviewOnce());
+        done(reply.status());
+      });
 }
 
 absl::StatusOr<env::Authority> Certificates::SigningAuthority() const {
@@ -174,8 +243,10 @@ bool Certificates::IsCurrent(const env::Authority& signer) const {
 
 void Certificates::Store(Credentials credentials) {
   writing_ = true;
-  auto secrets =
-      std::make_shared<Secrets>(Secrets{secrets_->keyring, credentials});
+  auto secrets = std::make_shared<Secrets>(
+      Secrets{.keyring = secrets_->keyring,
+              .credentials = std::move(credentials),
+              .sealed = node_->options().seal_key != nullptr});
   node_->env().disk->Submit(
       env::Lane::kLog,
       [path = node_->options().data_dir, files = Encode(*secrets)](

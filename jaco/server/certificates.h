@@ -23,6 +23,7 @@ class Certificates {
 
   // How often it is looked whether something is to be done.
   static constexpr Duration kReviewEvery = Seconds(60);
+  static constexpr Duration kReviewSoon = Seconds(1);
 
   explicit Certificates(Node* node) : node_(node) {}
 
@@ -43,6 +44,13 @@ class Certificates {
   };
   absl::StatusOr<NewCluster> Create(const std::string& cluster_id,
                                     raft::NodeId self) const;
+  // A new authority signs from now on, the earlier ones stay trusted.
+  using Done = absl::AnyInvocable<void(absl::Status)>;
+  void Rotate(const Caller& caller, Done done);
+  // Those that do not sign are not trusted any more. conflict while this server
+  // itself has a certificate of one of them.
+  void Retire(const Caller& caller, Done done);
+
   SecretFiles Encode(const Secrets& secrets) const;
   // `secrets` are on disk now.
   void Adopt(Secrets secrets);
@@ -54,6 +62,9 @@ class Certificates {
   // it.
   void Review();
   absl::Status ReviewOnce();
+  // OK when there are authorities and we can open the one that signs.
+  absl::Status CheckAuthorities() const;
+  void Propose(const Caller& caller, fsm::Command command, Done done);
   // The authority that signs, with its key open.
   absl::StatusOr<env::Authority> SigningAuthority() const;
   env::NodeNames OurNames(const std::string& cluster_id,

@@ -75,6 +75,16 @@ void Server::ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done) {
   impl_->certificates.Load(std::move(done));
 }
 
+void Server::RotateAuthority(const Caller& caller,
+                             absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->certificates.Rotate(caller, std::move(done));
+}
+
+void Server::RetireAuthorities(const Caller& caller,
+                               absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->certificates.Retire(caller, std::move(done));
+}
+
 void Server::Init(const Caller& caller, InitRequest request,
                   Reply<InitResponse> reply) {
   impl_->cluster.Init(caller, std::move(request), std::move(reply));

@@ -101,6 +101,14 @@ class Server final : public Api {
   // Reads them from disk again.
   void ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done);
 
+  // A new certificate authority signs from now on; servers renew by themselves
+  // within a minute. RetireAuthorities, once all have, ends the trust in the
+  // earlier ones. On the leader.
+  void RotateAuthority(const Caller& caller,
+                       absl::AnyInvocable<void(absl::Status)> done);
+  void RetireAuthorities(const Caller& caller,
+                         absl::AnyInvocable<void(absl::Status)> done);
+
   Lifecycle lifecycle() const override;
   // nullptr unless the server is a member.
   const raft::Raft* raft() const;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/crc32c.h"
@@ -13,19 +14,14 @@ namespace jaco::server {
 namespace {
 
 constexpr absl::string_view kDirectory = "node";
-constexpr absl::string_view kKeyringName = "keyring";
-constexpr absl::string_view kCredentialsName = "credentials";
+constexpr absl::string_view kSecretsName = "secrets";
 constexpr absl::string_view kAuthoritiesName = "ca.crt";
 
 constexpr absl::string_view kPlainKeyring = "plain\n";
 constexpr absl::string_view kSealedKeyring = "sealed\n";
 constexpr absl::string_view kKeyringPurpose = "keyring";
 constexpr absl::string_view kKeyPurpose = "node key";
-constexpr absl::string_view kCredentialsMagic = "jaco-cred 1\n";
-
-std::string PathOf(absl::string_view data_dir, absl::string_view name) {
-  return absl::StrCat(data_dir, "/", kDirectory, "/", name);
-}
+constexpr absl::string_view kMagic = "jaco-secrets 1\n";
 
 absl::Status Damaged(absl::string_view path) {
   return MakeError(ErrorCode::kDataLoss, absl::StrCat(path, " is damaged"));
@@ -74,9 +70,11 @@ absl::StatusOr<Keyring> DecodeKeyring(absl::string_view path,
   return keyring;
 }
 
-std::string EncodeCredentials(const Secrets& secrets, env::Entropy& entropy) {
+std::string Encode(const Secrets& secrets, const Keyring* seal_key,
+                   env::Entropy& entropy) {
   const Credentials& credentials = secrets.credentials;
-  std::string bytes(kCredentialsMagic);
+  std::string bytes(kMagic);
+  AppendText(EncodeKeyring(secrets.keyring, seal_key, entropy), &bytes);
   AppendText(secrets.keyring.Seal(entropy, kKeyPurpose, credentials.key),
              &bytes);
   AppendText(credentials.certificates, &bytes);
@@ -85,40 +83,36 @@ std::string EncodeCredentials(const Secrets& secrets, env::Entropy& entropy) {
   return bytes;
 }
 
-absl::StatusOr<Credentials> DecodeCredentials(absl::string_view path,
-                                              absl::string_view bytes,
-                                              const Keyring& keyring) {
+absl::StatusOr<Secrets> Decode(absl::string_view path, absl::string_view bytes,
+                               const Keyring* seal_key) {
   if (bytes.size() < sizeof(uint32_t)) return Damaged(path);
   const absl::string_view body = bytes.substr(0, bytes.size() - 4);
   if (LoadLittleEndian<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) {
     return Damaged(path);
   }
   ByteReader reader(body);
-  if (reader.ReadBytes(kCredentialsMagic.size()) != kCredentialsMagic) {
-    return Damaged(path);
-  }
-  Credentials credentials;
+  if (reader.ReadBytes(kMagic.size()) != kMagic) return Damaged(path);
+  const std::string keyring_bytes = ReadText(reader);
   const std::string sealed_key = ReadText(reader);
+  Credentials credentials;
   credentials.certificates = ReadText(reader);
   credentials.bundle = ReadText(reader);
   if (!reader.AtEnd()) return Damaged(path);
-  auto key = keyring.Open(kKeyPurpose, sealed_key);
-  if (!key.ok()) {
-    return MakeError(
-        ErrorCode::kDataLoss,
-        absl::StrCat("the key in ", path, " does not open with node/keyring"));
-  }
+  auto keyring = DecodeKeyring(path, keyring_bytes, seal_key);
+  if (!keyring.ok()) return keyring.status();
+  auto key = keyring->Open(kKeyPurpose, sealed_key);
+  if (!key.ok()) return Damaged(path);
   credentials.key = *std::move(key);
-  return credentials;
+  return Secrets{.keyring = *std::move(keyring),
+                 .credentials = std::move(credentials),
+                 .sealed = absl::StartsWith(keyring_bytes, kSealedKeyring)};
 }
 
 }  // namespace
 
 SecretFiles EncodeSecrets(const Secrets& secrets, const Keyring* seal_key,
                           env::Entropy& entropy) {
-  return {{std::string(kKeyringName),
-           EncodeKeyring(secrets.keyring, seal_key, entropy)},
-          {std::string(kCredentialsName), EncodeCredentials(secrets, entropy)},
+  return {{std::string(kSecretsName), Encode(secrets, seal_key, entropy)},
           {std::string(kAuthoritiesName), secrets.credentials.bundle}};
 }
 
@@ -137,23 +131,14 @@ absl::Status WriteSecretFiles(env::FileSystem& fs, const std::string& data_dir,
 absl::StatusOr<std::optional<Secrets>> LoadSecrets(env::FileSystem& fs,
                                                    const std::string& data_dir,
                                                    const Keyring* seal_key) {
-  const std::string keyring_path = PathOf(data_dir, kKeyringName);
-  const std::string path = PathOf(data_dir, kCredentialsName);
-  const auto keyring_bytes = storage::ReadWholeFile(fs, keyring_path);
-  if (!keyring_bytes.ok()) return keyring_bytes.status();
+  const std::string path =
+      absl::StrCat(data_dir, "/", kDirectory, "/", kSecretsName);
   const auto bytes = storage::ReadWholeFile(fs, path);
   if (!bytes.ok()) return bytes.status();
-  if (!keyring_bytes->has_value() && !bytes->has_value()) return std::nullopt;
-  if (!keyring_bytes->has_value() || !bytes->has_value()) {
-    return MakeError(
-        ErrorCode::kDataLoss,
-        absl::StrCat(bytes->has_value() ? keyring_path : path, " is missing"));
-  }
-  auto keyring = DecodeKeyring(keyring_path, **keyring_bytes, seal_key);
-  if (!keyring.ok()) return keyring.status();
-  auto credentials = DecodeCredentials(path, **bytes, *keyring);
-  if (!credentials.ok()) return credentials.status();
-  return Secrets{*std::move(keyring), *std::move(credentials)};
+  if (!bytes->has_value()) return std::nullopt;
+  auto secrets = Decode(path, **bytes, seal_key);
+  if (!secrets.ok()) return secrets.status();
+  return *std::move(secrets);
 }
 
 }  // namespace jaco::server

@@ -1,9 +1,9 @@
 // What a member keeps secret on its own disk, below its data directory:
 //
-//   node/keyring      the cluster's keyring, sealed when there is a seal key
-//   node/credentials  our private key (sealed by the keyring), our certificate,
-//                     the trusted authorities
-//   node/ca.crt       the trusted authorities once more, for people and `jaco`
+//   node/secrets  the cluster's keyring (sealed when there is a seal key), our
+//                 private key (sealed by the keyring), our certificate, the
+//                 trusted authorities: one file, because they belong together
+//   node/ca.crt   the trusted authorities once more, for people and `jaco`
 //
 // Blocking: for a job on a disk lane.
 
@@ -35,6 +35,7 @@ struct Credentials {
 struct Secrets {
   Keyring keyring;  // of the cluster: the same on every member
   Credentials credentials;
+  bool sealed = false;  // whether the keyring lies sealed on disk
 };
 
 // Names below the data directory, and bytes.
@@ -44,16 +45,14 @@ using SecretFiles = std::vector<std::pair<std::string, std::string>>;
 SecretFiles EncodeSecrets(const Secrets& secrets, const Keyring* seal_key,
                           env::Entropy& entropy);
 
-// Writes them one by one, each atomically: the keyring, which the others rest
-// on, first.
+// Writes them one by one, each atomically.
 absl::Status WriteSecretFiles(env::FileSystem& fs, const std::string& data_dir,
                               const SecretFiles& files);
 
-// nullopt when `data_dir` holds none. data_loss, naming the file, for damaged
-// or missing ones; validation_failed when the keyring is sealed and there is no
+// nullopt when `data_dir` holds none. data_loss, naming the file, for a damaged
+// one; validation_failed when the keyring is sealed and there is no
 // seal key; permission_denied when it is the wrong one. A keyring that is not
-// sealed though there is a seal key is fine: it is written sealed at the next
-// occasion.
+// sealed though there is a seal key is fine.
 absl::StatusOr<std::optional<Secrets>> LoadSecrets(env::FileSystem& fs,
                                                    const std::string& data_dir,
                                                    const Keyring* seal_key);
