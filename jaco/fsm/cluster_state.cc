@@ -68,6 +68,11 @@ bool IsKnown(const Command& command) {
     case Command::kAuthoritiesReplace:
       return HasOnlyKnownFields(command.authorities_replace()) &&
              AreKnown(command.authorities_replace().authorities());
+    case Command::kJoinTokenIssue:
+      return HasOnlyKnownFields(command.join_token_issue());
+    case Command::kNodeJoin:
+      return HasOnlyKnownFields(command.node_join()) &&
+             IsKnown(command.node_join().node());
     case Command::PAYLOAD_NOT_SET:
       return false;
   }
@@ -134,14 +139,17 @@ absl::Status ClusterState::Load(const std::vector<KeyValue>& rows,
   return absl::OkStatus();
 }
 
-std::string ClusterState::TakeSnapshot() const {
-  return EncodeSnapshot(applied_, tables_.Rows());
+StateMachine::Snapshot ClusterState::TakeSnapshot() const {
+  return [applied = applied_, rows = tables_.rows().Capture()] {
+    return EncodeSnapshot(applied, rows);
+  };
 }
 
 absl::Status ClusterState::RestoreSnapshot(absl::string_view snapshot) {
-  const absl::StatusOr<SnapshotContent> content = DecodeSnapshot(snapshot);
+  absl::StatusOr<SnapshotContent> content = DecodeSnapshot(snapshot);
   if (!content.ok()) return content.status();
-  absl::StatusOr<ClusterTables> tables = ClusterTables::FromRows(content->rows);
+  absl::StatusOr<ClusterTables> tables =
+      ClusterTables::FromRows(std::move(content->rows));
   if (!tables.ok()) return tables.status();
   tables_.ReplaceBy(*std::move(tables));
   applied_ = content->applied;
@@ -167,6 +175,10 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return RemoveNode(index);
     case Command::kAuthoritiesReplace:
       return ReplaceAuthorities(index);
+    case Command::kJoinTokenIssue:
+      return IssueJoinToken(index);
+    case Command::kNodeJoin:
+      return JoinNode(index);
     case Command::PAYLOAD_NOT_SET:
       break;
   }

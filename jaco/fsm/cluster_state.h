@@ -31,6 +31,10 @@ class ClusterState final : public StateMachine {
  public:
   // The audit log keeps this many events, the newest.
   static constexpr size_t kAuditEventsMax = ClusterTables::kAuditEventsMax;
+  // Of those that are not expired.
+  static constexpr size_t kJoinTokensMax = 1'000;
+  // How long an expired join token is remembered, to say so.
+  static constexpr int64_t kJoinTokenMemoryMs = int64_t{7} * 24 * 3600 * 1000;
 
   // kFailedPrecondition for bytes that are no Command, and for a Command with
   // a payload, a field or a value of an enum that this build does not know: a
@@ -39,12 +43,12 @@ class ClusterState final : public StateMachine {
                                     absl::string_view command) override;
   void AdvanceTo(raft::LogIndex index) override;
   raft::LogIndex applied() const override { return applied_; }
-  Digest digest() const override { return tables_.digest(); }
+  Digest digest() const override { return tables_.rows().digest(); }
   std::vector<RowEdit> TakeRowEdits() override { return tables_.TakeEdits(); }
   // The state is unchanged after an error.
   absl::Status Load(const std::vector<KeyValue>& rows,
                     raft::LogIndex applied) override;
-  std::string TakeSnapshot() const override;
+  Snapshot TakeSnapshot() const override;
   absl::Status RestoreSnapshot(absl::string_view snapshot) override;
 
   // Queries. References live until the next non-const call.
@@ -54,6 +58,9 @@ class ClusterState final : public StateMachine {
   }
   const std::map<std::string, Token>& tokens() const {  // by identity
     return tables_.tokens();
+  }
+  const std::map<std::string, JoinToken>& join_tokens() const {  // by hash
+    return tables_.join_tokens();
   }
   const std::deque<AuditEvent>& audit() const { return tables_.audit(); }
   // The token whose hash (lower-case hex SHA-256 of its text) is `hash`.
@@ -71,6 +78,12 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> UpsertNode(raft::LogIndex index);
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   absl::StatusOr<std::string> ReplaceAuthorities(raft::LogIndex index);
+
+  // cluster_state_join.cc.
+  absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);
+  absl::StatusOr<std::string> JoinNode(raft::LogIndex index);
+  absl::StatusOr<const JoinToken*> CheckJoinToken(const NodeJoin& join) const;
+  void ForgetJoinTokens();
 
   // Whether the token or the node may be added to what is there.
   absl::Status CheckNewToken(const std::string& identity,

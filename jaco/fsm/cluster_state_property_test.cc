@@ -75,7 +75,7 @@ ClusterState Restart(const ClusterState& state, const testing::RowStore& store,
   if (how == Op::kReload) {
     RC_ASSERT(next.Load(store.Rows(), state.applied()).ok());
   } else {
-    RC_ASSERT(next.RestoreSnapshot(state.TakeSnapshot()).ok());
+    RC_ASSERT(next.RestoreSnapshot(state.TakeSnapshot()()).ok());
     next.TakeRowEdits();  // the store has these rows
   }
   RC_ASSERT(next.digest() == state.digest());

@@ -74,7 +74,7 @@ TEST(ClusterStateLoadTest, RowsAloneBringTheStateBack) {
   ASSERT_TRUE(loaded.Load(store.Rows(), state.applied()).ok());
   EXPECT_EQ(loaded.digest(), state.digest());
   EXPECT_EQ(loaded.applied(), state.applied());
-  EXPECT_EQ(loaded.TakeSnapshot(), state.TakeSnapshot());
+  EXPECT_EQ(loaded.TakeSnapshot()(), state.TakeSnapshot()());
   EXPECT_NE(loaded.FindTokenByHash(testing::Hash(2)), nullptr);
   EXPECT_THAT(loaded.TakeRowEdits(), IsEmpty());
   // It goes on from there as the other does.
@@ -132,10 +132,10 @@ TEST(ClusterStateSnapshotTest, RoundTrip) {
   ClusterState state, restored;
   ApplyAll(state);
   state.AdvanceTo(raft::LogIndex(99));
-  ASSERT_TRUE(restored.RestoreSnapshot(state.TakeSnapshot()).ok());
+  ASSERT_TRUE(restored.RestoreSnapshot(state.TakeSnapshot()()).ok());
   EXPECT_EQ(restored.digest(), state.digest());
   EXPECT_EQ(restored.applied(), raft::LogIndex(99));
-  EXPECT_EQ(restored.TakeSnapshot(), state.TakeSnapshot());
+  EXPECT_EQ(restored.TakeSnapshot()(), state.TakeSnapshot()());
 }
 
 TEST(ClusterStateSnapshotTest, RestoreEditsTheStoreToo) {
@@ -146,7 +146,7 @@ TEST(ClusterStateSnapshotTest, RestoreEditsTheStoreToo) {
   testing::ApplyNext(to, testing::Issue("dave", 6));
   store.Take(to);
   testing::ApplyNext(to, testing::Issue("erin", 7));  // not yet taken
-  ASSERT_TRUE(to.RestoreSnapshot(from.TakeSnapshot()).ok());
+  ASSERT_TRUE(to.RestoreSnapshot(from.TakeSnapshot()()).ok());
   store.Take(to);
   ClusterState loaded;
   ASSERT_TRUE(loaded.Load(store.Rows(), to.applied()).ok());
@@ -156,7 +156,7 @@ TEST(ClusterStateSnapshotTest, RestoreEditsTheStoreToo) {
 TEST(ClusterStateSnapshotTest, EveryTruncationIsRefused) {
   ClusterState state;
   ApplyAll(state);
-  const std::string snapshot = state.TakeSnapshot();
+  const std::string snapshot = state.TakeSnapshot()();
   state.TakeRowEdits();
   for (size_t size = 0; size < snapshot.size(); ++size) {
     EXPECT_EQ(RestoreError(state, snapshot.substr(0, size)),
@@ -169,7 +169,7 @@ TEST(ClusterStateSnapshotTest, EveryTruncationIsRefused) {
 TEST(ClusterStateSnapshotTest, EveryFlippedByteIsRefused) {
   ClusterState state;
   ApplyAll(state);
-  std::string snapshot = state.TakeSnapshot();
+  std::string snapshot = state.TakeSnapshot()();
   state.TakeRowEdits();
   for (char& byte : snapshot) {
     for (const int mask : {0x01, 0x80, 0xff}) {
@@ -184,21 +184,25 @@ TEST(ClusterStateSnapshotTest, EveryFlippedByteIsRefused) {
 
 TEST(ClusterStateSnapshotTest, AnotherVersionIsNamed) {
   ClusterState state;
-  std::string snapshot = state.TakeSnapshot();
+  std::string snapshot = state.TakeSnapshot()();
   snapshot[8] = 2;
   EXPECT_EQ(RestoreError(state, snapshot),
             absl::StatusCode::kFailedPrecondition);
+}
+
+std::vector<SharedRow> OneRow(absl::string_view key) {
+  return {std::make_shared<const KeyValue>(key, "")};
 }
 
 // A checksum is no proof of sense.
 TEST(ClusterStateSnapshotTest, BadContentsWithAGoodChecksumAreRefused) {
   ClusterState state;
   const raft::LogIndex applied(1);
-  EXPECT_EQ(RestoreError(state, EncodeSnapshot(applied, {{"x", ""}})),
+  EXPECT_EQ(RestoreError(state, EncodeSnapshot(applied, OneRow("x"))),
             absl::StatusCode::kDataLoss);
   // A row count, then a key size, that claim more than there is.
   for (const size_t offset : {20, 28}) {
-    std::string snapshot = EncodeSnapshot(applied, {{"c", ""}});
+    std::string snapshot = EncodeSnapshot(applied, OneRow("c"));
     snapshot.resize(snapshot.size() - 4);
     snapshot[offset + 3] = '\x7f';
     AppendLittleEndian(Crc32c(snapshot), &snapshot);
@@ -210,7 +214,7 @@ TEST(ClusterStateSnapshotTest, RandomBytesDoNoHarm) {
   Prng prng(1);
   ClusterState state;
   ApplyAll(state);
-  const std::string good = state.TakeSnapshot();
+  const std::string good = state.TakeSnapshot()();
   for (int round = 0; round < 2'000; ++round) {
     std::string bytes = good.substr(0, prng.Below(good.size() + 1));
     for (uint64_t n = prng.Below(8); n > 0 && !bytes.empty(); --n) {

@@ -15,7 +15,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/check.h"
-#include "jaco/base/hash.h"
 #include "jaco/fsm/command.pb.h"
 #include "jaco/fsm/state_machine.h"
 
@@ -31,46 +30,16 @@ std::string KeyOf(const Node& node) { return HexKey("n/", node.id()); }
 std::string KeyOf(const Token& token) {
   return absl::StrCat("t/", token.identity());
 }
+std::string KeyOf(const JoinToken& token) {
+  return absl::StrCat("j/", token.hash());
+}
 std::string KeyOf(const AuditEvent& event) {
   return HexKey("a/", event.index());
-}
-
-template <typename Entity>
-KeyValue RowOf(const Entity& entity) {
-  return {KeyOf(entity), entity.SerializeAsString()};
-}
-
-unsigned __int128 RowHash(absl::string_view key, absl::string_view value) {
-  const Hash128 hash = Murmur3(value, Murmur3(key));
-  return (static_cast<unsigned __int128>(hash.high) << 64) | hash.low;
 }
 
 absl::Status BadRow(absl::string_view key, absl::string_view why) {
   return absl::DataLossError(
       absl::StrCat("row \"", absl::CHexEscape(key), "\": ", why));
-}
-
-// The edits that turn `before` into `after`; both ascend by key.
-void AppendDifference(const std::vector<KeyValue>& before,
-                      const std::vector<KeyValue>& after,
-                      std::vector<RowEdit>* edits) {
-  auto old_row = before.begin();
-  auto new_row = after.begin();
-  while (old_row != before.end() || new_row != after.end()) {
-    if (new_row == after.end() ||
-        (old_row != before.end() && old_row->first < new_row->first)) {
-      edits->emplace_back(old_row->first, std::nullopt);
-      ++old_row;
-      continue;
-    }
-    const bool replaces =
-        old_row != before.end() && old_row->first == new_row->first;
-    if (!replaces || old_row->second != new_row->second) {
-      edits->emplace_back(new_row->first, new_row->second);
-    }
-    if (replaces) ++old_row;
-    ++new_row;
-  }
 }
 
 }  // namespace
@@ -98,15 +67,18 @@ const Token* ClusterTables::FindTokenByHash(absl::string_view hash) const {
   return it == token_by_hash_.end() ? nullptr : it->second;
 }
 
+const JoinToken* ClusterTables::FindJoinToken(const std::string& hash) const {
+  const auto it = join_tokens_.find(hash);
+  return it == join_tokens_.end() ? nullptr : &it->second;
+}
+
 const std::string& ClusterTables::PutCluster(Cluster cluster) {
-  const std::string& value =
-      RecordPut(cluster, cluster_.has_value() ? &*cluster_ : nullptr);
   cluster_ = std::move(cluster);
-  return value;
+  return rows_.Put(KeyOf(*cluster_), cluster_->SerializeAsString());
 }
 
 const std::string& ClusterTables::PutNode(Node node) {
-  const std::string& value = RecordPut(node, FindNode(node.id()));
+  const std::string& value = rows_.Put(KeyOf(node), node.SerializeAsString());
   const uint64_t id = node.id();
   nodes_.insert_or_assign(id, std::move(node));
   return value;
@@ -115,87 +87,58 @@ const std::string& ClusterTables::PutNode(Node node) {
 const std::string& ClusterTables::PutToken(Token token) {
   const auto [it, added] = tokens_.try_emplace(token.identity());
   Token& stored = it->second;
-  const std::string& value = RecordPut(token, added ? nullptr : &stored);
   if (!added) token_by_hash_.erase(stored.hash());
   stored = std::move(token);
   token_by_hash_.emplace(stored.hash(), &stored);
+  return rows_.Put(KeyOf(stored), stored.SerializeAsString());
+}
+
+const std::string& ClusterTables::PutJoinToken(JoinToken token) {
+  const std::string& value = rows_.Put(KeyOf(token), token.SerializeAsString());
+  const std::string hash = token.hash();
+  join_tokens_.insert_or_assign(hash, std::move(token));
   return value;
+}
+
+void ClusterTables::RemoveJoinToken(const std::string& hash) {
+  const auto it = join_tokens_.find(hash);
+  JACO_CHECK(it != join_tokens_.end());
+  rows_.Remove(KeyOf(it->second));
+  join_tokens_.erase(it);
 }
 
 void ClusterTables::RemoveNode(uint64_t id) {
   const auto it = nodes_.find(id);
   JACO_CHECK_MSG(it != nodes_.end(), "node ", id);
-  RecordRemove(it->second);
+  rows_.Remove(KeyOf(it->second));
   nodes_.erase(it);
 }
 
 void ClusterTables::AppendAudit(AuditEvent event) {
   JACO_CHECK(audit_.empty() || audit_.back().index() < event.index());
   if (audit_.size() == kAuditEventsMax) {
-    RecordRemove(audit_.front());
+    rows_.Remove(KeyOf(audit_.front()));
     audit_.pop_front();
   }
-  RecordPut<AuditEvent>(event, nullptr);
+  rows_.Put(KeyOf(event), event.SerializeAsString());
   audit_.push_back(std::move(event));
 }
 
-template <typename Entity>
-const std::string& ClusterTables::RecordPut(const Entity& entity,
-                                            const Entity* replaced) {
-  KeyValue row = RowOf(entity);
-  if (replaced != nullptr) {
-    sum_ -= RowHash(row.first, replaced->SerializeAsString());
-  }
-  sum_ += RowHash(row.first, row.second);
-  edits_.emplace_back(std::move(row.first), std::move(row.second));
-  return *edits_.back().second;
-}
-
-template <typename Entity>
-void ClusterTables::RecordRemove(const Entity& entity) {
-  KeyValue row = RowOf(entity);
-  sum_ -= RowHash(row.first, row.second);
-  edits_.emplace_back(std::move(row.first), std::nullopt);
-}
-
-Digest ClusterTables::digest() const {
-  return {.high = static_cast<uint64_t>(sum_ >> 64),
-          .low = static_cast<uint64_t>(sum_)};
-}
-
-std::vector<RowEdit> ClusterTables::TakeEdits() {
-  return std::exchange(edits_, {});
-}
-
-std::vector<KeyValue> ClusterTables::Rows() const {
-  std::vector<KeyValue> rows;
-  rows.reserve(audit_.size() + 1 + nodes_.size() + tokens_.size());
-  for (const AuditEvent& event : audit_) rows.push_back(RowOf(event));
-  if (cluster_.has_value()) rows.push_back(RowOf(*cluster_));
-  for (const auto& [id, node] : nodes_) rows.push_back(RowOf(node));
-  for (const auto& [identity, token] : tokens_) rows.push_back(RowOf(token));
-  return rows;
-}
-
 void ClusterTables::ReplaceBy(ClusterTables next) {
-  JACO_CHECK(next.edits_.empty());
-  std::vector<RowEdit> edits = TakeEdits();
-  AppendDifference(Rows(), next.Rows(), &edits);
+  rows_.ReplaceBy(std::move(next.rows_));
+  next.rows_ = std::move(rows_);
   *this = std::move(next);
-  edits_ = std::move(edits);
 }
 
 absl::StatusOr<ClusterTables> ClusterTables::FromRows(
-    const std::vector<KeyValue>& rows) {
+    std::vector<KeyValue> rows) {
   ClusterTables tables;
-  const KeyValue* previous = nullptr;
-  for (const KeyValue& row : rows) {
-    if (previous != nullptr && previous->first >= row.first) {
+  for (KeyValue& row : rows) {
+    if (!tables.rows_.ComesNext(row.first)) {
       return BadRow(row.first, "out of order");
     }
-    previous = &row;
     if (absl::Status status = tables.LoadRow(row); !status.ok()) return status;
-    tables.sum_ += RowHash(row.first, row.second);
+    tables.rows_.LoadNext(std::move(row));
   }
   return tables;
 }
@@ -206,6 +149,8 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<AuditEvent>(row);
     case 'c':
       return LoadAs<Cluster>(row);
+    case 'j':
+      return LoadAs<JoinToken>(row);
     case 'n':
       return LoadAs<Node>(row);
     case 't':
@@ -254,6 +199,12 @@ absl::Status ClusterTables::Insert(Token token) {
   }
   const auto it = tokens_.emplace(token.identity(), std::move(token)).first;
   token_by_hash_.emplace(it->second.hash(), &it->second);
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(JoinToken token) {
+  const std::string hash = token.hash();
+  join_tokens_.emplace(hash, std::move(token));
   return absl::OkStatus();
 }
 

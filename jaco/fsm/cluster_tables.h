@@ -1,8 +1,8 @@
-// ClusterState's data: typed tables that are also a set of rows, with the
-// digest of the rows and the record of their changes always up to date.
+// ClusterState's data: typed tables, and the same as a set of rows.
 //
 // The rows (hex is 16 lower-case digits, so that keys sort as numbers do):
 //   c               Cluster
+//   j/<hash>        JoinToken
 //   n/<id, hex>     Node
 //   t/<identity>    Token
 //   a/<index, hex>  AuditEvent; a command causes at most one
@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/row_set.h"
 #include "jaco/fsm/state_machine.h"
 
 namespace jaco::fsm {
@@ -41,12 +42,16 @@ class ClusterTables {
   const std::optional<Cluster>& cluster() const { return cluster_; }
   const std::map<uint64_t, Node>& nodes() const { return nodes_; }
   const std::map<std::string, Token>& tokens() const { return tokens_; }
+  const std::map<std::string, JoinToken>& join_tokens() const {
+    return join_tokens_;
+  }
   const std::deque<AuditEvent>& audit() const { return audit_; }
   // Null when there is none.
   const Node* FindNode(uint64_t id) const;
   const Node* FindNodeByName(absl::string_view name) const;
   const Token* FindToken(const std::string& identity) const;
   const Token* FindTokenByHash(absl::string_view hash) const;
+  const JoinToken* FindJoinToken(const std::string& hash) const;
 
   // These add an entity or replace it, and return its serialised form, which
   // lives until the next non-const call. The caller has made sure that no other
@@ -54,33 +59,27 @@ class ClusterTables {
   const std::string& PutCluster(Cluster cluster);
   const std::string& PutNode(Node node);
   const std::string& PutToken(Token token);
+  const std::string& PutJoinToken(JoinToken token);
   // The caller has made sure that it exists.
   void RemoveNode(uint64_t id);
+  void RemoveJoinToken(const std::string& hash);
   // `event.index()` is above that of every earlier event. The oldest goes when
   // there would be more than kAuditEventsMax.
   void AppendAudit(AuditEvent event);
 
-  Digest digest() const;
-  // The changes since the last call, in their order.
-  std::vector<RowEdit> TakeEdits();
-  // All rows, ascending by key.
-  std::vector<KeyValue> Rows() const;
+  // All of it, as it is stored.
+  const RowSet& rows() const { return rows_; }
+  std::vector<RowEdit> TakeEdits() { return rows_.TakeEdits(); }
 
   // Makes `next`, which has no edits of its own, the content of these tables;
   // the edits are those that turn the old rows into the new.
   void ReplaceBy(ClusterTables next);
 
   // Tables with just these rows, and no edits. Error: kDataLoss for rows that
-  // are not what Rows() could return.
-  static absl::StatusOr<ClusterTables> FromRows(
-      const std::vector<KeyValue>& rows);
+  // are not those of any tables.
+  static absl::StatusOr<ClusterTables> FromRows(std::vector<KeyValue> rows);
 
  private:
-  template <typename Entity>
-  const std::string& RecordPut(const Entity& entity, const Entity* replaced);
-  template <typename Entity>
-  void RecordRemove(const Entity& entity);
-
   template <typename Entity>
   absl::Status LoadAs(const KeyValue& row);
   absl::Status LoadRow(const KeyValue& row);
@@ -88,19 +87,17 @@ class ClusterTables {
   absl::Status Insert(Cluster cluster);
   absl::Status Insert(Node node);
   absl::Status Insert(Token token);
+  absl::Status Insert(JoinToken token);
   absl::Status Insert(AuditEvent event);
 
   std::optional<Cluster> cluster_;
   std::map<uint64_t, Node> nodes_;
+  std::map<std::string, JoinToken> join_tokens_;
   std::map<std::string, Token> tokens_;
   // Only ever looked up: its order reaches nobody.
   absl::flat_hash_map<absl::string_view, const Token*> token_by_hash_;
   std::deque<AuditEvent> audit_;
-
-  // The sum of the hashes of all rows, modulo 2^128: it does not depend on the
-  // order of the changes that led to them.
-  unsigned __int128 sum_ = 0;
-  std::vector<RowEdit> edits_;
+  RowSet rows_;
 };
 
 }  // namespace jaco::fsm

@@ -18,7 +18,7 @@ namespace {
 void Restore(absl::string_view bytes) {
   ClusterState state;
   if (state.RestoreSnapshot(bytes).ok()) {
-    JACO_CHECK(state.TakeSnapshot() == bytes);
+    JACO_CHECK(state.TakeSnapshot()() == bytes);
   } else {
     JACO_CHECK(state.digest() == Digest());
     JACO_CHECK(state.TakeRowEdits().empty());

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
+#include "jaco/fsm/row_set.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/types.h"
 
@@ -62,9 +63,10 @@ absl::Status CheckFrame(absl::string_view bytes) {
 }  // namespace
 
 std::string EncodeSnapshot(raft::LogIndex applied,
-                           const std::vector<KeyValue>& rows) {
+                           const std::vector<SharedRow>& rows) {
   size_t size = kHeaderBytes + kChecksumBytes;
-  for (const auto& [key, value] : rows) {
+  for (const SharedRow& row : rows) {
+    const auto& [key, value] = *row;
     size += kRowOverheadBytes + key.size() + value.size();
   }
   std::string out;
@@ -73,7 +75,8 @@ std::string EncodeSnapshot(raft::LogIndex applied,
   AppendLittleEndian(kVersion, &out);
   AppendLittleEndian(applied.value(), &out);
   AppendLittleEndian(uint64_t{rows.size()}, &out);
-  for (const auto& [key, value] : rows) {
+  for (const SharedRow& row : rows) {
+    const auto& [key, value] = *row;
     AppendSized(key, &out);
     AppendSized(value, &out);
   }

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "jaco/fsm/row_set.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/types.h"
 
@@ -24,7 +25,7 @@ struct SnapshotContent {
 
 // `rows` ascend by key.
 std::string EncodeSnapshot(raft::LogIndex applied,
-                           const std::vector<KeyValue>& rows);
+                           const std::vector<SharedRow>& rows);
 
 // Errors: kFailedPrecondition for a version that this build does not know, and
 // kDataLoss for anything else that EncodeSnapshot cannot have written (the

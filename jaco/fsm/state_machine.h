@@ -6,6 +6,7 @@
 #define JACO_FSM_STATE_MACHINE_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -43,6 +44,11 @@ using KeyValue = std::pair<std::string, std::string>;
 // nothing but the calls before it: no clock, no randomness, no addresses.
 class StateMachine {
  public:
+  // Gives self-contained bytes with version and checksum: the state as it was
+  // when this was taken. May be called on any thread, whatever becomes of the
+  // machine.
+  using Snapshot = std::function<std::string()>;
+
   virtual ~StateMachine() = default;
 
   // Applies the command of the entry at `index`, which is larger than
@@ -72,8 +78,8 @@ class StateMachine {
   virtual absl::Status Load(const std::vector<KeyValue>& rows,
                             raft::LogIndex applied) = 0;
 
-  // The whole state as self-contained bytes with version and checksum.
-  virtual std::string TakeSnapshot() const = 0;
+  // Cheap, however large the state is: the work is done when it is called.
+  virtual Snapshot TakeSnapshot() const = 0;
   // Replaces the state by a snapshot's. Errors: kDataLoss, and
   // kFailedPrecondition for an unknown version; the state is then unchanged.
   virtual absl::Status RestoreSnapshot(absl::string_view snapshot) = 0;

@@ -275,7 +275,7 @@ void Node::Fail(const absl::Status& status) {
 absl::Status Node::Admit() const {
   switch (lifecycle_) {
     case Lifecycle::kMember:
-      return absl::OkStatus();
+      return replica_->CheckMembership();
     case Lifecycle::kFailed:
       return failure_;
     case Lifecycle::kStarting:
@@ -299,12 +299,6 @@ std::string Node::LeaderName() const {
 }
 
 absl::Status Node::NoLeaderError() const {
-  const std::string leader = LeaderName();
-  if (!leader.empty()) {
-    return MakeError(
-        ErrorCode::kNoLeader,
-        absl::StrCat("this server is not the leader; ", leader, " is"));
-  }
   if (env_.clock->Now() - leaderless_since_ >
       options_.raft.election_timeout * kQuorumLostTimeouts) {
     return MakeError(ErrorCode::kQuorumLost,
@@ -313,11 +307,12 @@ absl::Status Node::NoLeaderError() const {
   return MakeError(ErrorCode::kNoLeader, "an election is under way");
 }
 
-// The core speaks of ids; operators know names.
+// The core knows neither how long there has been no leader nor what operators
+// would make of that.
 absl::Status Node::Explain(absl::Status status) const {
-  const bool elsewhere = replica_->raft().role() != raft::Role::kLeader;
-  return elsewhere && CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError()
-                                                             : status;
+  const bool leaderless = replica_->raft().leader() == raft::kNoNode;
+  return leaderless && CodeOf(status) == ErrorCode::kNoLeader ? NoLeaderError()
+                                                              : status;
 }
 
 void Node::Propose(const Caller& caller, fsm::Command command, Done done) {

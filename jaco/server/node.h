@@ -46,7 +46,8 @@ class Node {
   // applied its founding.
   void WhenFounded(absl::AnyInvocable<void()> ready);
 
-  // OK for a member; cluster_uninitialized, or why the server does not run.
+  // OK for a member; cluster_uninitialized, not_a_member, or why the server
+  // does not run.
   absl::Status Admit() const;
 
   // Proposes `command` on behalf of `caller` (whose name and the time go into

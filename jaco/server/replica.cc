@@ -68,6 +68,7 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       applied_(std::move(parts.applied)),
       snapshots_(environment, parts.snapshot_options, parts.snapshots, log_,
                  &raft_, machine_, parts.newest_snapshot, SnapshotHooks()),
+      forwarder_(environment, parts.seed, kProposeTimeout, ForwarderHooks()),
       stored_(parts.stored),
       flushed_(parts.stored),
       // Answers to reads of an earlier run may still be under way.
@@ -121,6 +122,9 @@ void Replica::Pump() {
                          ready.role_change->leader.value()));
       }
       snapshots_.OnRoleChange();
+      if (ready.role_change->leader != raft::kNoNode) {
+        forwarder_.OnLeader(ready.role_change->term);
+      }
       role_changed_(*ready.role_change);
     }
   }
@@ -163,6 +167,10 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
     snapshots_.OnFrame(raft::NodeId(from), frame);
     return;
   }
+  if (IsForwardFrame(frame)) {
+    forwarder_.OnFrame(raft::NodeId(from), frame);
+    return;
+  }
   absl::StatusOr<raft::Message> message = raft::DecodeMessage(frame);
   if (!message.ok()) {
     env_.logger->Write(LogLevel::kWarning, kSubsystem,
@@ -180,6 +188,7 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
 void Replica::OnPeerDown(env::PeerId peer) {
   raft_.OnPeerDown(env_.clock->Now(), raft::NodeId(peer));
   Pump();
+  forwarder_.OnPeerDown(raft::NodeId(peer));
 }
 
 // ---- The log lane: everything queued goes in one write and one sync.
@@ -248,6 +257,18 @@ void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
   snapshots_.OnApplied(bytes);
   applied_();
   FinishReads();
+  // What they wait for goes to members only.
+  if (absl::Status status = CheckMembership(); !status.ok()) EndReads(status);
+}
+
+absl::Status Replica::CheckMembership() const {
+  const raft::Configuration& configuration = raft_.configuration();
+  const bool outside = !configuration.voters.empty() &&
+                       !configuration.Contains(raft_.id()) &&
+                       raft_.configuration_index() <= raft_.commit();
+  if (!outside) return absl::OkStatus();
+  return MakeError(ErrorCode::kNotAMember,
+                   "this server is not a member of the cluster");
 }
 
 void Replica::CollectEdits() {
@@ -327,7 +348,32 @@ void Replica::OnEditsStored(const absl::Status& status) {
 
 // ---- Proposals.
 
+Forwarder::Hooks Replica::ForwarderHooks() {
+  return {.send =
+              [this](raft::NodeId to, env::FramePtr frame) {
+                const env::PeerAddress* address = AddressOf(to);
+                if (address != nullptr) env_.network->Send(*address, frame);
+              },
+          .leadership =
+              [this] {
+                return raft_.role() == raft::Role::kLeader ? raft_.term()
+                                                           : raft::Term();
+              },
+          .propose =
+              [this](std::string command, ProposeDone done) {
+                ProposeHere(std::move(command), std::move(done));
+              }};
+}
+
 void Replica::Propose(std::string command, ProposeDone done) {
+  const raft::NodeId leader = raft_.leader();
+  if (leader == raft::kNoNode || leader == raft_.id()) {
+    return ProposeHere(std::move(command), std::move(done));
+  }
+  forwarder_.Forward(leader, raft_.term(), std::move(command), std::move(done));
+}
+
+void Replica::ProposeHere(std::string command, ProposeDone done) {
   absl::StatusOr<raft::EntryId> id =
       disk_full_ ? DiskFullError("nothing is written until there is room")
                  : raft_.Propose(env_.clock->Now(), std::move(command));
@@ -478,6 +524,12 @@ void Replica::ExpireReads() {
   }
 }
 
+void Replica::EndReads(const absl::Status& status) {
+  for (auto& [index, read] : std::exchange(confirmed_reads_, {})) {
+    read.done(status);
+  }
+}
+
 // ---- Time.
 
 // A deadline mostly moves away (every heartbeat does that), so the timer stays
@@ -504,6 +556,7 @@ void Replica::Fail(const absl::Status& status) {
   if (stopped_) return;
   stopped_ = true;
   snapshots_.Stop();
+  forwarder_.Stop();
   env_.network->Bind(nullptr);
   CancelTimers();
   env_.loop->Post([failed = std::move(failed_), status]() mutable {

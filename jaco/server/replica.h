@@ -20,6 +20,7 @@
 #include "jaco/env/environment.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/raft.h"
+#include "jaco/server/forwarder.h"
 #include "jaco/server/snapshots.h"
 #include "jaco/storage/raft_log.h"
 #include "jaco/storage/snapshot_store.h"
@@ -27,15 +28,8 @@
 
 namespace jaco::server {
 
-// A command that was committed and applied.
-struct Applied {
-  raft::LogIndex index;
-  fsm::ApplyResult result;
-};
-
 class Replica final : public env::FrameReceiver {
  public:
-  using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Applied>)>;
   using ReadDone = absl::AnyInvocable<void(absl::Status)>;
 
   using Addresses = std::vector<std::pair<raft::NodeId, std::string>>;
@@ -70,10 +64,11 @@ class Replica final : public env::FrameReceiver {
   // Binds to the network and takes up the protocol.
   void Start();
 
-  // `done` gets the verdict of the state machine, or an error: no_leader,
-  // rate_limited, too_large: nothing was proposed; timeout: the outcome is not
-  // known; disk_full: one or the other, as its message says. Never runs `done`
-  // before it returns.
+  // Takes `command` to the leader if that is another server. `done` gets the
+  // verdict of the state machine, or an error: no_leader, rate_limited,
+  // too_large: nothing was proposed; timeout: the outcome is not known;
+  // disk_full: one or the other, as its message says. Never runs `done` before
+  // it returns.
   void Propose(std::string command, ProposeDone done);
 
   // See Raft::ProposeConfiguration; `done` runs when its entry is committed, or
@@ -93,6 +88,9 @@ class Replica final : public env::FrameReceiver {
   void OnPeerDown(env::PeerId peer) override;
 
   const raft::Raft& raft() const { return raft_; }
+  // not_a_member when the committed configuration is without this server: it
+  // left, or has yet to learn that it joined.
+  absl::Status CheckMembership() const;
 
  private:
   using Batch = std::vector<raft::Persist>;
@@ -102,6 +100,7 @@ class Replica final : public env::FrameReceiver {
     ProposeDone done;
   };
 
+  void ProposeHere(std::string command, ProposeDone done);
   void Await(const raft::EntryId& id, ProposeDone done);
   void Pump();
   void SchedulePump();
@@ -121,12 +120,14 @@ class Replica final : public env::FrameReceiver {
   void FinishReads();
   void ArmReadTimer();
   void ExpireReads();
+  void EndReads(const absl::Status& status);
   void ArmTimer(Instant deadline);
   void OnTimer();
   void ArmExpiry();
   void ExpireProposals();
   void EndProposals(std::map<raft::LogIndex, Waiting> proposals);
   void Fail(const absl::Status& status);
+  Forwarder::Hooks ForwarderHooks();
 
   // replica_snapshot.cc.
   Snapshots::Hooks SnapshotHooks();
@@ -143,6 +144,7 @@ class Replica final : public env::FrameReceiver {
   absl::AnyInvocable<void()> applied_;
 
   Snapshots snapshots_;
+  Forwarder forwarder_;
 
   bool pumping_ = false;
   bool pump_posted_ = false;

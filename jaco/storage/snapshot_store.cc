@@ -122,11 +122,9 @@ raft::SnapshotId SnapshotStore::IdOf(const raft::EntryId& last,
 }
 
 absl::Status SnapshotStore::MakeDirectory(env::FileSystem& fs) const {
-  const absl::StatusOr<bool> exists = fs.Exists(directory_);
-  if (!exists.ok()) return exists.status();
-  if (*exists) return absl::OkStatus();
   const absl::Status created = fs.CreateDirectory(directory_);
   if (!created.ok()) return created;
+  // Even if it was there: an earlier attempt may have got no further.
   return fs.SyncDirectory(directory_.substr(0, directory_.rfind('/')));
 }
 

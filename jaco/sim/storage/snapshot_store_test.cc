@@ -171,17 +171,18 @@ TEST_F(SnapshotStoreTest, CrashAtEveryOperation) {
   const std::string file = FileOf(second);
   const raft::SnapshotId id = SnapshotStore::IdOf(second.last, file);
   for (const Fault fault : {Fault::kCrash, Fault::kIoError, Fault::kNoSpace}) {
-    for (uint64_t n = 1; n < 60; ++n) {
+    for (uint64_t seed = 0; seed < 60 * 8; ++seed) {
+      const uint64_t n = seed % 60 + 1;
       SCOPED_TRACE(testing::Message() << "operation " << n);
-      Reset(n);
-      Prng prng(n);
+      Reset(seed);
+      Prng prng(seed);
       files().FailAt(files().operations() + n, fault);
       const bool wrote = store_.Write(files(), first).ok();
       const bool received = wrote && ReceiveAll(file, id).ok();
       files().FailAt(0, fault);
       if (prng.Chance(1, 3)) {
         files().Restart();
-      } else {
+      } else if (fault == Fault::kCrash || prng.Chance(1, 2)) {
         files().Crash(prng);
       }
       if (wrote) {
@@ -200,6 +201,10 @@ TEST_F(SnapshotStoreTest, CrashAtEveryOperation) {
       if (!again.ok()) again = ReceiveAll(file, id);
       ASSERT_TRUE(again.ok()) << again.status();
       EXPECT_EQ(*again, second);
+      // What an attempt that failed had done already is not taken for durable.
+      files().Crash(prng);
+      EXPECT_EQ(store_.Read(files(), first.last).value(), first);
+      EXPECT_EQ(store_.Read(files(), second.last).value(), second);
     }
   }
 }

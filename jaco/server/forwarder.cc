@@ -1,0 +1,176 @@
+#include "jaco/server/forwarder.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kSubsystem = "forward";
+
+// Senders, each at one of its starts, that one leadership remembers.
+constexpr size_t kSendersMax = 1024;
+
+absl::Status LostError() {
+  return MakeError(ErrorCode::kTimeout,
+                   "the leader did not say what became of the write; it may "
+                   "have taken effect, or take effect later");
+}
+
+}  // namespace
+
+bool SeenRequests::Insert(uint64_t sequence) {
+  if (sequence <= floor_ || !above_.insert(sequence).second) return false;
+  while (!above_.empty() && *above_.begin() == floor_ + 1) {
+    above_.erase(above_.begin());
+    ++floor_;
+  }
+  while (above_.size() > kWindow) {
+    floor_ = *above_.begin();
+    above_.erase(above_.begin());
+  }
+  return true;
+}
+
+Forwarder::Forwarder(const env::Environment& environment, uint64_t incarnation,
+                     Duration patience, Hooks hooks)
+    : env_(environment),
+      incarnation_(incarnation),
+      patience_(patience),
+      hooks_(std::move(hooks)) {}
+
+void Forwarder::Stop() {
+  pending_.clear();
+  env_.loop->Cancel(std::exchange(timer_, 0));
+}
+
+// ---- The follower's side.
+
+void Forwarder::Forward(raft::NodeId leader, raft::Term term,
+                        std::string command, ProposeDone done) {
+  const size_t bytes = command.size();
+  if (pending_.size() >= kPendingMax ||
+      pending_bytes_ + bytes > kPendingBytesMax) {
+    env_.loop->Post([done = std::move(done)]() mutable {
+      done(MakeError(ErrorCode::kRateLimited,
+                     "too many writes are under way to the leader"));
+    });
+    return;
+  }
+  const uint64_t sequence = ++sequence_;
+  pending_[sequence] = {leader, term, env_.clock->Now() + patience_, bytes,
+                        std::move(done)};
+  pending_bytes_ += bytes;
+  ArmTimer();
+  hooks_.send(leader,
+              std::make_shared<const std::string>(EncodeForward(ForwardRequest{
+                  term, incarnation_, sequence, std::move(command)})));
+}
+
+void Forwarder::Handle(raft::NodeId /*from*/, ForwardResponse response) {
+  if (response.incarnation != incarnation_) return;
+  auto node = pending_.extract(response.sequence);
+  if (node.empty()) return;
+  pending_bytes_ -= node.mapped().bytes;
+  ProposeDone done = std::move(node.mapped().done);
+  if (response.index.value() == 0 && !response.status.ok()) {
+    done(std::move(response.status));
+    return;
+  }
+  done(Applied{response.index,
+               {std::move(response.status), std::move(response.reply)}});
+}
+
+void Forwarder::OnPeerDown(raft::NodeId node) {
+  GiveUpIf([node](const Pending& pending) { return pending.leader == node; });
+}
+
+void Forwarder::OnLeader(raft::Term term) {
+  GiveUpIf([term](const Pending& pending) { return pending.term < term; });
+}
+
+void Forwarder::GiveUpIf(absl::FunctionRef<bool(const Pending&)> lost) {
+  std::vector<ProposeDone> given_up;
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    if (!lost(it->second)) {
+      ++it;
+      continue;
+    }
+    pending_bytes_ -= it->second.bytes;
+    given_up.push_back(std::move(it->second.done));
+    it = pending_.erase(it);
+  }
+  for (ProposeDone& done : given_up) done(LostError());
+}
+
+void Forwarder::ArmTimer() {
+  if (timer_ != 0 || pending_.empty()) return;
+  timer_ =
+      env_.loop->After(pending_.begin()->second.deadline - env_.clock->Now(),
+                       [this] { OnTimer(); });
+}
+
+void Forwarder::OnTimer() {
+  timer_ = 0;
+  const Instant now = env_.clock->Now();
+  GiveUpIf([now](const Pending& pending) { return pending.deadline <= now; });
+  ArmTimer();
+}
+
+// ---- The leader's side.
+
+bool Forwarder::IsNew(raft::NodeId from, const ForwardRequest& request) {
+  if (seen_in_ != request.term) {
+    seen_.clear();
+    seen_in_ = request.term;
+  }
+  const std::pair sender{from, request.incarnation};
+  if (seen_.size() >= kSendersMax && !seen_.contains(sender)) return false;
+  return seen_[sender].Insert(request.sequence);
+}
+
+void Forwarder::Handle(raft::NodeId from, ForwardRequest request) {
+  ForwardResponse response{.incarnation = request.incarnation,
+                           .sequence = request.sequence};
+  if (hooks_.leadership() != request.term) {
+    response.status = MakeError(ErrorCode::kNoLeader,
+                                "the leader has changed; nothing was written");
+    Answer(from, std::move(response));
+    return;
+  }
+  if (!IsNew(from, request)) return;
+  hooks_.propose(std::move(request.command),
+                 [this, from, response = std::move(response)](
+                     absl::StatusOr<Applied> applied) mutable {
+                   if (applied.ok()) {
+                     response.index = applied->index;
+                     response.status = std::move(applied->result.status);
+                     response.reply = std::move(applied->result.reply);
+                   } else {
+                     response.status = applied.status();
+                   }
+                   Answer(from, std::move(response));
+                 });
+}
+
+void Forwarder::Answer(raft::NodeId to, ForwardResponse response) {
+  hooks_.send(to, std::make_shared<const std::string>(
+                      EncodeForward(std::move(response))));
+}
+
+void Forwarder::OnFrame(raft::NodeId from, absl::string_view frame) {
+  absl::StatusOr<ForwardMessage> message = DecodeForward(frame);
+  if (!message.ok()) {
+    env_.logger->Write(LogLevel::kWarning, kSubsystem,
+                       absl::StrCat("a bad frame from server ", from.value(),
+                                    ": ", message.status().message()));
+    return;
+  }
+  std::visit([&](auto& m) { Handle(from, std::move(m)); }, *message);
+}
+
+}  // namespace jaco::server
