@@ -233,6 +233,7 @@ class SecurityTest(unittest.TestCase):
     with open(path, 'wb') as f:
       f.write(content)
     host.start()
+    self.assertEqual(host.identities(), {'bootstrap'})
     self.assertEqual(self.get(self.token, '/v1/health')[0].status, 200)
 
   def test_before_init_there_is_no_certificate(self):

@@ -93,6 +93,11 @@ ListTokensResponse TokenService::Tokens() const {
 absl::StatusOr<Caller> TokenService::Authenticate(
     absl::string_view token) const {
   if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
+  // After a restart nothing may be applied yet: that is no fault of the token.
+  if (!node_->state().cluster().has_value()) {
+    return MakeError(ErrorCode::kNoLeader,
+                     "this server does not know the cluster's tokens yet");
+  }
   const std::string hash = HashToken(token);
   // The lookup's time depends on the hash only, which nobody can steer.
   const fsm::Token* known = node_->state().FindTokenByHash(hash);
