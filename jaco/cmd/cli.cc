@@ -10,12 +10,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/cmd/api_client.h"
 #include "jaco/cmd/cli_output.h"
 #include "jaco/cmd/config.h"
 #include "jaco/cmd/offline_raft.h"
 #include "jaco/cmd/suggest.h"
-#include "jaco/net/http_client.h"
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/api_router.h"
 
@@ -42,7 +43,7 @@ struct Outcome {
 };
 
 struct Options {
-  std::string socket;
+  ApiClientOptions api;
   std::string name;
   std::string output = "table";
   bool allow_privileged = false;
@@ -51,8 +52,8 @@ struct Options {
 
 class Session {
  public:
-  Session(const CliWorld& world, const Options& options)
-      : world_(world), options_(options) {}
+  Session(const CliWorld& world, const Options& options, ApiClient client)
+      : world_(world), options_(options), client_(std::move(client)) {}
 
   int Init() {
     const Outcome outcome =
@@ -103,16 +104,20 @@ class Session {
   using Format = std::string (*)(const Response&);
 
   Outcome Call(const Request& request) {
-    const auto answer =
-        net::CallUnixSocket(options_.socket, request.method, request.target,
-                            request.body, request.timeout);
+    const auto answer = client_.Call(request.method, request.target,
+                                     request.body, request.timeout);
     if (!answer.ok()) {
-      return {"", net::ApiError{"", std::string(answer.status().message())}};
+      const bool untrusted =
+          CodeOf(answer.status()) == ErrorCode::kPeerUntrusted;
+      return {"", net::ApiError{untrusted ? std::string(ErrorCodeName(
+                                                ErrorCode::kPeerUntrusted))
+                                          : "",
+                                std::string(answer.status().message())}};
     }
     if (answer->status / 100 == 2) return {answer->body, std::nullopt};
     const auto error = net::DecodeError(answer->body);
     if (error.ok()) return {"", *error};
-    return {"", net::ApiError{"", absl::StrCat(options_.socket,
+    return {"", net::ApiError{"", absl::StrCat(client_.name(),
                                                " answers with HTTP status ",
                                                answer->status)}};
   }
@@ -170,9 +175,29 @@ class Session {
 
   const CliWorld& world_;
   const Options& options_;
+  const ApiClient client_;
 };
 
 using Command = std::function<int(Session&)>;
+
+// How to reach a server: welcome after any command.
+void AddConnection(CLI::App* app, ApiClientOptions* options) {
+  app->add_option("--socket", options->socket,
+                  "Unix socket of the local jacod ($JACO_SOCKET)");
+  app->add_option("--server", options->server,
+                  "Another jacod, as https://HOST:PORT; needs a token");
+  app->add_option("--token-file", options->token_file,
+                  "File with the operator token (or $JACO_TOKEN)");
+  app->add_option("--ca-cert", options->ca_cert,
+                  "The cluster's CA certificate ($JACO_CA_CERT)");
+  // Everybody on the host can read a command line.
+  app->add_option("--token")->group("")->each([](const std::string&) {
+    throw CLI::ValidationError(
+        "--token",
+        "a token on the command line is no secret; use --token-file "
+        "or JACO_TOKEN");
+  });
+}
 
 void AddOutput(CLI::App* command, Options* options) {
   command->add_option("-o,--output", options->output, "table, json or yaml")
@@ -298,14 +323,16 @@ int UsageError(const CLI::App& app, const std::vector<std::string>& arguments,
 
 int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   Options options;
-  options.socket = world.socket.value_or(std::string(kDefaultSocket));
-  options.raft.data_dir = world.data_dir.value_or(Config().data_dir);
+  options.api.socket = world.socket.value_or(std::string(kDefaultSocket));
+  options.api.token_variable = world.token;
+  options.api.ca_cert_variable = world.ca_cert;
+  options.api.default_ca_cert = absl::StrCat(world.data_dir, "/node/ca.crt");
+  options.raft.data_dir = world.data_dir;
   Command command;
   CLI::App app("Operate a jaco cluster.", "jaco");
   app.require_subcommand(1);
   app.fallthrough();  // --socket is welcome anywhere
-  app.add_option("--socket", options.socket,
-                 "Unix socket of the local jacod ($JACO_SOCKET)");
+  AddConnection(&app, &options.api);
   app.set_version_flag("--version", std::string(kVersion));
   AddClusterCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
@@ -327,7 +354,12 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
     *world.out << std::string(kVersion) << "\n";
     return 0;
   }
-  Session session(world, options);
+  auto client = ApiClient::Create(options.api);
+  if (!client.ok()) {
+    *world.err << FormatError("", client.status().message());
+    return 1;
+  }
+  Session session(world, options, *std::move(client));
   return command(session);
 }
 

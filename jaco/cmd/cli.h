@@ -14,8 +14,10 @@ namespace jaco::cmd {
 struct CliWorld {
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
-  std::optional<std::string> socket;    // $JACO_SOCKET
-  std::optional<std::string> data_dir;  // $JACO_DATA_DIR
+  std::optional<std::string> socket;       // $JACO_SOCKET
+  std::optional<std::string> token;        // $JACO_TOKEN
+  std::optional<std::string> ca_cert;      // $JACO_CA_CERT
+  std::string data_dir = "/var/lib/jaco";  // $JACO_DATA_DIR
   absl::Duration retry_for = absl::Seconds(10);
   absl::Duration retry_every = absl::Milliseconds(200);
 };

@@ -1,7 +1,6 @@
 #include "jaco/cmd/config.h"
 
 #include <errno.h>
-#include <unistd.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
@@ -15,8 +14,11 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "jaco/base/error.h"
+#include "jaco/cmd/host_address.h"
 #include "jaco/cmd/suggest.h"
 #include "jaco/fsm/validate.h"
 #include "jaco/net/sansio/host_port.h"
@@ -84,10 +86,35 @@ absl::Status SetLogLevel(const std::string& value, LogLevel* out) {
       absl::StrCat(Quoted(value), " is not one of debug, info, warn, error"));
 }
 
+absl::Status AddApiListener(const std::string& value,
+                            std::vector<ApiListener>* out) {
+  absl::string_view rest = value;
+  ApiListener listener;
+  if (absl::ConsumePrefix(&rest, "http://")) {
+    listener.tls = false;
+  } else if (!absl::ConsumePrefix(&rest, "https://")) {
+    return Invalid(absl::StrCat(
+        Quoted(value), " is neither https://HOST:PORT nor http://HOST:PORT"));
+  }
+  const auto parsed = net::ParseHostPort(rest);
+  if (!parsed.ok()) return Invalid(parsed.status().message());
+  if (!listener.tls && !absl::StartsWith(parsed->host, "127.") &&
+      parsed->host != "::1") {
+    return Invalid(absl::StrCat(
+        Quoted(value), ": plain HTTP is for 127.0.0.1 and [::1] only"));
+  }
+  listener.host_port = std::string(rest);
+  out->push_back(std::move(listener));
+  return absl::OkStatus();
+}
+
+constexpr absl::string_view kListKey = "api_listeners";
+
 const std::vector<std::string>& Keys() {
   static const auto& keys = *new std::vector<std::string>{
-      "node_name",   "data_dir",     "unix_socket",
-      "listen_addr", "cluster_addr", "log_level"};
+      "node_name",     "data_dir",      "unix_socket",
+      "listen_addr",   "cluster_addr",  "log_level",
+      "api_listeners", "seal_key_file", "socket_group"};
   return keys;
 }
 
@@ -99,6 +126,9 @@ absl::Status Set(const std::string& key, const std::string& value,
   if (key == "listen_addr") return SetAddress(value, &config->listen_addr);
   if (key == "cluster_addr") return SetAddress(value, &config->cluster_addr);
   if (key == "log_level") return SetLogLevel(value, &config->log_level);
+  if (key == "socket_group") return SetText(value, &config->socket_group);
+  if (key == "seal_key_file") return SetText(value, &config->seal_key_file);
+  if (key == kListKey) return AddApiListener(value, &config->api_listeners);
   const std::string meant = Suggest(key, Keys());
   return Invalid(absl::StrCat(
       "unknown key ", Quoted(key),
@@ -110,6 +140,8 @@ struct Entry {
   int line = 0;
   std::string key;
   std::optional<std::string> value;  // nullopt: not a single value
+  // Of a list of single values; nullopt: not such a list.
+  std::optional<std::vector<std::string>> items;
 };
 
 // Collects the entries of a flat map from the parser's events. The library's
@@ -138,6 +170,8 @@ class EntryCollector final : public YAML::EventHandler {
   void OnSequenceStart(const YAML::Mark& mark, const std::string&,
                        YAML::anchor_t, YAML::EmitterStyle::value) override {
     OnItem(mark, std::nullopt);
+    // A value, as OnItem has just found.
+    if (depth_ == 1 && key_next_) entries_.back().items.emplace();
     ++depth_;
   }
   void OnSequenceEnd() override { --depth_; }
@@ -153,6 +187,10 @@ class EntryCollector final : public YAML::EventHandler {
   void OnItem(const YAML::Mark& mark, std::optional<std::string> text) {
     const int line = mark.line + 1;
     if (depth_ == 0 && bad_root_line_ == 0) bad_root_line_ = line;
+    if (depth_ == 2 && !entries_.empty() && entries_.back().items) {
+      auto& items = entries_.back().items;
+      text ? items->push_back(*text) : items.reset();
+    }
     if (depth_ != 1) return;
     key_next_ = !key_next_;
     if (key_next_) {
@@ -227,6 +265,7 @@ class FileParser {
   static absl::Status SetEntry(const Entry& entry, Config* config) {
     const bool known =
         std::find(Keys().begin(), Keys().end(), entry.key) != Keys().end();
+    if (entry.key == kListKey && entry.items) return SetItems(entry, config);
     if (known && !entry.value) {
       return Invalid(absl::StrCat(entry.key, ": must be a single value"));
     }
@@ -234,6 +273,16 @@ class FileParser {
         Set(entry.key, entry.value.value_or(""), config);
     if (status.ok() || !known) return status;
     return Invalid(absl::StrCat(entry.key, ": ", status.message()));
+  }
+
+  static absl::Status SetItems(const Entry& entry, Config* config) {
+    for (const std::string& item : *entry.items) {
+      const absl::Status status = Set(entry.key, item, config);
+      if (!status.ok()) {
+        return Invalid(absl::StrCat(entry.key, ": ", status.message()));
+      }
+    }
+    return absl::OkStatus();
   }
 
   absl::Status At(int line, absl::string_view message) {
@@ -267,14 +316,6 @@ absl::StatusOr<std::optional<std::string>> ReadFile(const std::string& path) {
         absl::StrCat(path, " is larger than ", kFileBytesMax, " bytes"));
   }
   return text;
-}
-
-std::string HostName() {
-  char name[256] = {};
-  if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') {
-    return "localhost";
-  }
-  return name;
 }
 
 // A setting that does not come from the file.
@@ -320,9 +361,11 @@ absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
   }
   auto config = ParseConfig(text->value_or(""), path);
   if (!config.ok()) return config.status();
+  const std::optional<std::string> no_flag;
   for (const Source& source :
        {Source{"data_dir", "JACO_DATA_DIR", "--data-dir", flags.data_dir},
         Source{"unix_socket", "JACO_SOCKET", "--socket", flags.socket},
+        Source{"seal_key_file", "JACO_SEAL_KEY_FILE", "", no_flag},
         Source{"log_level", "JACO_LOG", "--log-level", flags.log_level}}) {
     const absl::Status status = Override(source, environment, &*config);
     if (!status.ok()) return status;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -15,6 +16,12 @@ namespace jaco::cmd {
 inline constexpr absl::string_view kDefaultConfigPath = "/etc/jaco/jacod.yaml";
 inline constexpr absl::string_view kDefaultSocket = "/var/run/jaco/jaco.sock";
 
+// Where else the API is served.
+struct ApiListener {
+  bool tls = true;        // false: plain HTTP, on loopback only
+  std::string host_port;  // a numeric address
+};
+
 // jacod's settings, valid as they stand.
 struct Config {
   std::string node_name;  // empty: the name of the host
@@ -22,6 +29,9 @@ struct Config {
   std::string unix_socket = std::string(kDefaultSocket);
   std::string listen_addr = "0.0.0.0:7000";   // of the API
   std::string cluster_addr = "0.0.0.0:7001";  // of the peer transport
+  std::vector<ApiListener> api_listeners;     // besides listen_addr
+  std::string socket_group;   // empty: `jaco`, if there is such a group
+  std::string seal_key_file;  // empty: the keyring is not sealed
   LogLevel log_level = LogLevel::kInfo;
 };
 
@@ -44,8 +54,9 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    absl::string_view path);
 
 // The settings in force: flags over environment ($JACO_CONFIG, $JACO_DATA_DIR,
-// $JACO_SOCKET, $JACO_LOG) over the file over defaults. Only the file at the
-// default path may be missing. Also not_found and permission_denied.
+// $JACO_SOCKET, $JACO_SEAL_KEY_FILE, $JACO_LOG) over the file over defaults.
+// Only the file at the default path may be missing. Also not_found and
+// permission_denied.
 absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
                                   EnvironmentReader environment);
 

@@ -100,6 +100,34 @@ TEST(ParseConfigTest, WhatIsNotAMap) {
   EXPECT_NE(ErrorOf(std::string("data_dir: \"a\\0b\"\n")), "");
 }
 
+TEST(ParseConfigTest, ListsOfListeners) {
+  const auto config = ParseConfig(
+      "api_listeners: [https://10.0.0.5:7443, 'http://127.0.0.1:8500']\n"
+      "seal_key_file: /run/key\nsocket_group: ops\n",
+      "f");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->api_listeners.size(), 2u);
+  EXPECT_TRUE(config->api_listeners[0].tls);
+  EXPECT_EQ(config->api_listeners[0].host_port, "10.0.0.5:7443");
+  EXPECT_FALSE(config->api_listeners[1].tls);
+  EXPECT_EQ(config->socket_group, "ops");
+  EXPECT_EQ(ParseConfig("api_listeners:\n  - https://[::1]:1\n", "f")
+                ->api_listeners[0]
+                .host_port,
+            "[::1]:1");
+  EXPECT_EQ(
+      ParseConfig("api_listeners: http://[::1]:1\n", "f")->api_listeners.size(),
+      1u);
+  EXPECT_TRUE(ParseConfig("api_listeners: []\n", "f")->api_listeners.empty());
+  for (const char* bad :
+       {"api_listeners: [http://0.0.0.0:1]", "api_listeners: [10.0.0.1:1]",
+        "api_listeners: [[https://a:1]]", "api_listeners: {a: b}",
+        "api_listeners: [https://a:1, ~]", "data_dir: [a]",
+        "api_listeners: [https://a]"}) {
+    EXPECT_FALSE(ParseConfig(bad, "f").ok()) << bad;
+  }
+}
+
 class LoadConfigTest : public testing::Test {
  protected:
   LoadConfigTest() {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
@@ -27,10 +28,15 @@
 #include "jaco/env/posix/spdlog_logger.h"
 #include "jaco/net/http_server.h"
 #include "jaco/net/peer_transport.h"
+#include "jaco/net/pki/node_uri.h"
+#include "jaco/net/pki/openssl_pki.h"
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/sansio/host_port.h"
-#include "jaco/server/security/token.h"
+#include "jaco/net/tls_identity.h"
+#include "jaco/server/security/keyring.h"
+#include "jaco/server/security/secrets.h"
 #include "jaco/server/server.h"
+#include "jaco/storage/atomic_file.h"
 
 namespace jaco::cmd {
 namespace {
@@ -64,16 +70,19 @@ std::string NotifySocket() {
 // first: who asks, the server, its outside.
 class Daemon {
  public:
-  Daemon(Config config, DaemonMode mode)
+  Daemon(Config config, DaemonMode mode, ReadConfig read_config)
       : config_(std::move(config)),
         mode_(mode),
+        read_config_(std::move(read_config)),
         logger_(config_.log_level),
-        signals_(loop_.io_context()) {}
+        signals_(loop_.io_context()),
+        hangup_(loop_.io_context()) {}
 
   absl::Status Run() {
     absl::Status status = Open();
     if (!status.ok()) return status;
     AwaitSignals();
+    AwaitHangup();
     server_->Start([this](absl::Status result) { OnStarted(result); },
                    [this](absl::Status result) { Fail(result); });
     loop_.Run();
@@ -86,6 +95,7 @@ class Daemon {
   // answers as soon as the loop runs, while the server is still starting.
   absl::Status Open() {
     absl::Status status = OpenDataDir();
+    if (status.ok()) status = ReadSealKey();
     if (status.ok()) status = OpenPeerTransport();
     if (!status.ok()) return status;
     OpenServer();
@@ -100,9 +110,29 @@ class Daemon {
     return absl::OkStatus();
   }
 
+  // The key may be root's, or appear only while systemd starts us: it is read
+  // once.
+  absl::Status ReadSealKey() {
+    const std::string& path = config_.seal_key_file;
+    if (path.empty()) return absl::OkStatus();
+    const auto text = storage::ReadWholeFile(files_, path);
+    if (!text.ok()) return text.status();
+    auto key = server::Keyring::FromText(text->value_or(""));
+    if (!key.ok()) {
+      return MakeError(
+          ErrorCode::kValidationFailed,
+          absl::StrCat("seal_key_file ", path, ": ",
+                       text->has_value() ? key.status().message()
+                                         : "there is no such file"));
+    }
+    seal_key_ = std::make_shared<const server::Keyring>(*std::move(key));
+    return absl::OkStatus();
+  }
+
   absl::Status OpenPeerTransport() {
-    network_.emplace(loop_.io_context(), &logger_, Prng(NewSeed(entropy_)),
-                     [this] { return Hello(); });
+    network_.emplace(
+        loop_.io_context(), &logger_, Prng(NewSeed(entropy_)),
+        [this] { return Hello(); }, net::PeerTransportOptions{.tls = &tls_});
     return AsConflict(network_->Listen(config_.cluster_addr));
   }
 
@@ -114,29 +144,82 @@ class Daemon {
     options.peer_address = net::JoinHostPort(
         AdvertisedHost(listening->host, ListInterfaceAddresses()),
         network_->port());
+    options.certificate_hosts = HostsOfCertificate();
+    options.seal_key = seal_key_;
     options.use_rocksdb = mode_ != DaemonMode::kDev;
     server_.emplace(options, env::Environment{.clock = &clock_,
                                               .loop = &loop_,
                                               .network = &*network_,
                                               .disk = &*disk_,
                                               .entropy = &entropy_,
-                                              .logger = &logger_});
+                                              .logger = &logger_,
+                                              .pki = &pki_});
+    server_->WatchCredentials([this](const server::Credentials& credentials) {
+      OnCredentials(credentials);
+    });
     Log(absl::StrCat("jacod ", kVersion, ", node ", config_.node_name,
                      ", data in ", config_.data_dir, ", peers reach it at ",
                      options.peer_address));
   }
 
+  std::vector<std::string> HostsOfCertificate() const {
+    std::vector<std::string> hosts = {config_.node_name, HostName()};
+    hosts.push_back(net::ParseHostPort(config_.cluster_addr)->host);
+    hosts.push_back(net::ParseHostPort(config_.listen_addr)->host);
+    for (const ApiListener& listener : config_.api_listeners) {
+      hosts.push_back(net::ParseHostPort(listener.host_port)->host);
+    }
+    // Whatever this host is called, there is a certificate.
+    std::erase_if(hosts, [](const std::string& host) {
+      return !net::CheckNodeNames({"c", 1, "n", {host}}).ok();
+    });
+    return CertificateHosts(hosts, ListInterfaceAddresses(), net::kHostsMax);
+  }
+
+  void OnCredentials(const server::Credentials& credentials) {
+    const absl::Status status = tls_.Update(
+        {credentials.key, credentials.certificates, credentials.bundle});
+    if (!status.ok()) {
+      logger_.Write(LogLevel::kError, "jacod", status.message());
+      return;
+    }
+    const auto fingerprint = pki_.Fingerprint(credentials.bundle);
+    Log(absl::StrCat("certificate in force; the authority's fingerprint is ",
+                     fingerprint.value_or("unknown")));
+  }
+
+  // Two servers: however many there are on the network, the socket is there
+  // for those on the host.
   absl::Status OpenApi() {
     router_.emplace(&*server_);
-    http_.emplace(loop_.io_context(), &logger_,
-                  [this](const net::HttpRequest& request,
-                         const server::Caller& caller, net::HttpReply reply) {
-                    router_->Handle(request, caller, std::move(reply));
-                  });
-    absl::Status status = AsConflict(http_->ListenUnix(config_.unix_socket));
-    if (!status.ok() || mode_ != DaemonMode::kDev) return status;
-    const auto port = http_->ListenLoopback(
-        0, [this](absl::string_view token) { return Authenticate(token); });
+    for (auto* http : {&local_http_, &remote_http_}) {
+      http->emplace(loop_.io_context(), &logger_,
+                    [this](const net::HttpRequest& request,
+                           const server::Caller& caller, net::HttpReply reply) {
+                      router_->Handle(request, caller, std::move(reply));
+                    });
+    }
+    absl::Status status = AsConflict(
+        local_http_->ListenUnix(config_.unix_socket, config_.socket_group));
+    if (!status.ok()) return status;
+    if (mode_ == DaemonMode::kDev) {
+      return ListenOn({.tls = false, .host_port = "127.0.0.1:0"});
+    }
+    status = ListenOn({.host_port = config_.listen_addr});
+    for (const ApiListener& listener : config_.api_listeners) {
+      if (status.ok()) status = ListenOn(listener);
+    }
+    return status;
+  }
+
+  absl::Status ListenOn(const ApiListener& listener) {
+    const auto authenticate = [this](absl::string_view token) {
+      return server_->Authenticate(token);
+    };
+    const auto port =
+        listener.tls
+            ? remote_http_->ListenTls(listener.host_port, &tls_, authenticate)
+            : remote_http_->ListenLoopback(listener.host_port, authenticate);
     if (!port.ok()) return AsConflict(port.status());
     dev_port_ = *port;
     return absl::OkStatus();
@@ -151,18 +234,28 @@ class Daemon {
     return hello;
   }
 
-  absl::StatusOr<server::Caller> Authenticate(absl::string_view token) const {
-    const fsm::Token* known =
-        server_->state().FindTokenByHash(server::HashToken(token));
-    if (known == nullptr) {
-      return MakeError(ErrorCode::kTokenInvalid, "the token is not known");
+  void AwaitHangup() {
+    boost::system::error_code ignored;
+    hangup_.add(SIGHUP, ignored);
+    hangup_.async_wait([this](boost::system::error_code error, int) {
+      if (error) return;
+      Reload();
+      AwaitHangup();
+    });
+  }
+
+  void Reload() {
+    const auto config = read_config_();
+    if (config.ok()) {
+      logger_.SetLevel(config->log_level);
+    } else {
+      logger_.Write(LogLevel::kError, "jacod",
+                    absl::StrCat("not reloaded: ", config.status().message()));
     }
-    if (known->revoked_at_unix_ms() != 0) {
-      return MakeError(
-          ErrorCode::kTokenRevoked,
-          absl::StrCat("the token of ", known->identity(), " was revoked"));
-    }
-    return server::Caller{known->identity()};
+    server_->ReloadCredentials([this](const absl::Status& status) {
+      logger_.Write(status.ok() ? LogLevel::kInfo : LogLevel::kError, "jacod",
+                    status.ok() ? "reloaded" : status.message());
+    });
   }
 
   void OnStarted(const absl::Status& status) {
@@ -212,6 +305,7 @@ class Daemon {
 
   const Config config_;
   const DaemonMode mode_;
+  ReadConfig read_config_;
   absl::Status result_;
   uint16_t dev_port_ = 0;
 
@@ -222,16 +316,19 @@ class Daemon {
   std::unique_ptr<env::FileLock> lock_;
   env::PosixEventLoop loop_;
   std::optional<env::PosixDisk> disk_;
+  std::shared_ptr<const server::Keyring> seal_key_;
+  net::OpenSslPki pki_{&entropy_};
+  net::TlsIdentity tls_;
   std::optional<net::PeerTransport> network_;
   std::optional<server::Server> server_;
   std::optional<net::ApiRouter> router_;
-  std::optional<net::HttpServer> http_;
-  boost::asio::signal_set signals_;
+  std::optional<net::HttpServer> local_http_, remote_http_;
+  boost::asio::signal_set signals_, hangup_;
 };
 
 }  // namespace
 
-absl::Status RunDaemon(Config config, DaemonMode mode) {
+absl::Status RunDaemon(Config config, DaemonMode mode, ReadConfig read_config) {
   ::signal(SIGPIPE, SIG_IGN);
   std::optional<TemporaryDir> temporary;
   if (mode == DaemonMode::kDev) {
@@ -245,7 +342,9 @@ absl::Status RunDaemon(Config config, DaemonMode mode) {
     config.cluster_addr = "127.0.0.1:0";
   }
   // On the heap: it goes before the directory it works in.
-  return std::make_unique<Daemon>(std::move(config), mode)->Run();
+  return std::make_unique<Daemon>(std::move(config), mode,
+                                  std::move(read_config))
+      ->Run();
 }
 
 }  // namespace jaco::cmd

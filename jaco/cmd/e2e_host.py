@@ -45,19 +45,23 @@ class Host:
     self.data = settings.get('data_dir', os.path.join(self.root, 'data'))
     self.log = open(os.path.join(self.root, 'log'), 'w+b')
     self.process = None
-    self._write({
+    self.settings = {
         'node_name': 'node-1',
         'data_dir': self.data,
         'unix_socket': self.socket,
         'listen_addr': '127.0.0.1:%d' % free_port(),
         'cluster_addr': '127.0.0.1:%d' % free_port(),
-        **settings
-    })
+    }
+    self.configure(**settings)
 
-  def _write(self, settings):
+  def configure(self, **settings):
+    """Changes settings; None removes one, lists are as in YAML."""
+    self.settings.update(settings)
     with open(self.config, 'w') as f:
-      for key, value in settings.items():
-        f.write('%s: "%s"\n' % (key, value))
+      for key, value in self.settings.items():
+        if value is not None:
+          form = '%s: %s\n' if str(value).startswith('[') else '%s: "%s"\n'
+          f.write(form % (key, value))
 
   def launch(self, *flags):
     self.process = subprocess.Popen([self._jacod, '--config', self.config] +

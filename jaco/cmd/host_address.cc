@@ -4,6 +4,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -25,6 +26,10 @@ bool IsPrivate(const std::string& text) {
          InRange(address, 0xc0a80000, 16);
 }
 
+bool IsUnspecified(absl::string_view host) {
+  return host == "0.0.0.0" || host == "::";
+}
+
 // Bridges of container engines and the like: private to this host.
 bool StaysInside(absl::string_view interface) {
   for (const char* prefix : {"docker", "br-", "veth", "virbr", "lo"}) {
@@ -34,6 +39,14 @@ bool StaysInside(absl::string_view interface) {
 }
 
 }  // namespace
+
+std::string HostName() {
+  char name[256] = {};
+  if (gethostname(name, sizeof(name) - 1) != 0 || name[0] == '\0') {
+    return "localhost";
+  }
+  return name;
+}
 
 InterfaceAddresses ListInterfaceAddresses() {
   InterfaceAddresses found;
@@ -53,9 +66,29 @@ InterfaceAddresses ListInterfaceAddresses() {
   return found;
 }
 
+std::vector<std::string> CertificateHosts(const std::vector<std::string>& hosts,
+                                          const InterfaceAddresses& interfaces,
+                                          size_t max) {
+  std::vector<std::string> result = {"localhost", "127.0.0.1", "::1"};
+  const auto add = [&result, max](const std::string& host) {
+    const bool known =
+        std::find(result.begin(), result.end(), host) != result.end();
+    if (!known && result.size() < max) result.push_back(host);
+  };
+  for (const std::string& host : hosts) {
+    if (!IsUnspecified(host)) add(host);
+  }
+  if (std::any_of(hosts.begin(), hosts.end(), IsUnspecified)) {
+    for (const auto& [interface, address] : interfaces) {
+      if (!StaysInside(interface)) add(address);
+    }
+  }
+  return result;
+}
+
 std::string AdvertisedHost(absl::string_view host,
                            InterfaceAddresses interfaces) {
-  if (host != "0.0.0.0" && host != "::") return std::string(host);
+  if (!IsUnspecified(host)) return std::string(host);
   std::sort(interfaces.begin(), interfaces.end());
   for (const auto& [interface, address] : interfaces) {
     if (!StaysInside(interface) && IsPrivate(address)) return address;

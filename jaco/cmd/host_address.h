@@ -9,6 +9,9 @@
 
 namespace jaco::cmd {
 
+// The name of this host; "localhost" when it has none.
+std::string HostName();
+
 // The IPv4 addresses of the interfaces that are up: (interface, address).
 using InterfaceAddresses = std::vector<std::pair<std::string, std::string>>;
 InterfaceAddresses ListInterfaceAddresses();
@@ -18,6 +21,13 @@ InterfaceAddresses ListInterfaceAddresses();
 // (first by interface name, then address), else loopback.
 std::string AdvertisedHost(absl::string_view host,
                            InterfaceAddresses interfaces);
+
+// What a certificate of this host is to be valid for: those of `hosts` that are
+// real, every address of an interface that leads out when one of them is
+// unspecified, and loopback. Each once, `max` at most, loopback included.
+std::vector<std::string> CertificateHosts(const std::vector<std::string>& hosts,
+                                          const InterfaceAddresses& interfaces,
+                                          size_t max);
 
 }  // namespace jaco::cmd
 

@@ -27,6 +27,17 @@ TEST(AdvertisedHostTest, ElseLoopback) {
             "127.0.0.1");
 }
 
+TEST(CertificateHostsTest, TheGivenOnesAndLoopback) {
+  const InterfaceAddresses interfaces = {
+      {"lo", "127.0.0.1"}, {"docker0", "172.17.0.1"}, {"eth0", "203.0.113.5"}};
+  using Hosts = std::vector<std::string>;
+  EXPECT_EQ(CertificateHosts({"n", "10.0.0.1", "n"}, interfaces, 9),
+            Hosts({"localhost", "127.0.0.1", "::1", "n", "10.0.0.1"}));
+  EXPECT_EQ(CertificateHosts({"n", "0.0.0.0"}, interfaces, 9),
+            Hosts({"localhost", "127.0.0.1", "::1", "n", "203.0.113.5"}));
+  EXPECT_EQ(CertificateHosts({"n", "m"}, {}, 4).size(), 4u);
+}
+
 TEST(ListInterfaceAddressesTest, DoesNotFail) { ListInterfaceAddresses(); }
 
 }  // namespace

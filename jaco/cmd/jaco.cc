@@ -3,19 +3,30 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "jaco/cmd/cli.h"
 
+namespace {
+
+std::optional<std::string> Variable(const char* name) {
+  const char* const value = std::getenv(name);
+  if (value == nullptr || value[0] == '\0') return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   jaco::cmd::CliWorld world;
   world.out = &std::cout;
   world.err = &std::cerr;
-  const char* socket = std::getenv("JACO_SOCKET");
-  if (socket != nullptr && socket[0] != '\0') world.socket = socket;
-  const char* data_dir = std::getenv("JACO_DATA_DIR");
-  if (data_dir != nullptr && data_dir[0] != '\0') world.data_dir = data_dir;
+  world.socket = Variable("JACO_SOCKET");
+  world.token = Variable("JACO_TOKEN");
+  world.ca_cert = Variable("JACO_CA_CERT");
+  world.data_dir = Variable("JACO_DATA_DIR").value_or(world.data_dir);
   const int code = jaco::cmd::RunCli(
       std::vector<std::string>(argv + std::min(argc, 1), argv + argc), world);
   // An answer that nobody got is no success: a token is shown only once.

@@ -49,7 +49,8 @@ int Run(int argc, char** argv) {
   auto config = LoadConfig(flags, Environment);
   if (!config.ok()) return Fail(config.status());
   const absl::Status status = RunDaemon(
-      *std::move(config), dev ? DaemonMode::kDev : DaemonMode::kNormal);
+      *std::move(config), dev ? DaemonMode::kDev : DaemonMode::kNormal,
+      [&flags] { return LoadConfig(flags, Environment); });
   return status.ok() ? 0 : Fail(status);
 }
 

@@ -9,6 +9,7 @@
 #include "jaco/env/entropy.h"
 #include "jaco/env/event_loop.h"
 #include "jaco/env/network.h"
+#include "jaco/env/pki.h"
 
 namespace jaco::env {
 
@@ -20,6 +21,8 @@ struct Environment {
   Disk* disk = nullptr;
   Entropy* entropy = nullptr;
   Logger* logger = nullptr;
+  // nullptr: a world without certificates, whose network needs none.
+  Pki* pki = nullptr;
 };
 
 }  // namespace jaco::env

@@ -41,6 +41,10 @@ bool IsKnown(const Node& node) {
   return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status());
 }
 
+bool AreKnown(const google::protobuf::RepeatedPtrField<Authority>& all) {
+  return std::all_of(all.begin(), all.end(), HasOnlyKnownFields<Authority>);
+}
+
 // Whether this build can know what the command means.
 bool IsKnown(const Command& command) {
   if (!HasOnlyKnownFields(command)) return false;
@@ -48,6 +52,7 @@ bool IsKnown(const Command& command) {
     case Command::kClusterInit: {
       const auto& nodes = command.cluster_init().nodes();
       return HasOnlyKnownFields(command.cluster_init()) &&
+             AreKnown(command.cluster_init().authorities()) &&
              std::all_of(nodes.begin(), nodes.end(),
                          [](const Node& node) { return IsKnown(node); });
     }
@@ -60,6 +65,9 @@ bool IsKnown(const Command& command) {
              IsKnown(command.node_upsert().node());
     case Command::kNodeRemove:
       return HasOnlyKnownFields(command.node_remove());
+    case Command::kAuthoritiesReplace:
+      return HasOnlyKnownFields(command.authorities_replace()) &&
+             AreKnown(command.authorities_replace().authorities());
     case Command::kJoinTokenIssue:
       return HasOnlyKnownFields(command.join_token_issue());
     case Command::kNodeJoin:
@@ -81,6 +89,24 @@ absl::Status Unknown(raft::LogIndex index, absl::string_view why) {
   return absl::FailedPreconditionError(
       absl::StrCat("unknown command at index ", index.value(), " (", why,
                    "), this build cannot apply it"));
+}
+
+absl::Status CheckAuthorities(
+    const google::protobuf::RepeatedPtrField<Authority>& authorities) {
+  constexpr int kAuthoritiesMax = 8;
+  constexpr size_t kAuthorityBytesMax = 16 << 10;
+  const bool fit =
+      authorities.size() <= kAuthoritiesMax &&
+      std::all_of(authorities.begin(), authorities.end(),
+                  [](const Authority& authority) {
+                    return !authority.certificate().empty() &&
+                           authority.ByteSizeLong() <= kAuthorityBytesMax;
+                  });
+  return fit ? absl::OkStatus()
+             : MakeError(ErrorCode::kValidationFailed,
+                         absl::StrCat("certificate authorities: at most ",
+                                      kAuthoritiesMax, " of at most ",
+                                      kAuthorityBytesMax, " bytes each"));
 }
 
 absl::Status NameTaken(absl::string_view name) {
@@ -163,6 +189,8 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return UpsertNode(index);
     case Command::kNodeRemove:
       return RemoveNode(index);
+    case Command::kAuthoritiesReplace:
+      return ReplaceAuthorities(index);
     case Command::kJoinTokenIssue:
       return IssueJoinToken(index);
     case Command::kNodeJoin:
@@ -194,6 +222,7 @@ absl::StatusOr<std::string> ClusterState::InitCluster(raft::LogIndex index) {
   cluster.set_name(init.cluster_name());
   cluster.set_created_at_unix_ms(command_.time_unix_ms());
   cluster.set_create_index(index.value());
+  *cluster.mutable_authorities() = init.authorities();
   std::string reply = tables_.PutCluster(std::move(cluster));
   Audit(index, AUDIT_TYPE_NODE_JOIN, "cluster_id", init.cluster_id());
   return reply;
@@ -218,7 +247,39 @@ absl::Status ClusterState::CheckInit(const ClusterInit& init) const {
       return NameTaken(node.name());
     }
   }
+  if (absl::Status status = CheckAuthorities(init.authorities());
+      !status.ok()) {
+    return status;
+  }
   return CheckNewToken(kBootstrapIdentity, init.token_hash());
+}
+
+absl::StatusOr<std::string> ClusterState::ReplaceAuthorities(
+    raft::LogIndex index) {
+  const AuthoritiesReplace& replace = command_.authorities_replace();
+  if (!tables_.cluster().has_value()) {
+    return MakeError(ErrorCode::kClusterUninitialized,
+                     "there is no cluster whose authorities to replace");
+  }
+  if (replace.authorities().empty()) {
+    return MakeError(ErrorCode::kValidationFailed,
+                     "a cluster needs a certificate authority");
+  }
+  if (absl::Status status = CheckAuthorities(replace.authorities());
+      !status.ok()) {
+    return status;
+  }
+  Cluster cluster = *tables_.cluster();
+  if (replace.expected_modify_index() != cluster.modify_index()) {
+    return MakeError(ErrorCode::kConflict,
+                     "the certificate authorities have changed meanwhile");
+  }
+  *cluster.mutable_authorities() = replace.authorities();
+  cluster.set_modify_index(index.value());
+  std::string reply = tables_.PutCluster(std::move(cluster));
+  Audit(index, AUDIT_TYPE_CERTIFICATE_ISSUED, "authorities",
+        absl::StrCat(replace.authorities().size()));
+  return reply;
 }
 
 absl::StatusOr<std::string> ClusterState::IssueToken(raft::LogIndex index) {

@@ -87,6 +87,7 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   absl::StatusOr<std::string> SetNodeStatus(raft::LogIndex index);
   absl::StatusOr<std::string> SetAutopilot(raft::LogIndex index);
+  absl::StatusOr<std::string> ReplaceAuthorities(raft::LogIndex index);
 
   // cluster_state_join.cc.
   absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);

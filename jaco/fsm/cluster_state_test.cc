@@ -382,5 +382,48 @@ TEST_F(ClusterStateTest, TheDigestOfKnownCommandsStays) {
       "15615c2206c10c27ddc11640ce84ec98");
 }
 
+Authority AuthorityOf(const std::string& certificate) {
+  Authority authority;
+  authority.set_certificate(certificate);
+  authority.set_sealed_key("sealed");
+  return authority;
+}
+
+Command Replace(const std::vector<std::string>& certificates,
+                uint64_t expected) {
+  Command command = testing::FromLocal();
+  AuthoritiesReplace& replace = *command.mutable_authorities_replace();
+  for (const std::string& certificate : certificates) {
+    *replace.add_authorities() = AuthorityOf(certificate);
+  }
+  replace.set_expected_modify_index(expected);
+  return command;
+}
+
+TEST_F(ClusterStateTest, AuthoritiesComeWithTheClusterAndAreReplaced) {
+  EXPECT_EQ(Refusal(Replace({"a"}, 0)), ErrorCode::kClusterUninitialized);
+  Command init = testing::Init();
+  *init.mutable_cluster_init()->add_authorities() = AuthorityOf("a");
+  const auto founded = Reply<Cluster>(init);
+  ASSERT_EQ(founded.authorities_size(), 1);
+  EXPECT_EQ(founded.authorities(0).certificate(), "a");
+  EXPECT_EQ(founded.modify_index(), 0u);
+
+  EXPECT_EQ(Refusal(Replace({}, 0)), ErrorCode::kValidationFailed);
+  EXPECT_EQ(Refusal(Replace({""}, 0)), ErrorCode::kValidationFailed);
+  EXPECT_EQ(Refusal(Replace({std::string(17'000, 'a')}, 0)),
+            ErrorCode::kValidationFailed);
+  EXPECT_EQ(Refusal(Replace(std::vector<std::string>(9, "a"), 0)),
+            ErrorCode::kValidationFailed);
+  const auto changed = Reply<Cluster>(Replace({"a", "b"}, 0));
+  EXPECT_EQ(changed.authorities_size(), 2);
+  EXPECT_EQ(changed.modify_index(), state_.applied().value());
+  EXPECT_EQ(changed.id(), founded.id());
+  EXPECT_EQ(Refusal(Replace({"b"}, 0)), ErrorCode::kConflict);
+  EXPECT_EQ(
+      Reply<Cluster>(Replace({"b"}, changed.modify_index())).authorities_size(),
+      1);
+}
+
 }  // namespace
 }  // namespace jaco::fsm

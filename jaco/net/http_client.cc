@@ -1,6 +1,9 @@
 #include "jaco/net/http_client.h"
 
 #include <errno.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,12 +12,17 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <memory>
 #include <system_error>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/net/pki/openssl_handles.h"
+#include "jaco/net/sansio/host_port.h"
 #include "jaco/net/unix_socket.h"
 
 namespace jaco::net {
@@ -47,14 +55,22 @@ absl::Status ConnectError(absl::string_view path, int error) {
   }
 }
 
+class Channel {
+ public:
+  virtual ~Channel() = default;
+  virtual absl::Status Write(absl::string_view data) = 0;
+  // 0 at the end of the stream.
+  virtual absl::StatusOr<size_t> Read(char* out, size_t size) = 0;
+};
+
 // A non-blocking socket whose calls wait until a deadline.
-class Connection {
+class Connection final : public Channel {
  public:
   Connection(int fd, absl::string_view path, absl::Time deadline)
       : fd_(fd), path_(path), deadline_(deadline) {}
-  ~Connection() { close(fd_); }
+  ~Connection() override { close(fd_); }
 
-  absl::Status Write(absl::string_view data) {
+  absl::Status Write(absl::string_view data) override {
     while (!data.empty()) {
       const ssize_t n = send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
       if (n >= 0) {
@@ -67,8 +83,7 @@ class Connection {
     return absl::OkStatus();
   }
 
-  // 0 at the end of the stream.
-  absl::StatusOr<size_t> Read(char* out, size_t size) {
+  absl::StatusOr<size_t> Read(char* out, size_t size) override {
     while (true) {
       const ssize_t n = recv(fd_, out, size, 0);
       if (n >= 0) return static_cast<size_t>(n);
@@ -77,11 +92,10 @@ class Connection {
     }
   }
 
- private:
   // After a call that failed with `error`: waits until it is worth repeating.
   absl::Status Wait(int error, short events) {
     if (error == EINTR) return absl::OkStatus();
-    if (error != EAGAIN) {
+    if (error != EAGAIN && error != EINPROGRESS) {
       return absl::UnavailableError(
           absl::StrCat("connection to ", path_, " broke: ", Reason(error)));
     }
@@ -96,6 +110,7 @@ class Connection {
     return absl::OkStatus();
   }
 
+ private:
   int fd_;
   absl::string_view path_;
   absl::Time deadline_;
@@ -120,7 +135,7 @@ absl::StatusOr<int> Connect(absl::string_view path, absl::Time deadline) {
   return fd;
 }
 
-absl::StatusOr<HttpAnswer> ReadAnswer(Connection& connection,
+absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
                                       absl::string_view path) {
   http::response_parser<http::string_body> parser;
   parser.body_limit(kAnswerBytesMax);
@@ -153,6 +168,157 @@ absl::StatusOr<HttpAnswer> ReadAnswer(Connection& connection,
                     std::move(parser.get().body())};
 }
 
+// Sends a request and reads the answer. `name` is for messages.
+absl::StatusOr<HttpAnswer> Exchange(Channel& connection, absl::string_view name,
+                                    const std::string& request) {
+  const absl::Status written = connection.Write(request);
+  auto answer = ReadAnswer(connection, name);
+  // A server that refuses a request may answer before it was sent whole.
+  if (!answer.ok() && !written.ok()) return written;
+  return answer;
+}
+
+std::string Request(absl::string_view method, absl::string_view target,
+                    absl::string_view host, absl::string_view token,
+                    absl::string_view body) {
+  return absl::StrCat(
+      method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\nUser-Agent: jaco/",
+      kVersion, "\r\nAccept: application/json\r\nConnection: close\r\n",
+      token.empty() ? "" : "Authorization: Bearer ", token,
+      token.empty() ? "" : "\r\n",
+      "Content-Type: application/json\r\nContent-Length: ", body.size(),
+      "\r\n\r\n", body);
+}
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const { freeaddrinfo(list); }
+};
+
+absl::StatusOr<std::unique_ptr<Connection>> ConnectTcp(const HttpRemote& remote,
+                                                       absl::string_view name,
+                                                       absl::Time deadline) {
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const int failed = getaddrinfo(
+      remote.host.c_str(), absl::StrCat(remote.port).c_str(), &hints, &list);
+  const std::unique_ptr<addrinfo, FreeAddresses> owner(list);
+  absl::Status status = absl::UnavailableError(absl::StrCat(
+      "cannot find ", name, ": ", failed == 0 ? "" : gai_strerror(failed)));
+  if (failed != 0) return status;
+  for (const addrinfo* at = list; at != nullptr; at = at->ai_next) {
+    const int fd =
+        socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) continue;
+    auto connection = std::make_unique<Connection>(fd, name, deadline);
+    int error = connect(fd, at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
+    if (error == EINPROGRESS) {
+      const absl::Status waited = connection->Wait(error, POLLOUT);
+      if (!waited.ok()) return waited;
+      socklen_t size = sizeof(error);
+      getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    }
+    if (error == 0) return connection;
+    status = absl::UnavailableError(
+        absl::StrCat("cannot connect to ", name, ": ", Reason(error)));
+  }
+  return status;
+}
+
+// TLS on top of a connection.
+class TlsChannel final : public Channel {
+ public:
+  TlsChannel(Connection& connection, absl::string_view name)
+      : connection_(connection), name_(name) {}
+
+  absl::Status Open(const HttpRemote& remote) {
+    const auto authorities = ParseCertificates(remote.authorities);
+    if (!authorities.ok()) return authorities.status();
+    context_.reset(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
+    for (const auto& authority : *authorities) {
+      X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()),
+                          authority.get());
+    }
+    ssl_.reset(SSL_new(context_.get()));
+    SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER, nullptr);
+    X509_VERIFY_PARAM* const rules = SSL_get0_param(ssl_.get());
+    if (X509_VERIFY_PARAM_set1_ip_asc(rules, remote.host.c_str()) != 1) {
+      SSL_set1_host(ssl_.get(), remote.host.c_str());
+      SSL_set_tlsext_host_name(ssl_.get(), remote.host.c_str());
+    }
+    SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    return Drive([this] { return SSL_connect(ssl_.get()); }).status();
+  }
+
+  absl::Status Write(absl::string_view data) override {
+    return Drive([&] {
+             return SSL_write(ssl_.get(), data.data(),
+                              static_cast<int>(data.size()));
+           })
+        .status();
+  }
+
+  absl::StatusOr<size_t> Read(char* out, size_t size) override {
+    return Drive(
+        [&] { return SSL_read(ssl_.get(), out, static_cast<int>(size)); });
+  }
+
+ private:
+  // Repeats `operation`, carrying bytes both ways, until it has a result; 0 at
+  // the end of the stream.
+  template <typename Operation>
+  absl::StatusOr<size_t> Drive(Operation operation) {
+    while (true) {
+      ERR_clear_error();
+      const int result = operation();
+      const int error = SSL_get_error(ssl_.get(), result);
+      // Before all else: also an alert is to arrive.
+      const absl::Status sent = SendPending();
+      if (result > 0) return static_cast<size_t>(result);
+      if (error == SSL_ERROR_ZERO_RETURN) return 0;
+      if (error != SSL_ERROR_WANT_READ) return Failure();
+      if (!sent.ok()) return sent;
+      char bytes[16 << 10];
+      const auto size = connection_.Read(bytes, sizeof(bytes));
+      if (!size.ok()) return size.status();
+      if (*size == 0) {
+        return absl::UnavailableError(
+            absl::StrCat(name_, " closed the connection without an answer"));
+      }
+      BIO_write(SSL_get_rbio(ssl_.get()), bytes, static_cast<int>(*size));
+    }
+  }
+
+  absl::Status SendPending() {
+    char* data = nullptr;
+    BIO* const out = SSL_get_wbio(ssl_.get());
+    const long size = BIO_get_mem_data(out, &data);  // NOLINT
+    const absl::Status status =
+        connection_.Write(absl::string_view(data, static_cast<size_t>(size)));
+    BIO_reset(out);
+    return status;
+  }
+
+  absl::Status Failure() {
+    const long verdict = SSL_get_verify_result(ssl_.get());  // NOLINT
+    const std::string why = TakeOpenSslError();
+    if (verdict != X509_V_OK) {
+      return MakeError(
+          ErrorCode::kPeerUntrusted,
+          absl::StrCat("the certificate of ", name_, " is not to be trusted: ",
+                       X509_verify_cert_error_string(verdict)));
+    }
+    return absl::UnavailableError(
+        absl::StrCat("no TLS connection to ", name_, ": ", why));
+  }
+
+  Connection& connection_;
+  absl::string_view name_;
+  std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>> context_;
+  std::unique_ptr<SSL, FreeWith<SSL_free>> ssl_;
+};
+
 }  // namespace
 
 absl::StatusOr<HttpAnswer> CallUnixSocket(absl::string_view path,
@@ -164,16 +330,25 @@ absl::StatusOr<HttpAnswer> CallUnixSocket(absl::string_view path,
   const auto fd = Connect(path, deadline);
   if (!fd.ok()) return fd.status();
   Connection connection(*fd, path, deadline);
-  const std::string request = absl::StrCat(
-      method, " ", target, " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: jaco/",
-      kVersion, "\r\nAccept: application/json\r\nConnection: close\r\n",
-      "Content-Type: application/json\r\nContent-Length: ", body.size(),
-      "\r\n\r\n", body);
-  const absl::Status written = connection.Write(request);
-  auto answer = ReadAnswer(connection, path);
-  // A server that refuses a request may answer before it was sent whole.
-  if (!answer.ok() && !written.ok()) return written;
-  return answer;
+  return Exchange(connection, path,
+                  Request(method, target, "localhost", "", body));
+}
+
+absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
+                                      absl::string_view method,
+                                      absl::string_view target,
+                                      absl::string_view body,
+                                      absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  const std::string name = JoinHostPort(remote.host, remote.port);
+  const auto connection = ConnectTcp(remote, name, deadline);
+  if (!connection.ok()) return connection.status();
+  const std::string request = Request(method, target, name, remote.token, body);
+  if (!remote.tls) return Exchange(**connection, name, request);
+  TlsChannel channel(**connection, name);
+  const absl::Status opened = channel.Open(remote);
+  if (!opened.ok()) return opened;
+  return Exchange(channel, name, request);
 }
 
 }  // namespace jaco::net

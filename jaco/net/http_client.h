@@ -1,6 +1,7 @@
 #ifndef JACO_NET_HTTP_CLIENT_H_
 #define JACO_NET_HTTP_CLIENT_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -24,6 +25,23 @@ absl::StatusOr<HttpAnswer> CallUnixSocket(absl::string_view path,
                                           absl::string_view target,
                                           absl::string_view body,
                                           absl::Duration timeout);
+
+// A jacod behind TCP.
+struct HttpRemote {
+  std::string host;
+  uint16_t port = 0;
+  bool tls = true;
+  std::string authorities;  // PEM; whoever they vouch for as `host` is trusted
+  std::string token;        // secret; empty: none is sent
+};
+
+// The same over TCP. Nothing is sent before the server has shown a certificate
+// for its host: else peer_untrusted.
+absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
+                                      absl::string_view method,
+                                      absl::string_view target,
+                                      absl::string_view body,
+                                      absl::Duration timeout);
 
 }  // namespace jaco::net
 

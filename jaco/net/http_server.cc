@@ -1,5 +1,6 @@
 #include "jaco/net/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -7,14 +8,19 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <list>
-#include <map>
+#include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/net/http_session.h"
 #include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/counted_log.h"
+#include "jaco/net/sansio/failure_limiter.h"
+#include "jaco/net/sansio/host_port.h"
 #include "jaco/net/unix_socket.h"
 
 namespace jaco::net {
@@ -33,6 +39,16 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 // are closed without a word.
 constexpr size_t kRefusedMax = 64;
 
+Instant SteadyNow() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return Instant::FromNanoseconds(std::chrono::nanoseconds(now).count());
+}
+
+absl::Status ListenError(absl::string_view host_port, const error_code& error) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot listen on ", host_port, ": ", error.message()));
+}
+
 }  // namespace
 
 class HttpServer::Impl final : public HttpSessionOwner,
@@ -45,11 +61,11 @@ class HttpServer::Impl final : public HttpSessionOwner,
         handler_(std::move(handler)),
         options_(options),
         unix_acceptor_(context),
-        tcp_acceptor_(context),
-        accept_timer_(context) {}
+        accept_timer_(context),
+        refusals_(logger, LogLevel::kWarning, "http") {}
 
-  absl::Status ListenUnix(absl::string_view path) {
-    auto listener = UnixListener::Open(path);
+  absl::Status ListenUnix(absl::string_view path, absl::string_view group) {
+    auto listener = UnixListener::Open(path, group);
     if (!listener.ok()) return listener.status();
     error_code error;
     unix_acceptor_.assign(asio::local::stream_protocol(),
@@ -60,25 +76,33 @@ class HttpServer::Impl final : public HttpSessionOwner,
     return absl::OkStatus();
   }
 
-  absl::StatusOr<uint16_t> ListenLoopback(uint16_t port,
-                                          Authenticate authenticate) {
-    const asio::ip::tcp::endpoint endpoint(asio::ip::address_v4::loopback(),
-                                           port);
+  absl::StatusOr<uint16_t> ListenTcp(absl::string_view host_port,
+                                     const TlsIdentity* tls,
+                                     Authenticate authenticate) {
+    const auto target = ParseHostPort(host_port);
+    if (!target.ok()) return target.status();
     error_code error;
-    tcp_acceptor_.open(endpoint.protocol(), error);
-    if (!error)
-      tcp_acceptor_.set_option(TcpAcceptor::reuse_address(true), error);
-    if (!error) tcp_acceptor_.bind(endpoint, error);
+    const auto ip = asio::ip::make_address(target->host, error);
+    if (error) return ListenError(host_port, error);
+    if (tls == nullptr && !ip.is_loopback()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("plain HTTP is for loopback only, not for ", host_port));
+    }
+    auto listener = std::make_unique<TcpListener>(context_);
+    TcpAcceptor& acceptor = listener->acceptor;
+    acceptor.open(asio::ip::tcp::endpoint(ip, 0).protocol(), error);
+    if (!error) acceptor.set_option(TcpAcceptor::reuse_address(true), error);
+    if (!error) acceptor.bind({ip, target->port}, error);
     if (!error) {
-      tcp_acceptor_.listen(asio::socket_base::max_listen_connections, error);
+      acceptor.listen(asio::socket_base::max_listen_connections, error);
     }
-    if (!error) port = tcp_acceptor_.local_endpoint(error).port();
-    if (error) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "cannot listen on 127.0.0.1:", port, ": ", error.message()));
-    }
-    authenticate_ = std::move(authenticate);
-    Accept(tcp_acceptor_, &authenticate_);
+    uint16_t port = 0;
+    if (!error) port = acceptor.local_endpoint(error).port();
+    if (error) return ListenError(host_port, error);
+    listener->tls = tls;
+    listener->authenticate = std::move(authenticate);
+    Accept(acceptor, listener.get());
+    tcp_listeners_.push_back(std::move(listener));
     return port;
   }
 
@@ -86,33 +110,82 @@ class HttpServer::Impl final : public HttpSessionOwner,
     closed_ = true;
     error_code ignored;
     unix_acceptor_.close(ignored);
-    tcp_acceptor_.close(ignored);
+    for (const auto& listener : tcp_listeners_) {
+      listener->acceptor.close(ignored);
+      // What it captures may be about to go.
+      listener->authenticate = nullptr;
+    }
     accept_timer_.cancel();
     unix_listener_.reset();
-    for (const auto& [key, session] : sessions_) session->Close();
+    for (const auto& session : sessions_) session->Close();
     sessions_.clear();
-    // What it captures may be about to go.
     handler_ = nullptr;
-    authenticate_ = nullptr;
   }
 
   const HttpServerOptions& options() const override { return options_; }
 
-  void Handle(const HttpRequest& request, const server::Caller& caller,
-              HttpReply reply) override {
+  void Handle(HttpSession* session, const HttpRequest& request,
+              const server::Caller& caller, HttpReply reply) override {
+    const auto found =
+        std::find_if(sessions_.begin(), sessions_.end(),
+                     [session](const auto& s) { return s.get() == session; });
+    sessions_.splice(sessions_.end(), sessions_, found);
     handler_(request, caller, std::move(reply));
   }
 
+  absl::StatusOr<server::Caller> Identify(
+      HttpServer::Authenticate& authenticate, absl::string_view address,
+      absl::string_view token, int64_t* wait_seconds) override {
+    const Instant now = SteadyNow();
+    if (const Duration wait = failures_.Wait(address, now); wait > Duration()) {
+      *wait_seconds = 1 + wait.milliseconds() / 1000;
+      return MakeError(ErrorCode::kRateLimited,
+                       absl::StrCat("too many bad tokens from ", address,
+                                    "; wait ", *wait_seconds, " s"));
+    }
+    if (token.empty()) {
+      return MakeError(ErrorCode::kTokenInvalid,
+                       "an `Authorization: Bearer` header is needed");
+    }
+    auto caller = authenticate(token);
+    if (caller.ok()) return caller;
+    const ErrorCode code = CodeOf(caller.status());
+    if (code == ErrorCode::kTokenInvalid || code == ErrorCode::kTokenRevoked) {
+      failures_.OnFailure(address, now);
+      refusals_.Write(now, absl::StrCat("refused a request from ", address,
+                                        ": ", caller.status().message()));
+    }
+    return caller;
+  }
+
+  void OnNoHandshake(absl::string_view address,
+                     absl::string_view reason) override {
+    refusals_.Write(SteadyNow(), absl::StrCat("closed the connection from ",
+                                              address, ": ", reason));
+  }
+
  private:
+  struct TcpListener {
+    explicit TcpListener(asio::io_context& context) : acceptor(context) {}
+    TcpAcceptor acceptor;
+    const TlsIdentity* tls = nullptr;  // null: plain HTTP
+    HttpServer::Authenticate authenticate;
+  };
+
+  // `listener` is null for the unix socket.
   template <typename Acceptor>
-  void Accept(Acceptor& acceptor, Authenticate* authenticate) {
-    acceptor.async_accept([self = shared_from_this(), &acceptor, authenticate](
+  void Accept(Acceptor& acceptor, TcpListener* listener) {
+    acceptor.async_accept([self = shared_from_this(), &acceptor, listener](
                               error_code error, auto socket) {
       if (self->closed_) return;
       if (!error) {
         self->accept_failing_ = false;
-        self->OnAccepted(HttpSocket(std::move(socket)), authenticate);
-        return self->Accept(acceptor, authenticate);
+        HttpListener from = self->ListenerOf(socket, listener);
+        if (listener == nullptr || listener->tls == nullptr ||
+            from.tls != nullptr) {
+          self->OnAccepted(HttpSocket(std::move(socket)), std::move(from));
+        }
+        return self->Accept(acceptor, listener);
       }
       if (!std::exchange(self->accept_failing_, true)) {
         self->logger_->Write(LogLevel::kWarning, "http",
@@ -120,19 +193,38 @@ class HttpServer::Impl final : public HttpSessionOwner,
                                           error.message(), "; trying on"));
       }
       self->accept_timer_.expires_after(kAcceptPause);
-      self->accept_timer_.async_wait(
-          [self, &acceptor, authenticate](error_code) {
-            if (!self->closed_) self->Accept(acceptor, authenticate);
-          });
+      self->accept_timer_.async_wait([self, &acceptor, listener](error_code) {
+        if (!self->closed_) self->Accept(acceptor, listener);
+      });
     });
   }
 
-  void OnAccepted(HttpSocket socket, Authenticate* authenticate) {
+  template <typename Socket>
+  HttpListener ListenerOf(Socket& socket, TcpListener* listener) {
+    HttpListener from;
+    if constexpr (std::is_same_v<typename Socket::protocol_type,
+                                 asio::ip::tcp>) {
+      from.authenticate = &listener->authenticate;
+      error_code error;
+      const auto remote = socket.remote_endpoint(error);
+      if (!error) from.address = remote.address().to_string();
+      if (listener->tls != nullptr) {
+        from.tls = listener->tls->current();
+        if (from.tls == nullptr) {
+          OnNoHandshake(from.address, "this server has no certificate yet");
+        }
+      }
+    }
+    return from;
+  }
+
+  void OnAccepted(HttpSocket socket, HttpListener from) {
+    if (sessions_.size() >= options_.connections_max) CloseTheLongestIdle();
     if (sessions_.size() >= options_.connections_max + kRefusedMax) return;
     const auto session =
-        MakeHttpSession(std::move(socket), this, authenticate,
-                        [this](HttpSession* ended) { sessions_.erase(ended); });
-    sessions_.emplace(session.get(), session);
+        MakeHttpSession(std::move(socket), this, std::move(from),
+                        [this](HttpSession* ended) { Forget(ended); });
+    sessions_.push_back(session);
     if (sessions_.size() <= options_.connections_max) return session->Start();
     HttpResponse response = ErrorResponse(MakeError(
         ErrorCode::kRateLimited, absl::StrCat("all ", options_.connections_max,
@@ -142,18 +234,34 @@ class HttpServer::Impl final : public HttpSessionOwner,
     session->Refuse(std::move(response));
   }
 
+  void Forget(HttpSession* ended) {
+    sessions_.remove_if([ended](const auto& s) { return s.get() == ended; });
+  }
+
+  // They stand in the order of their last request.
+  void CloseTheLongestIdle() {
+    const auto idle =
+        std::find_if(sessions_.begin(), sessions_.end(),
+                     [](const auto& session) { return session->idle(); });
+    if (idle == sessions_.end()) return;
+    const std::shared_ptr<HttpSession> session = *idle;
+    sessions_.erase(idle);
+    session->Close();
+  }
+
   asio::io_context& context_;
   Logger* logger_;
   HttpHandler handler_;
   const HttpServerOptions options_;
   UnixAcceptor unix_acceptor_;
-  TcpAcceptor tcp_acceptor_;
+  std::vector<std::unique_ptr<TcpListener>> tcp_listeners_;
   asio::steady_timer accept_timer_;
   std::optional<UnixListener> unix_listener_;
-  Authenticate authenticate_;
+  FailureLimiter failures_;
+  CountedLog refusals_;
   bool closed_ = false;
   bool accept_failing_ = false;  // said once an outage
-  std::map<HttpSession*, std::shared_ptr<HttpSession>> sessions_;
+  std::list<std::shared_ptr<HttpSession>> sessions_;
 };
 
 HttpServer::HttpServer(asio::io_context& context, Logger* logger,
@@ -163,13 +271,20 @@ HttpServer::HttpServer(asio::io_context& context, Logger* logger,
 
 HttpServer::~HttpServer() { impl_->Close(); }
 
-absl::Status HttpServer::ListenUnix(absl::string_view path) {
-  return impl_->ListenUnix(path);
+absl::Status HttpServer::ListenUnix(absl::string_view path,
+                                    absl::string_view group) {
+  return impl_->ListenUnix(path, group);
 }
 
-absl::StatusOr<uint16_t> HttpServer::ListenLoopback(uint16_t port,
+absl::StatusOr<uint16_t> HttpServer::ListenTls(absl::string_view host_port,
+                                               const TlsIdentity* tls,
+                                               Authenticate authenticate) {
+  return impl_->ListenTcp(host_port, tls, std::move(authenticate));
+}
+
+absl::StatusOr<uint16_t> HttpServer::ListenLoopback(absl::string_view host_port,
                                                     Authenticate authenticate) {
-  return impl_->ListenLoopback(port, std::move(authenticate));
+  return impl_->ListenTcp(host_port, nullptr, std::move(authenticate));
 }
 
 }  // namespace jaco::net

@@ -13,6 +13,7 @@
 #include "jaco/base/logger.h"
 #include "jaco/base/time.h"
 #include "jaco/net/sansio/http_types.h"
+#include "jaco/net/tls_identity.h"
 #include "jaco/server/api.h"
 
 namespace boost::asio {
@@ -24,10 +25,13 @@ namespace jaco::net {
 struct HttpServerOptions {
   size_t header_bytes_max = 16 << 10;
   size_t body_bytes_max = 1 << 20;
+  // When there is one more, the one that has been idle for longest goes.
   size_t connections_max = 256;
-  Duration idle_timeout = Seconds(75);     // between requests
-  Duration request_timeout = Seconds(10);  // first byte to last
-  Duration reply_timeout = Seconds(30);    // the handler's; then 504
+  Duration handshake_timeout = Seconds(5);  // of TLS
+  Duration idle_timeout = Seconds(75);      // between requests
+  Duration header_timeout = Seconds(5);     // first byte to last of a header
+  Duration request_timeout = Seconds(10);   // end of the header to last byte
+  Duration reply_timeout = Seconds(30);     // the handler's; then 504
   Duration write_timeout = Seconds(10);
   // How long the rest of a refused request is read and thrown away, so that the
   // client gets to see the answer.
@@ -37,8 +41,9 @@ struct HttpServerOptions {
 // HTTP/1.1 with keep-alive and pipelining on the loop's io_context. Requests of
 // one connection are answered one after the other. What a connection does wrong
 // is its own loss: bytes that are not HTTP get a 400, too large ones a 413 or
-// 431, slow ones are closed, and one more than `connections_max` gets a 503.
-// Loop thread.
+// 431, slow ones are closed, and one more than `connections_max` that are all
+// busy gets a 503. An address whose requests bear too many bad tokens gets a
+// 429 until some time has passed. Loop thread.
 class HttpServer {
  public:
   // Resolves a bearer token: token_invalid, token_revoked.
@@ -55,14 +60,23 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   // Serves the unix socket `path`: its directory is created, a socket that
-  // nobody listens on any more is replaced; mode 0660, group `jaco` if there is
-  // one and we may. Callers are `local`. Errors: kFailedPrecondition (somebody
-  // answers there, or `path` is no socket), as of files.
-  absl::Status ListenUnix(absl::string_view path);
+  // nobody listens on any more is replaced; mode 0660, of `group`, or, when
+  // that is empty, of the group `jaco` if there is one and we may. Callers are
+  // `local`. Errors: kFailedPrecondition (somebody answers there, `path` is no
+  // socket, no such group), as of files.
+  absl::Status ListenUnix(absl::string_view path, absl::string_view group = "");
 
-  // Serves plain HTTP on 127.0.0.1:`port` (0: any) to bearers of a token.
-  // Returns the port.
-  absl::StatusOr<uint16_t> ListenLoopback(uint16_t port,
+  // Serves HTTPS on `host_port` (port 0: any) to bearers of a token, as
+  // `Authorization: Bearer TOKEN` or `X-Nomad-Token: TOKEN`. `tls` is borrowed;
+  // while it is empty connections are closed. Returns the port.
+  // kFailedPrecondition, naming the address and the system's reason.
+  absl::StatusOr<uint16_t> ListenTls(absl::string_view host_port,
+                                     const TlsIdentity* tls,
+                                     Authenticate authenticate);
+
+  // The same in plain text; kInvalidArgument unless the address is one of
+  // loopback.
+  absl::StatusOr<uint16_t> ListenLoopback(absl::string_view host_port,
                                           Authenticate authenticate);
 
  private:

@@ -43,7 +43,9 @@ void Handle(std::vector<HttpReply>& kept, const HttpRequest& request,
 }
 
 constexpr HttpServerOptions kQuick = {.connections_max = 4,
+                                      .handshake_timeout = Milliseconds(300),
                                       .idle_timeout = Seconds(5),
+                                      .header_timeout = Milliseconds(300),
                                       .request_timeout = Milliseconds(300),
                                       .reply_timeout = Milliseconds(200),
                                       .linger_timeout = Seconds(2)};
@@ -276,26 +278,46 @@ TEST_F(HttpServerTest, ContinuesWhenExpectedTo) {
   EXPECT_THAT(client.ReadTo("local 1"), HasSubstr("POST /x local 1"));
 }
 
-TEST_F(HttpServerTest, OneConnectionTooManyIsTold) {
+TEST_F(HttpServerTest, OneTooManyIsToldWhenAllAreBusy) {
   std::vector<RawClient> clients;
   for (int i = 0; i < 4; ++i) {
     clients.emplace_back(path_);
-    clients.back().Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    clients.back().ReadTo("local 0");
+    clients.back().Send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n");
   }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
   RawClient fifth(path_);
   EXPECT_THAT(fifth.ReadAll(),
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("rate_limited")));
   clients.clear();
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
   ExpectHealthy();
+}
+
+TEST_F(HttpServerTest, TheLongestIdleMakesRoom) {
+  std::vector<RawClient> clients;
+  const auto ask = [](RawClient& client) {
+    client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    return client.ReadTo("local 0");
+  };
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back(path_);
+    EXPECT_THAT(ask(clients.back()), HasSubstr("local 0"));
+  }
+  ask(clients[0]);
+  RawClient fifth(path_);
+  EXPECT_THAT(ask(fifth), HasSubstr("local 0"));
+  EXPECT_EQ(clients[1].ReadAll(), "");
+  EXPECT_THAT(ask(clients[0]), HasSubstr("local 0"));
 }
 
 TEST_F(HttpServerTest, LoopbackNeedsAToken) {
   uint16_t port = 0;
   OnLoop([&] {
+    EXPECT_EQ(server_->ListenLoopback("0.0.0.0:0", nullptr).status().code(),
+              absl::StatusCode::kInvalidArgument);
     port = *server_->ListenLoopback(
-        0, [](absl::string_view token) -> absl::StatusOr<server::Caller> {
+        "127.0.0.1:0",
+        [](absl::string_view token) -> absl::StatusOr<server::Caller> {
           if (token == "good") return server::Caller{"ops"};
           return MakeError(ErrorCode::kTokenInvalid, "no");
         });
@@ -311,6 +333,9 @@ TEST_F(HttpServerTest, LoopbackNeedsAToken) {
   EXPECT_THAT(ask("Authorization: Basic good\r\n", "}}"), HasSubstr("401"));
   EXPECT_THAT(ask("authorization: bearer good\r\n", "ops 0"),
               HasSubstr("GET /x ops 0"));
+  EXPECT_THAT(ask("X-Nomad-Token: good\r\n", "ops 0"),
+              HasSubstr("GET /x ops 0"));
+  EXPECT_THAT(ask("", "}}"), HasSubstr("WWW-Authenticate: Bearer\r\n"));
 }
 
 TEST_F(HttpServerTest, AStaleSocketIsReplacedALiveOneIsNot) {

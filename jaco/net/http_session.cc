@@ -1,7 +1,10 @@
 #include "jaco/net/http_session.h"
 
+#include <openssl/err.h>
+
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -32,9 +35,55 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-using Stream = beast::basic_stream<asio::generic::stream_protocol,
-                                   asio::io_context::executor_type,
-                                   beast::unlimited_rate_policy>;
+using PlainStream = beast::basic_stream<asio::generic::stream_protocol,
+                                        asio::io_context::executor_type,
+                                        beast::unlimited_rate_policy>;
+
+// Plain or TLS; the time limits are those of the plain stream.
+class Stream {
+ public:
+  using executor_type = asio::io_context::executor_type;
+
+  Stream(HttpSocket socket, const std::shared_ptr<TlsSetup>& tls)
+      : plain_(std::move(socket)) {
+    if (tls != nullptr) ssl_.emplace(plain_, tls->api());
+  }
+
+  PlainStream* operator->() { return &plain_; }
+  executor_type get_executor() { return plain_.get_executor(); }
+  bool secure() const { return ssl_.has_value(); }
+
+  template <typename Handler>
+  void async_handshake(Handler&& handler) {
+    ssl_->async_handshake(asio::ssl::stream_base::server,
+                          std::forward<Handler>(handler));
+  }
+  template <typename Handler>
+  void async_shutdown(Handler&& handler) {
+    ssl_->async_shutdown(std::forward<Handler>(handler));
+  }
+  template <typename Buffers, typename Handler>
+  void async_read_some(const Buffers& buffers, Handler&& handler) {
+    if (ssl_) {
+      ssl_->async_read_some(buffers, std::forward<Handler>(handler));
+    } else {
+      plain_.async_read_some(buffers, std::forward<Handler>(handler));
+    }
+  }
+  template <typename Buffers, typename Handler>
+  void async_write_some(const Buffers& buffers, Handler&& handler) {
+    if (ssl_) {
+      ssl_->async_write_some(buffers, std::forward<Handler>(handler));
+    } else {
+      plain_.async_write_some(buffers, std::forward<Handler>(handler));
+    }
+  }
+
+ private:
+  PlainStream plain_;
+  std::optional<asio::ssl::stream<PlainStream&>> ssl_;
+};
+
 using Parser = http::request_parser<http::string_body>;
 using Response = http::response<http::string_body>;
 
@@ -84,33 +133,54 @@ bool IsParseError(error_code error) {
 class Session final : public HttpSession,
                       public std::enable_shared_from_this<Session> {
  public:
-  Session(HttpSocket socket, HttpSessionOwner* owner,
-          HttpServer::Authenticate* authenticate,
+  Session(HttpSocket socket, HttpSessionOwner* owner, HttpListener listener,
           absl::AnyInvocable<void(HttpSession*)> on_end)
       : options_(owner->options()),
         owner_(owner),
-        authenticate_(authenticate),
+        listener_(std::move(listener)),
         on_end_(std::move(on_end)),
-        stream_(std::move(socket)),
+        stream_(std::move(socket), listener_.tls),
         reply_timer_(stream_.get_executor()),
         buffer_(options_.header_bytes_max + options_.body_bytes_max) {}
 
-  void Start() override { AwaitRequest(); }
+  void Start() override {
+    Handshake([](Session& self) { self.AwaitRequest(); });
+  }
 
   void Refuse(HttpResponse response) override {
     keep_alive_ = false;
-    Write(std::move(response));
+    refusal_ = std::move(response);
+    Handshake([](Session& self) { self.Write(std::move(self.refusal_)); });
   }
+
+  bool idle() const override { return idle_; }
 
   void Close() override {
     owner_ = nullptr;
-    authenticate_ = nullptr;
+    listener_.authenticate = nullptr;
     on_end_ = nullptr;
     reply_timer_.cancel();
-    stream_.close();
+    stream_->close();
   }
 
  private:
+  void Handshake(void (*next)(Session&)) {
+    if (!stream_.secure()) return next(*this);
+    // Whoever only holds a connection open is the first to make room.
+    idle_ = true;
+    stream_->expires_after(Chrono(options_.handshake_timeout));
+    stream_.async_handshake([self = shared_from_this(),
+                             next](error_code error) {
+      ERR_clear_error();
+      if (self->owner_ == nullptr) return;
+      if (error) {
+        self->owner_->OnNoHandshake(self->listener_.address, error.message());
+        return self->End();
+      }
+      next(*self);
+    });
+  }
+
   // An idle connection may be long silent; one that has begun a request may
   // not. Pipelined bytes are in the buffer already.
   void AwaitRequest() {
@@ -126,19 +196,21 @@ class Session final : public HttpSession,
     parser_->body_limit(options_.body_bytes_max);
     if (buffer_.size() > 0) return ReadHeader();
     constexpr size_t kReadBytes = 4096;
-    stream_.expires_after(Chrono(options_.idle_timeout));
+    idle_ = true;
+    stream_->expires_after(Chrono(options_.idle_timeout));
     stream_.async_read_some(
         buffer_.prepare(kReadBytes),
         [self = shared_from_this()](error_code error, size_t size) {
           if (self->owner_ == nullptr) return;
           if (error) return self->End();
+          self->idle_ = false;
           self->buffer_.commit(size);
           self->ReadHeader();
         });
   }
 
   void ReadHeader() {
-    stream_.expires_after(Chrono(options_.request_timeout));
+    stream_->expires_after(Chrono(options_.header_timeout));
     http::async_read_header(
         stream_, buffer_, *parser_,
         [self = shared_from_this()](error_code error, size_t) {
@@ -149,6 +221,7 @@ class Session final : public HttpSession,
   }
 
   void OnHeader() {
+    stream_->expires_after(Chrono(options_.request_timeout));
     const auto expect = View(parser_->get()[http::field::expect]);
     if (!absl::EqualsIgnoreCase(expect, "100-continue")) return ReadBody();
     static constexpr absl::string_view kContinue =
@@ -172,17 +245,23 @@ class Session final : public HttpSession,
 
   void OnReadError(error_code error) {
     if (!IsParseError(error)) return End();  // Gone, or too slow.
-    Refuse(ParseErrorResponse(error, options_));
+    keep_alive_ = false;
+    Write(ParseErrorResponse(error, options_));
   }
 
   void Dispatch() {
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive();
     head_only_ = message.method() == http::verb::head;
-    const auto caller = CallerOf(message);
-    if (!caller.ok()) return Write(ErrorResponse(caller.status()));
+    int64_t wait_seconds = 0;
+    const auto caller = CallerOf(message, &wait_seconds);
+    if (!caller.ok()) {
+      HttpResponse response = ErrorResponse(caller.status());
+      response.retry_after_seconds = wait_seconds;
+      return Write(std::move(response));
+    }
     // The handler has its own limit: the stream's must not end the wait.
-    stream_.expires_never();
+    stream_->expires_never();
     const uint64_t request = ++requests_;
     awaiting_reply_ = true;
     reply_timer_.expires_after(Chrono(options_.reply_timeout));
@@ -195,7 +274,8 @@ class Session final : public HttpSession,
                             "the server did not answer in time; what was asked "
                             "for may still happen")));
         });
-    owner_->Handle({.method = View(message.method_string()),
+    owner_->Handle(this,
+                   {.method = View(message.method_string()),
                     .target = View(message.target()),
                     .body = message.body()},
                    *caller,
@@ -206,16 +286,23 @@ class Session final : public HttpSession,
                    });
   }
 
-  absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message) {
-    if (authenticate_ == nullptr) return server::Caller();
+  absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message,
+                                          int64_t* wait_seconds) {
+    if (listener_.authenticate == nullptr) return server::Caller();
+    return owner_->Identify(*listener_.authenticate, listener_.address,
+                            TokenOf(message), wait_seconds);
+  }
+
+  // Empty when there is none.
+  static absl::string_view TokenOf(const Parser::value_type& message) {
     absl::string_view header = View(message[http::field::authorization]);
     constexpr absl::string_view kScheme = "bearer ";
-    if (!absl::StartsWithIgnoreCase(header, kScheme)) {
-      return MakeError(ErrorCode::kTokenInvalid,
-                       "an `Authorization: Bearer` header is needed");
+    if (absl::StartsWithIgnoreCase(header, kScheme)) {
+      header.remove_prefix(kScheme.size());
+    } else {
+      header = View(message["X-Nomad-Token"]);
     }
-    header.remove_prefix(kScheme.size());
-    return (*authenticate_)(absl::StripAsciiWhitespace(header));
+    return absl::StripAsciiWhitespace(header);
   }
 
   // A reply after the 504, or after the end, finds another number or no owner.
@@ -234,12 +321,20 @@ class Session final : public HttpSession,
     if (!response.allow.empty()) {
       response_.set(http::field::allow, Beast(response.allow));
     }
+    if (response.status == 401) {
+      response_.set(http::field::www_authenticate, "Bearer");
+    }
+    if (response.retry_after_seconds > 0) {
+      response_.set(http::field::retry_after,
+                    Beast(absl::StrCat(response.retry_after_seconds)));
+    }
     response_.keep_alive(keep_alive_);
     response_.body() = std::move(response.body);
     response_.prepare_payload();
     // The length is that of the body which is not sent (RFC 9110 §9.3.2).
     if (head_only_) response_.body().clear();
-    stream_.expires_after(Chrono(options_.write_timeout));
+    idle_ = false;
+    stream_->expires_after(Chrono(options_.write_timeout));
     http::async_write(stream_, response_,
                       [self = shared_from_this()](error_code error, size_t) {
                         if (self->owner_ == nullptr) return;
@@ -252,17 +347,28 @@ class Session final : public HttpSession,
   // Closing a socket that has unread bytes resets it, and the client may lose
   // the answer that says why.
   void Linger() {
-    error_code ignored;
-    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
+    idle_ = true;
     buffer_.clear();
-    stream_.expires_after(Chrono(options_.linger_timeout));
+    stream_->expires_after(Chrono(options_.linger_timeout));
+    if (!stream_.secure()) return ShutDown();
+    // Says that the answer is whole; then goes on as without TLS, because what
+    // the client still sends need not be understood.
+    stream_.async_shutdown([self = shared_from_this()](error_code) {
+      ERR_clear_error();
+      if (self->owner_ != nullptr) self->ShutDown();
+    });
+  }
+
+  void ShutDown() {
+    error_code ignored;
+    stream_->socket().shutdown(asio::socket_base::shutdown_send, ignored);
     Drain();
   }
 
   void Drain() {
     constexpr size_t kDrainBytes = 64 << 10;
     buffer_.clear();
-    stream_.async_read_some(
+    stream_->async_read_some(
         buffer_.prepare(kDrainBytes),
         [self = shared_from_this()](error_code error, size_t) {
           if (self->owner_ == nullptr) return;
@@ -278,14 +384,16 @@ class Session final : public HttpSession,
 
   const HttpServerOptions options_;
   HttpSessionOwner* owner_;  // nullptr once closed
-  HttpServer::Authenticate* authenticate_;
+  HttpListener listener_;
   absl::AnyInvocable<void(HttpSession*)> on_end_;
   Stream stream_;
   asio::steady_timer reply_timer_;
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   Response response_;
+  HttpResponse refusal_;
   uint64_t requests_ = 0;
+  bool idle_ = false;
   bool awaiting_reply_ = false;
   bool keep_alive_ = true;
   bool head_only_ = false;
@@ -294,11 +402,10 @@ class Session final : public HttpSession,
 }  // namespace
 
 std::shared_ptr<HttpSession> MakeHttpSession(
-    HttpSocket socket, HttpSessionOwner* owner,
-    HttpServer::Authenticate* authenticate,
+    HttpSocket socket, HttpSessionOwner* owner, HttpListener listener,
     absl::AnyInvocable<void(HttpSession*)> on_end) {
-  return std::make_shared<Session>(std::move(socket), owner, authenticate,
-                                   std::move(on_end));
+  return std::make_shared<Session>(std::move(socket), owner,
+                                   std::move(listener), std::move(on_end));
 }
 
 }  // namespace jaco::net

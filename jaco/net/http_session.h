@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "jaco/net/http_server.h"
 #include "jaco/net/sansio/http_types.h"
@@ -18,13 +19,23 @@ using HttpSocket =
     boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
                                      boost::asio::io_context::executor_type>;
 
+class HttpSession;
+
 // What a session needs of the server; the server outlives it or closes it.
 class HttpSessionOwner {
  public:
   virtual ~HttpSessionOwner() = default;
   virtual const HttpServerOptions& options() const = 0;
-  virtual void Handle(const HttpRequest& request, const server::Caller& caller,
-                      HttpReply reply) = 0;
+  // Who bears `token` (empty: none), which came from `address`. An error may
+  // come with the time to wait in whole seconds.
+  virtual absl::StatusOr<server::Caller> Identify(
+      HttpServer::Authenticate& authenticate, absl::string_view address,
+      absl::string_view token, int64_t* wait_seconds) = 0;
+  // A connection ended before it was one of HTTP.
+  virtual void OnNoHandshake(absl::string_view address,
+                             absl::string_view reason) = 0;
+  virtual void Handle(HttpSession* session, const HttpRequest& request,
+                      const server::Caller& caller, HttpReply reply) = 0;
 };
 
 class HttpSession {
@@ -32,17 +43,25 @@ class HttpSession {
   virtual ~HttpSession() = default;
   // Serves requests until the connection ends.
   virtual void Start() = 0;
+  // Whether no request is being read, handled or answered.
+  virtual bool idle() const = 0;
   // Answers with `response` whatever comes, and closes.
   virtual void Refuse(HttpResponse response) = 0;
   // At once; the owner is not used any more.
   virtual void Close() = 0;
 };
 
-// `authenticate` is null where the socket is the trust boundary, and borrowed
-// from the owner. `on_end` runs once, unless Close was called.
+// Where a connection came in.
+struct HttpListener {
+  // Null where the socket is the trust boundary; borrowed from the owner.
+  HttpServer::Authenticate* authenticate = nullptr;
+  std::shared_ptr<TlsSetup> tls;  // null: plain HTTP
+  std::string address;            // of the client
+};
+
+// `on_end` runs once, unless Close was called.
 std::shared_ptr<HttpSession> MakeHttpSession(
-    HttpSocket socket, HttpSessionOwner* owner,
-    HttpServer::Authenticate* authenticate,
+    HttpSocket socket, HttpSessionOwner* owner, HttpListener listener,
     absl::AnyInvocable<void(HttpSession*)> on_end);
 
 }  // namespace jaco::net

@@ -1,7 +1,6 @@
 #include "jaco/net/peer_incoming.h"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/error.hpp>
 #include <chrono>
 #include <utility>
 
@@ -12,19 +11,20 @@ namespace {
 
 using boost::system::error_code;
 
-std::string RemoteOf(PeerStream& stream) {
+std::string RemoteOf(PeerSocket& socket) {
   error_code error;
-  const auto endpoint = stream.lowest_layer().remote_endpoint(error);
+  const auto endpoint = socket.remote_endpoint(error);
   if (error) return "unknown";
   return JoinHostPort(endpoint.address().to_string(), endpoint.port());
 }
 
 }  // namespace
 
-PeerIncoming::PeerIncoming(PeerStream stream, Owner* owner)
-    : stream_(std::move(stream)),
+PeerIncoming::PeerIncoming(PeerSocket socket, std::shared_ptr<TlsSetup> tls,
+                           Owner* owner)
+    : stream_(std::move(socket), std::move(tls)),
       owner_(owner),
-      remote_(RemoteOf(stream_)),
+      remote_(RemoteOf(stream_.socket())),
       handshake_timer_(stream_.get_executor()) {}
 
 env::PeerId PeerIncoming::sender() const {
@@ -32,14 +32,18 @@ env::PeerId PeerIncoming::sender() const {
 }
 
 void PeerIncoming::Start(Duration handshake_timeout) {
-  ConfigurePeerSocket(stream_);
   handshake_timer_.expires_after(
       std::chrono::nanoseconds(handshake_timeout.nanoseconds()));
   handshake_timer_.async_wait([self = shared_from_this()](error_code error) {
     if (error || self->greeted_) return;
     self->End("no handshake in time", false);
   });
-  Read();
+  stream_.Handshake(PeerStream::Side::kAccepted,
+                    [self = shared_from_this()](const absl::Status& status) {
+                      if (self->owner_ == nullptr) return;
+                      if (status.ok()) return self->Read();
+                      self->End(std::string(status.message()), false);
+                    });
 }
 
 void PeerIncoming::Read() {
@@ -48,11 +52,7 @@ void PeerIncoming::Read() {
       boost::asio::buffer(space.data(), space.size()),
       [self = shared_from_this()](error_code error, size_t size) {
         if (self->owner_ == nullptr) return;
-        if (error) {
-          // Silence says nothing about the process.
-          const bool evidence = error != boost::asio::error::timed_out;
-          return self->End(error.message(), evidence);
-        }
+        if (error) return self->End(error.message(), IsPeerGone(error));
         self->reader_.Commit(size);
         self->OnBytes();
       });
@@ -83,8 +83,7 @@ void PeerIncoming::End(absl::string_view reason, bool evidence) {
 void PeerIncoming::Close() {
   owner_ = nullptr;
   handshake_timer_.cancel();
-  error_code ignored;
-  stream_.close(ignored);
+  stream_.Close();
 }
 
 }  // namespace jaco::net

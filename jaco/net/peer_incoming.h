@@ -32,7 +32,8 @@ class PeerIncoming : public std::enable_shared_from_this<PeerIncoming> {
   };
 
   // `owner` is borrowed until OnClosed or Close.
-  PeerIncoming(PeerStream stream, Owner* owner);
+  // `tls` as of PeerStream.
+  PeerIncoming(PeerSocket socket, std::shared_ptr<TlsSetup> tls, Owner* owner);
 
   void Start(Duration handshake_timeout);
   // Ends the connection without a call of OnClosed.
@@ -40,6 +41,8 @@ class PeerIncoming : public std::enable_shared_from_this<PeerIncoming> {
 
   // 0 before the hello.
   env::PeerId sender() const;
+  // See PeerStream.
+  const env::NodeNames* peer() const { return stream_.peer(); }
   const std::string& remote() const { return remote_; }
 
  private:

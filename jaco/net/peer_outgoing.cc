@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -101,8 +100,13 @@ void PeerOutgoing::Encourage() {
 
 void PeerOutgoing::Dial() {
   last_dial_ = Clock::now();
-  const LinkPtr link = std::make_shared<Link>(context_);
+  const std::shared_ptr<TlsSetup> tls =
+      options_.tls == nullptr ? nullptr : options_.tls->current();
+  const LinkPtr link = std::make_shared<Link>(context_, tls);
   link_ = link;
+  if (tls == nullptr && !options_.plaintext_for_tests) {
+    return OnEnd(link, "this server has no certificate yet", false);
+  }
   timer_.expires_after(Chrono(options_.connect_timeout));
   timer_.async_wait([self = shared_from_this(), link](error_code error) {
     if (error || link->connected) return;
@@ -132,21 +136,41 @@ void PeerOutgoing::Resolve(const LinkPtr& link, const std::string& host,
 }
 
 void PeerOutgoing::Connect(const LinkPtr& link, const Tcp::endpoint& to) {
-  link->stream.async_connect(
+  link->stream.socket().async_connect(
       to, [self = shared_from_this(), link](error_code error) {
         if (self->link_ != link) return;
         if (error) return self->OnError(link, error);
-        self->OnConnected(link);
+        self->Handshake(link);
       });
+}
+
+void PeerOutgoing::Handshake(const LinkPtr& link) {
+  link->stream.Handshake(
+      PeerStream::Side::kDialled,
+      [self = shared_from_this(), link](const absl::Status& status) {
+        if (self->link_ == link) self->OnHandshake(link, status);
+      });
+}
+
+// What listens at the address need not be the peer that we mean.
+void PeerOutgoing::OnHandshake(const LinkPtr& link,
+                               const absl::Status& status) {
+  if (!status.ok()) return OnEnd(link, std::string(status.message()), false);
+  const env::NodeNames* const peer = link->stream.peer();
+  if (peer != nullptr && peer->node_id != address_.id) {
+    return OnEnd(link,
+                 absl::StrCat("its certificate is of ", peer->node_name, ", ",
+                              peer->node_id),
+                 false);
+  }
+  OnConnected(link);
 }
 
 void PeerOutgoing::OnConnected(const LinkPtr& link) {
   timer_.cancel();
-  ConfigurePeerSocket(link->stream);
   link->connected = true;
   link->connected_at = Clock::now();
   link->staging = EncodeHello(callbacks_.self());
-  reported_ = false;
   if (logger_->Enabled(LogLevel::kDebug)) {
     logger_->Write(LogLevel::kDebug, "net",
                    absl::StrCat("connected to peer ", address_.id, " at ",
@@ -211,12 +235,7 @@ void PeerOutgoing::WriteQueued(const LinkPtr& link) {
 }
 
 void PeerOutgoing::OnError(const LinkPtr& link, error_code error) {
-  // A resolver that fails, or a timeout, says nothing about the process.
-  const bool evidence = error == asio::error::eof ||
-                        error == asio::error::connection_reset ||
-                        error == asio::error::connection_refused ||
-                        error == asio::error::broken_pipe;
-  OnEnd(link, error.message(), evidence);
+  OnEnd(link, error.message(), IsPeerGone(error));
 }
 
 void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
@@ -225,6 +244,7 @@ void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
   const auto now = Clock::now();
   if (link->connected && now - link->connected_at >= kGoodLink) {
     backoff_ = options_.backoff_min;
+    reported_ = false;
   }
   not_before_ = now + Chrono(prng_.Between(backoff_ / 2, backoff_));
   backoff_ = std::min(backoff_ * 2, options_.backoff_max);
@@ -236,8 +256,7 @@ void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
                                 address_.host_port, ": ", reason));
   }
   reported_ = true;
-  error_code ignored;
-  link->stream.close(ignored);
+  link->stream.Close();
   link_ = nullptr;
   timer_.cancel();
   queue_.clear();
@@ -248,10 +267,7 @@ void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
 void PeerOutgoing::Close() {
   closed_ = true;
   timer_.cancel();
-  if (link_ != nullptr) {
-    error_code ignored;
-    link_->stream.close(ignored);
-  }
+  if (link_ != nullptr) link_->stream.Close();
   link_ = nullptr;
   queue_.clear();
   // They may own what this object's owner is about to destroy.

@@ -8,9 +8,11 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/logger.h"
 #include "jaco/base/prng.h"
@@ -52,7 +54,8 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   // One connection. Shared by its handlers, so that a late one finds the stream
   // and the buffers it was given.
   struct Link {
-    explicit Link(boost::asio::io_context& context) : stream(context) {}
+    Link(boost::asio::io_context& context, std::shared_ptr<TlsSetup> tls)
+        : stream(PeerSocket(context), std::move(tls)) {}
     PeerStream stream;
     bool connected = false;
     bool writing = false;
@@ -70,6 +73,8 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   void Dial();
   void Resolve(const LinkPtr& link, const std::string& host, uint16_t port);
   void Connect(const LinkPtr& link, const boost::asio::ip::tcp::endpoint& to);
+  void Handshake(const LinkPtr& link);
+  void OnHandshake(const LinkPtr& link, const absl::Status& status);
   void OnConnected(const LinkPtr& link);
   void WatchForEnd(const LinkPtr& link);
   void WriteQueued(const LinkPtr& link);

@@ -1,20 +1,25 @@
 #include "jaco/net/peer_transport.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <list>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
 #include "jaco/base/error.h"
 #include "jaco/net/peer_incoming.h"
 #include "jaco/net/peer_outgoing.h"
 #include "jaco/net/peer_stream.h"
+#include "jaco/net/sansio/counted_log.h"
 #include "jaco/net/sansio/host_port.h"
+#include "jaco/net/tls_identity.h"
 
 namespace jaco::net {
 namespace {
@@ -47,10 +52,14 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
         self_(std::move(self)),
         options_(options),
         acceptor_(context),
-        accept_timer_(context) {}
+        accept_timer_(context),
+        refusals_(logger, LogLevel::kWarning, "net") {
+    JACO_CHECK((options.tls != nullptr) != options.plaintext_for_tests);
+  }
 
   absl::Status Listen(absl::string_view host_port);
   uint16_t port() const { return port_; }
+  uint64_t refused() const { return refusals_.count(); }
   void Send(const env::PeerAddress& to, env::FramePtr frame);
   void Bind(env::FrameReceiver* receiver) { receiver_ = receiver; }
   void Close();
@@ -63,7 +72,11 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
 
  private:
   void Accept();
-  void OnAccepted(PeerStream stream);
+  void OnAccepted(PeerSocket socket);
+  void MakeRoomForAStranger();
+  absl::Status CheckHello(const PeerIncoming& connection,
+                          const PeerHello& hello);
+  void Refused(absl::string_view message);
   void SendToSelf(env::PeerId self, env::FramePtr frame);
   PeerOutgoing& OutgoingTo(const env::PeerAddress& to);
   void OnPeerDown(env::PeerId peer);
@@ -78,9 +91,11 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   uint16_t port_ = 0;
   bool closed_ = false;
   bool accept_failing_ = false;  // said once an outage
+  CountedLog refusals_;
   env::FrameReceiver* receiver_ = nullptr;
   std::map<env::PeerId, std::shared_ptr<PeerOutgoing>> outgoing_;
-  std::map<PeerIncoming*, std::shared_ptr<PeerIncoming>> incoming_;
+  // By age.
+  std::list<std::shared_ptr<PeerIncoming>> incoming_;
 };
 
 absl::Status PeerTransport::Impl::Listen(absl::string_view host_port) {
@@ -103,11 +118,11 @@ absl::Status PeerTransport::Impl::Listen(absl::string_view host_port) {
 
 void PeerTransport::Impl::Accept() {
   acceptor_.async_accept(
-      [self = shared_from_this()](error_code error, PeerStream stream) {
+      [self = shared_from_this()](error_code error, PeerSocket socket) {
         if (self->closed_) return;
         if (!error) {
           self->accept_failing_ = false;
-          self->OnAccepted(std::move(stream));
+          self->OnAccepted(std::move(socket));
           return self->Accept();
         }
         if (!std::exchange(self->accept_failing_, true)) {
@@ -122,21 +137,70 @@ void PeerTransport::Impl::Accept() {
       });
 }
 
-void PeerTransport::Impl::OnAccepted(PeerStream stream) {
-  if (incoming_.size() >= options_.incoming_max) {
-    logger_->Write(LogLevel::kWarning, "net",
-                   absl::StrCat("refused a peer connection: ",
-                                options_.incoming_max, " are open"));
-    return;  // Closes it.
+void PeerTransport::Impl::OnAccepted(PeerSocket socket) {
+  const std::shared_ptr<TlsSetup> tls =
+      options_.tls == nullptr ? nullptr : options_.tls->current();
+  if (tls == nullptr && !options_.plaintext_for_tests) {
+    return Refused("refused a peer connection: no certificate yet");
   }
+  MakeRoomForAStranger();
   const auto connection =
-      std::make_shared<PeerIncoming>(std::move(stream), this);
-  incoming_.emplace(connection.get(), connection);
+      std::make_shared<PeerIncoming>(std::move(socket), tls, this);
+  incoming_.push_back(connection);
   connection->Start(options_.handshake_timeout);
+}
+
+void PeerTransport::Impl::MakeRoomForAStranger() {
+  const auto is_stranger = [](const auto& c) { return c->sender() == 0; };
+  const auto strangers = static_cast<size_t>(
+      std::count_if(incoming_.begin(), incoming_.end(), is_stranger));
+  if (strangers < options_.strangers_max) return;
+  const auto oldest =
+      std::find_if(incoming_.begin(), incoming_.end(), is_stranger);
+  (*oldest)->Close();
+  Refused(absl::StrCat("closed the connection from ", (*oldest)->remote(),
+                       ": too many do not say who they are"));
+  incoming_.erase(oldest);
+}
+
+void PeerTransport::Impl::Refused(absl::string_view message) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  refusals_.Write(
+      Instant::FromNanoseconds(std::chrono::nanoseconds(now).count()), message);
 }
 
 absl::Status PeerTransport::Impl::OnHello(PeerIncoming* connection,
                                           const PeerHello& hello) {
+  absl::Status status = CheckHello(*connection, hello);
+  if (!status.ok()) return status;
+  // A peer has one connection to us; the newest is the one that it uses.
+  size_t peers = 0;
+  for (auto it = incoming_.begin(); it != incoming_.end();) {
+    const bool older =
+        it->get() != connection && (*it)->sender() == hello.sender;
+    if (older) (*it)->Close();
+    if ((*it)->sender() != 0 && !older) ++peers;
+    it = older ? incoming_.erase(it) : std::next(it);
+  }
+  if (peers > options_.incoming_max) {
+    return MakeError(
+        ErrorCode::kRateLimited,
+        absl::StrCat(options_.incoming_max, " connections of peers are open"));
+  }
+  const auto outgoing = outgoing_.find(hello.sender);
+  if (outgoing != outgoing_.end()) outgoing->second->Encourage();
+  return absl::OkStatus();
+}
+
+absl::Status PeerTransport::Impl::CheckHello(const PeerIncoming& connection,
+                                             const PeerHello& hello) {
+  const env::NodeNames* const peer = connection.peer();
+  if (peer != nullptr && peer->node_id != hello.sender) {
+    return MakeError(ErrorCode::kPeerUntrusted,
+                     absl::StrCat("peer claims to be ", hello.sender,
+                                  ", its certificate is of ", peer->node_name,
+                                  ", ", peer->node_id));
+  }
   const PeerHello self = self_();
   if (hello.sender == self.sender) {
     return MakeError(ErrorCode::kPeerUntrusted,
@@ -149,15 +213,6 @@ absl::Status PeerTransport::Impl::OnHello(PeerIncoming* connection,
         ErrorCode::kPeerUntrusted,
         absl::StrCat("peer ", hello.sender, " belongs to another cluster"));
   }
-  // A peer has one connection to us; the newest is the one that it uses.
-  for (auto it = incoming_.begin(); it != incoming_.end();) {
-    const bool older =
-        it->first != connection && it->first->sender() == hello.sender;
-    if (older) it->second->Close();
-    it = older ? incoming_.erase(it) : std::next(it);
-  }
-  const auto outgoing = outgoing_.find(hello.sender);
-  if (outgoing != outgoing_.end()) outgoing->second->Encourage();
   return absl::OkStatus();
 }
 
@@ -168,13 +223,15 @@ void PeerTransport::Impl::OnFrame(env::PeerId from, absl::string_view frame) {
 void PeerTransport::Impl::OnClosed(PeerIncoming* connection,
                                    absl::string_view reason, bool evidence) {
   const env::PeerId peer = connection->sender();
-  const LogLevel level = evidence ? LogLevel::kDebug : LogLevel::kWarning;
-  if (logger_->Enabled(level)) {
-    logger_->Write(level, "net",
-                   absl::StrCat("closed the connection from ",
-                                connection->remote(), ": ", reason));
+  const std::string message = absl::StrCat("closed the connection from ",
+                                           connection->remote(), ": ", reason);
+  if (peer == 0 || !evidence) {
+    Refused(message);
+  } else {
+    logger_->Write(LogLevel::kDebug, "net", message);
   }
-  incoming_.erase(connection);
+  incoming_.remove_if(
+      [connection](const auto& c) { return c.get() == connection; });
   if (evidence && peer != 0) OnPeerDown(peer);
 }
 
@@ -216,7 +273,7 @@ void PeerTransport::Impl::Close() {
   acceptor_.close(ignored);
   accept_timer_.cancel();
   for (const auto& [id, outgoing] : outgoing_) outgoing->Close();
-  for (const auto& [key, connection] : incoming_) connection->Close();
+  for (const auto& connection : incoming_) connection->Close();
   outgoing_.clear();
   incoming_.clear();
 }
@@ -233,6 +290,8 @@ absl::Status PeerTransport::Listen(absl::string_view host_port) {
 }
 
 uint16_t PeerTransport::port() const { return impl_->port(); }
+
+uint64_t PeerTransport::refused() const { return impl_->refused(); }
 
 void PeerTransport::Send(const env::PeerAddress& to, env::FramePtr frame) {
   impl_->Send(to, std::move(frame));

@@ -20,9 +20,11 @@ class io_context;
 
 namespace jaco::net {
 
-// Frames between servers over TCP: one connection for each direction of each
-// pair, made by the sender when it has something to send. The wire format is in
-// frame_reader.h. Loop thread (the thread that runs `context`).
+// Frames between servers over TLS, with a node certificate of the cluster on
+// both sides: one connection for each direction of each pair, made by the
+// sender when it has something to send. The id that a peer claims is that of
+// its certificate. The wire format is in frame_reader.h. Loop thread (the
+// thread that runs `context`).
 class PeerTransport final : public env::Network {
  public:
   // What a connection tells the other side about us. Asked for when needed,
@@ -42,6 +44,9 @@ class PeerTransport final : public env::Network {
   absl::Status Listen(absl::string_view host_port);
   // The one that Listen got.
   uint16_t port() const;
+  // Connections that were refused or closed before they were a peer's, or for
+  // what they sent.
+  uint64_t refused() const;
 
   void Send(const env::PeerAddress& to, env::FramePtr frame) override;
   void Bind(env::FrameReceiver* receiver) override;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jaco/net/testing_authority.h"
 
 namespace jaco::net {
 namespace {
@@ -38,6 +39,9 @@ class Recorder final : public env::FrameReceiver {
 
 // One server's transport.
 struct Node {
+  // The authority of the test that runs; nullptr: it is about plain text.
+  static inline TestAuthority* authority = nullptr;
+
   Node(asio::io_context& context, env::PeerId id, absl::string_view host_port,
        PeerTransportOptions options = {}, uint64_t cluster = 0)
       : transport(
@@ -45,21 +49,33 @@ struct Node {
             [id, cluster] {
               return PeerHello{id, cluster};
             },
-            options) {
+            Secured(options, id)) {
     const absl::Status status = transport.Listen(host_port);
     EXPECT_TRUE(status.ok()) << status;
     address = {id, absl::StrCat("127.0.0.1:", transport.port())};
     transport.Bind(&recorder);
   }
 
+  PeerTransportOptions Secured(PeerTransportOptions options, env::PeerId id) {
+    options.plaintext_for_tests = authority == nullptr;
+    if (authority == nullptr) return options;
+    EXPECT_TRUE(tls.Update(authority->For(id)).ok());
+    options.tls = &tls;
+    return options;
+  }
+
   NullLogger logger;
+  TlsIdentity tls;
   Recorder recorder;
   PeerTransport transport;
   env::PeerAddress address;
 };
 
-class PeerTransportTest : public testing::Test {
+// With and without TLS.
+class PeerTransportTest : public testing::TestWithParam<bool> {
  protected:
+  PeerTransportTest() { Node::authority = GetParam() ? &authority_ : nullptr; }
+
   template <typename Condition>
   testing::AssertionResult RunUntil(Condition condition) {
     const auto limit =
@@ -93,12 +109,18 @@ class PeerTransportTest : public testing::Test {
     return error && error != asio::error::would_block;
   }
 
+  TestAuthority authority_;
   asio::io_context context_;
 };
 
+INSTANTIATE_TEST_SUITE_P(, PeerTransportTest, testing::Values(false, true),
+                         [](const auto& info) {
+                           return info.param ? "Tls" : "PlainText";
+                         });
+
 constexpr absl::string_view kAny = "127.0.0.1:0";
 
-TEST_F(PeerTransportTest, CarriesFramesBothWaysInOrder) {
+TEST_P(PeerTransportTest, CarriesFramesBothWaysInOrder) {
   Node a(context_, 1, kAny), b(context_, 2, kAny);
   constexpr size_t kFrames = 3000;
   for (size_t i = 0; i < kFrames; ++i) {
@@ -122,7 +144,7 @@ TEST_F(PeerTransportTest, CarriesFramesBothWaysInOrder) {
   EXPECT_EQ(a.recorder.frames[3].second, "");
 }
 
-TEST_F(PeerTransportTest, DeliversToSelfLater) {
+TEST_P(PeerTransportTest, DeliversToSelfLater) {
   Node a(context_, 1, kAny);
   a.transport.Send(a.address, Frame("me"));
   EXPECT_TRUE(a.recorder.frames.empty());
@@ -130,7 +152,7 @@ TEST_F(PeerTransportTest, DeliversToSelfLater) {
   EXPECT_THAT(a.recorder.frames, ElementsAre(std::pair(1, "me")));
 }
 
-TEST_F(PeerTransportTest, DropsTheNewestWhenTheQueueIsFull) {
+TEST_P(PeerTransportTest, DropsTheNewestWhenTheQueueIsFull) {
   Node b(context_, 2, kAny);
   Node a(context_, 1, kAny, {.queue_frames_max = 2, .queue_bytes_max = 100});
   a.transport.Send(b.address, Frame("1"));
@@ -142,7 +164,7 @@ TEST_F(PeerTransportTest, DropsTheNewestWhenTheQueueIsFull) {
               ElementsAre(std::pair(1, "1"), std::pair(1, "2")));
 }
 
-TEST_F(PeerTransportTest, ReportsAPeerThatGoesAndFindsItWhenItIsBack) {
+TEST_P(PeerTransportTest, ReportsAPeerThatGoesAndFindsItWhenItIsBack) {
   Node a(context_, 1, kAny);
   auto b = std::make_unique<Node>(context_, 2, kAny);
   const env::PeerAddress address = b->address;
@@ -167,7 +189,7 @@ TEST_F(PeerTransportTest, ReportsAPeerThatGoesAndFindsItWhenItIsBack) {
             std::pair(env::PeerId{1}, std::string("again")));
 }
 
-TEST_F(PeerTransportTest, APeerThatShowsItselfIsDialledAtOnce) {
+TEST_P(PeerTransportTest, APeerThatShowsItselfIsDialledAtOnce) {
   Node a(context_, 1, kAny,
          {.backoff_min = Seconds(60), .backoff_max = Seconds(60)});
   auto b = std::make_unique<Node>(context_, 2, kAny);
@@ -184,7 +206,7 @@ TEST_F(PeerTransportTest, APeerThatShowsItselfIsDialledAtOnce) {
   EXPECT_EQ(b->recorder.frames[0].second, "waits");
 }
 
-TEST_F(PeerTransportTest, FollowsAPeerThatMoves) {
+TEST_P(PeerTransportTest, FollowsAPeerThatMoves) {
   Node a(context_, 1, kAny), old_b(context_, 2, kAny), new_b(context_, 2, kAny);
   a.transport.Send(old_b.address, Frame("old"));
   ASSERT_TRUE(RunUntil([&] { return !old_b.recorder.frames.empty(); }));
@@ -193,7 +215,7 @@ TEST_F(PeerTransportTest, FollowsAPeerThatMoves) {
   EXPECT_EQ(new_b.recorder.frames[0].second, "new");
 }
 
-TEST_F(PeerTransportTest, ANameIsResolved) {
+TEST_P(PeerTransportTest, ANameIsResolved) {
   Node a(context_, 1, kAny), b(context_, 2, kAny);
   a.transport.Send({2, absl::StrCat("localhost:", b.transport.port())},
                    Frame("by name"));
@@ -203,7 +225,7 @@ TEST_F(PeerTransportTest, ANameIsResolved) {
   RunFor(std::chrono::milliseconds(50));
 }
 
-TEST_F(PeerTransportTest, AnotherClusterIsRefused) {
+TEST_P(PeerTransportTest, AnotherClusterIsRefused) {
   Node a(context_, 1, kAny, {}, /*cluster=*/5);
   Node b(context_, 2, kAny, {}, /*cluster=*/6);
   Node c(context_, 3, kAny, {}, /*cluster=*/0);
@@ -214,7 +236,7 @@ TEST_F(PeerTransportTest, AnotherClusterIsRefused) {
   EXPECT_THAT(b.recorder.frames, ElementsAre(std::pair(3, "newcomer")));
 }
 
-TEST_F(PeerTransportTest, HostileBytesEndOnlyTheirOwnConnection) {
+TEST_P(PeerTransportTest, HostileBytesEndOnlyTheirOwnConnection) {
   Node a(context_, 1, kAny), b(context_, 2, kAny);
   const std::string hello = EncodeHello({.sender = 9});
   std::string oversize = hello;
@@ -233,7 +255,7 @@ TEST_F(PeerTransportTest, HostileBytesEndOnlyTheirOwnConnection) {
   ASSERT_TRUE(RunUntil([&] { return !b.recorder.frames.empty(); }));
 }
 
-TEST_F(PeerTransportTest, SilenceInsteadOfAHandshake) {
+TEST_P(PeerTransportTest, SilenceInsteadOfAHandshake) {
   Node b(context_, 2, kAny, {.handshake_timeout = Milliseconds(50)});
   Tcp::socket silent = Connect(b);
   Tcp::socket half = Connect(b);
@@ -241,18 +263,30 @@ TEST_F(PeerTransportTest, SilenceInsteadOfAHandshake) {
   EXPECT_TRUE(RunUntil([&] { return IsClosed(silent) && IsClosed(half); }));
 }
 
-TEST_F(PeerTransportTest, ConnectionsAreCounted) {
-  Node b(context_, 2, kAny, {.incoming_max = 2});
+TEST_P(PeerTransportTest, TheOldestStrangerMakesRoom) {
+  Node a(context_, 1, kAny), b(context_, 2, kAny, {.strangers_max = 2});
+  a.transport.Send(b.address, Frame("before"));
+  ASSERT_TRUE(RunUntil([&] { return b.recorder.frames.size() == 1; }));
   Tcp::socket first = Connect(b), second = Connect(b);
   RunFor(std::chrono::milliseconds(20));
-  Tcp::socket third = Connect(b);
-  EXPECT_TRUE(RunUntil([&] { return IsClosed(third); }));
   EXPECT_FALSE(IsClosed(first));
-  first.close();
-  RunFor(std::chrono::milliseconds(20));
-  Tcp::socket fourth = Connect(b);
-  RunFor(std::chrono::milliseconds(20));
-  EXPECT_FALSE(IsClosed(fourth));
+  Tcp::socket third = Connect(b);
+  EXPECT_TRUE(RunUntil([&] { return IsClosed(first); }));
+  EXPECT_FALSE(IsClosed(second));
+  EXPECT_EQ(b.transport.refused(), 1u);
+  a.transport.Send(b.address, Frame("still here"));
+  ASSERT_TRUE(RunUntil([&] { return b.recorder.frames.size() == 2; }));
+}
+
+TEST_P(PeerTransportTest, PeersAreCounted) {
+  Node b(context_, 9, kAny, {.incoming_max = 2});
+  Node one(context_, 1, kAny), two(context_, 2, kAny), three(context_, 3, kAny);
+  one.transport.Send(b.address, Frame("1"));
+  two.transport.Send(b.address, Frame("2"));
+  ASSERT_TRUE(RunUntil([&] { return b.recorder.frames.size() == 2; }));
+  three.transport.Send(b.address, Frame("3"));
+  ASSERT_TRUE(RunUntil([&] { return b.transport.refused() == 1; }));
+  EXPECT_EQ(b.recorder.frames.size(), 2u);
 }
 
 // Destroys the transport from within a callback.
@@ -266,7 +300,7 @@ class Destroyer final : public env::FrameReceiver {
   std::unique_ptr<Node>* node_;
 };
 
-TEST_F(PeerTransportTest, DiesAtAnyInstant) {
+TEST_P(PeerTransportTest, DiesAtAnyInstant) {
   Node a(context_, 1, kAny);
   auto b = std::make_unique<Node>(context_, 2, kAny);
   Destroyer destroyer(&b);
@@ -280,10 +314,11 @@ TEST_F(PeerTransportTest, DiesAtAnyInstant) {
   RunFor(std::chrono::milliseconds(50));
 }
 
-TEST_F(PeerTransportTest, APortInUseIsNamed) {
+TEST_P(PeerTransportTest, APortInUseIsNamed) {
   Node a(context_, 1, kAny);
   NullLogger logger;
-  PeerTransport other(context_, &logger, Prng(1), [] { return PeerHello{2}; });
+  PeerTransport other(context_, &logger, Prng(1), [] { return PeerHello{2}; },
+                      {.plaintext_for_tests = true});
   const absl::Status status = other.Listen(a.address.host_port);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(status.message(),

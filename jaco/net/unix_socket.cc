@@ -18,7 +18,7 @@
 namespace jaco::net {
 namespace {
 
-constexpr const char* kGroup = "jaco";
+constexpr absl::string_view kDefaultGroup = "jaco";
 constexpr mode_t kMode = 0660;
 
 absl::Status Failed(absl::string_view what, absl::string_view path, int error) {
@@ -75,15 +75,26 @@ absl::Status CreateParent(const std::string& path) {
   return Failed("create directory", parent.string(), error.value());
 }
 
-// Best effort: without the group, or the right to give to it, the socket stays
-// with our own.
-void GiveToGroup(const std::string& path) {
+// The default is best effort: without that group, or the right to give to it,
+// the socket stays with our own.
+absl::Status GiveToGroup(const std::string& path, absl::string_view name) {
+  const bool named = !name.empty();
+  const std::string wanted(named ? name : kDefaultGroup);
   group entry = {};
   group* found = nullptr;
   std::vector<char> buffer(16 << 10);
-  getgrnam_r(kGroup, &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) return;
-  if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) return;
+  getgrnam_r(wanted.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
+    return named ? absl::FailedPreconditionError(
+                       absl::StrCat("there is no group ", wanted))
+                 : absl::OkStatus();
+  }
+  if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0 ||
+      !named) {
+    return absl::OkStatus();
+  }
+  return Failed(absl::StrCat("give to group ", wanted, " the socket"), path,
+                errno);
 }
 
 }  // namespace
@@ -100,7 +111,8 @@ absl::StatusOr<sockaddr_un> UnixAddress(absl::string_view path) {
   return address;
 }
 
-absl::StatusOr<UnixListener> UnixListener::Open(absl::string_view path) {
+absl::StatusOr<UnixListener> UnixListener::Open(absl::string_view path,
+                                                absl::string_view group) {
   const auto address = UnixAddress(path);
   if (!address.ok()) return address.status();
   std::string name(path);
@@ -115,7 +127,11 @@ absl::StatusOr<UnixListener> UnixListener::Open(absl::string_view path) {
   }
   // Nobody can connect before listen, so nobody sees the mode that the umask
   // happened to leave.
-  GiveToGroup(name);
+  status = GiveToGroup(name, group);
+  if (!status.ok()) {
+    unlink(name.c_str());
+    return status;
+  }
   if (chmod(name.c_str(), kMode) != 0) return Failed("chmod", name, errno);
   if (listen(fd, SOMAXCONN) != 0) return Failed("listen", name, errno);
   std::move(close_it).Cancel();

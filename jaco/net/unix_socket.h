@@ -20,7 +20,8 @@ absl::StatusOr<sockaddr_un> UnixAddress(absl::string_view path);
 class UnixListener {
  public:
   // As HttpServer::ListenUnix promises.
-  static absl::StatusOr<UnixListener> Open(absl::string_view path);
+  static absl::StatusOr<UnixListener> Open(absl::string_view path,
+                                           absl::string_view group = "");
 
   UnixListener(UnixListener&& other);
   UnixListener& operator=(UnixListener&&) = delete;

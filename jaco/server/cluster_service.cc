@@ -1,6 +1,7 @@
 #include "jaco/server/cluster_service.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "jaco/fsm/validate.h"
@@ -49,18 +50,30 @@ void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
   founding.time_unix_ms = absl::ToUnixMillis(node_->env().clock->WallNow());
   founding.members = {
       {self, node_->options().node_name, node_->options().peer_address}};
-  node_->Found(self, std::move(founding),
-               [this, response = std::move(response),
-                reply = std::move(reply)](absl::Status status) mutable {
-                 if (!status.ok()) {
-                   reply(std::move(status));
-                   return;
-                 }
-                 node_->WhenFounded([response = std::move(response),
-                                     reply = std::move(reply)]() mutable {
-                   reply(std::move(response));
-                 });
-               });
+  std::optional<Secrets> secrets;
+  if (node_->env().pki != nullptr) {
+    auto created = certificates_->Create(response.cluster_id, self);
+    if (!created.ok()) {
+      return node_->Refuse(created.status(), std::move(reply));
+    }
+    founding.authorities.push_back(std::move(created->authority));
+    founding.secrets = certificates_->Encode(created->secrets);
+    secrets = std::move(created->secrets);
+  }
+  node_->Found(
+      self, std::move(founding),
+      [this, response = std::move(response), secrets = std::move(secrets),
+       reply = std::move(reply)](absl::Status status) mutable {
+        if (!status.ok()) {
+          reply(std::move(status));
+          return;
+        }
+        if (secrets) certificates_->Adopt(*std::move(secrets));
+        node_->WhenFounded([response = std::move(response),
+                            reply = std::move(reply)]() mutable {
+          reply(std::move(response));
+        });
+      });
 }
 
 std::string ClusterService::SuffrageOf(raft::NodeId id) const {

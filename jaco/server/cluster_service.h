@@ -4,13 +4,15 @@
 #define JACO_SERVER_CLUSTER_SERVICE_H_
 
 #include "jaco/server/api.h"
+#include "jaco/server/certificates.h"
 #include "jaco/server/node.h"
 
 namespace jaco::server {
 
 class ClusterService {
  public:
-  explicit ClusterService(Node* node) : node_(node) {}
+  ClusterService(Node* node, Certificates* certificates)
+      : node_(node), certificates_(certificates) {}
 
   // See Api.
   void Init(const Caller& caller, InitRequest request,
@@ -21,6 +23,7 @@ class ClusterService {
   std::string SuffrageOf(raft::NodeId id) const;
 
   Node* const node_;
+  Certificates* const certificates_;
 };
 
 }  // namespace jaco::server

@@ -31,6 +31,9 @@ raft::Persist FoundingWrite(const Founding& founding) {
   init.set_cluster_id(founding.cluster_id);
   init.set_cluster_name(founding.cluster_name);
   init.set_token_hash(founding.token_hash);
+  for (const fsm::Authority& authority : founding.authorities) {
+    *init.add_authorities() = authority;
+  }
   for (const FoundingMember& member : founding.members) {
     configuration.voters.push_back(member.id);
     configuration.addresses.emplace_back(member.id, member.address);
@@ -74,6 +77,13 @@ void Node::Start(absl::AnyInvocable<void(absl::Status)> started,
                  absl::AnyInvocable<void(absl::Status)> failed) {
   failed_ = std::move(failed);
   Open(std::move(started));
+}
+
+void Node::RefuseToStart(absl::Status why,
+                         absl::AnyInvocable<void(absl::Status)> started) {
+  lifecycle_ = Lifecycle::kFailed;
+  failure_ = why;
+  started(std::move(why));
 }
 
 // Reads the disk on the log lane and becomes what it says.
@@ -191,7 +201,8 @@ absl::Status Node::RestoreNewer(const DataDir& dir) {
 
 void Node::Found(raft::NodeId self, Founding founding,
                  absl::AnyInvocable<void(absl::Status)> done) {
-  Create(self, FoundingWrite(founding), std::move(done));
+  raft::Persist write = FoundingWrite(founding);
+  Create(self, std::move(write), std::move(founding.secrets), std::move(done));
 }
 
 // A joiner has a term and an empty log: that makes it a member of nothing yet,
@@ -201,10 +212,10 @@ void Node::Join(raft::NodeId self,
   raft::Persist write;
   write.id = raft::PersistId(1);
   write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
-  Create(self, std::move(write), std::move(done));
+  Create(self, std::move(write), {}, std::move(done));
 }
 
-void Node::Create(raft::NodeId self, raft::Persist write,
+void Node::Create(raft::NodeId self, raft::Persist write, SecretFiles secrets,
                   absl::AnyInvocable<void(absl::Status)> done) {
   if (lifecycle_ != Lifecycle::kUninitialized) {
     absl::Status status =
@@ -222,8 +233,13 @@ void Node::Create(raft::NodeId self, raft::Persist write,
   env_.disk->Submit(
       env::Lane::kLog,
       [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
-       identity, write = std::move(write),
+       identity, write = std::move(write), secrets = std::move(secrets),
        segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
+        // Before anything makes us a member: there is none without a name.
+        if (!secrets.empty()) {
+          absl::Status status = WriteSecretFiles(fs, path, secrets);
+          if (!status.ok()) return status;
+        }
         auto dir = CreateDataDir(fs, path, use_rocksdb, identity, write,
                                  segment_bytes);
         if (!dir.ok()) return dir.status();

@@ -31,6 +31,10 @@ class Node {
   // See Server.
   void Start(absl::AnyInvocable<void(absl::Status)> started,
              absl::AnyInvocable<void(absl::Status)> failed);
+  // Instead of Start, when something else than the data directory is in the
+  // way.
+  void RefuseToStart(absl::Status why,
+                     absl::AnyInvocable<void(absl::Status)> started);
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
@@ -86,7 +90,7 @@ class Node {
  private:
   struct Opened;
 
-  void Create(raft::NodeId self, raft::Persist write,
+  void Create(raft::NodeId self, raft::Persist write, SecretFiles secrets,
               absl::AnyInvocable<void(absl::Status)> done);
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "jaco/server/autopilot.h"
+#include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
 #include "jaco/server/node.h"
 #include "jaco/server/token_service.h"
@@ -12,11 +13,13 @@ namespace jaco::server {
 struct Server::Impl {
   Impl(ServerOptions options, const env::Environment& environment)
       : node(std::move(options), environment),
-        cluster(&node),
+        certificates(&node),
+        cluster(&node, &certificates),
         tokens(&node),
         autopilot(&node) {}
 
   Node node;
+  Certificates certificates;
   ClusterService cluster;
   TokenService tokens;
   Autopilot autopilot;
@@ -29,7 +32,18 @@ Server::~Server() = default;
 
 void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
                    absl::AnyInvocable<void(absl::Status)> failed) {
-  impl_->node.Start(std::move(started), std::move(failed));
+  impl_->certificates.Load(
+      [impl = impl_.get(), started = std::move(started),
+       failed = std::move(failed)](absl::Status loaded) mutable {
+        if (!loaded.ok())
+          return impl->node.RefuseToStart(loaded, std::move(started));
+        impl->node.Start(
+            [impl, started = std::move(started)](absl::Status status) mutable {
+              if (status.ok()) impl->certificates.Start();
+              started(std::move(status));
+            },
+            std::move(failed));
+      });
 }
 
 void Server::Found(raft::NodeId self, Founding founding,
@@ -59,6 +73,29 @@ void Server::AddNonvoter(raft::NodeId id, std::string address,
 void Server::RemoveMember(raft::NodeId id,
                           absl::AnyInvocable<void(absl::Status)> done) {
   impl_->autopilot.Remove(id, std::move(done));
+}
+
+absl::StatusOr<Caller> Server::Authenticate(absl::string_view token) const {
+  return impl_->tokens.Authenticate(token);
+}
+
+void Server::WatchCredentials(
+    absl::AnyInvocable<void(const Credentials&)> changed) {
+  impl_->certificates.Watch(std::move(changed));
+}
+
+void Server::ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->certificates.Load(std::move(done));
+}
+
+void Server::RotateAuthority(const Caller& caller,
+                             absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->certificates.Rotate(caller, std::move(done));
+}
+
+void Server::RetireAuthorities(const Caller& caller,
+                               absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->certificates.Retire(caller, std::move(done));
 }
 
 void Server::Init(const Caller& caller, InitRequest request,

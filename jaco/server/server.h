@@ -16,6 +16,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/server/security/secrets.h"
 #include "jaco/server/snapshots.h"
 #include "jaco/storage/raft_log.h"
 
@@ -37,7 +38,11 @@ struct ServerOptions {
   std::string node_name;
   std::string data_dir;      // exists, is locked by the caller
   std::string peer_address;  // as others dial it
-  bool use_rocksdb = true;   // else applied state is kept in memory only
+  // Names and addresses for which our certificate is to be valid.
+  std::vector<std::string> certificate_hosts;
+  // Seals the keyring on disk; may be null.
+  std::shared_ptr<const Keyring> seal_key;
+  bool use_rocksdb = true;  // else applied state is kept in memory only
   uint64_t log_segment_bytes = storage::RaftLogOptions().segment_bytes;
   raft::Options raft;  // `id` is ignored
   SnapshotOptions snapshots;
@@ -57,6 +62,9 @@ struct Founding {
   std::string token_hash;  // of the operator `bootstrap`, lower-case hex
   int64_t time_unix_ms = 0;
   std::vector<FoundingMember> members;
+  std::vector<fsm::Authority> authorities;
+  // Not the same everywhere: what is written before the cluster is founded.
+  SecretFiles secrets;
 };
 
 class Server final : public Api {
@@ -102,6 +110,24 @@ class Server final : public Api {
                    Reply<RevokeTokenResponse> reply) override;
   void ListTokens(const Caller& caller,
                   Reply<ListTokensResponse> reply) override;
+
+  // Who bears `token`: token_invalid, token_revoked, or as of a server that is
+  // no member.
+  absl::StatusOr<Caller> Authenticate(absl::string_view token) const;
+
+  // `changed` runs with the credentials that are in force, if there are any,
+  // and with all later ones.
+  void WatchCredentials(absl::AnyInvocable<void(const Credentials&)> changed);
+  // Reads them from disk again.
+  void ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done);
+
+  // A new certificate authority signs from now on; servers renew by themselves
+  // within a minute. RetireAuthorities, once all have, ends the trust in the
+  // earlier ones. On the leader.
+  void RotateAuthority(const Caller& caller,
+                       absl::AnyInvocable<void(absl::Status)> done);
+  void RetireAuthorities(const Caller& caller,
+                         absl::AnyInvocable<void(absl::Status)> done);
 
   Lifecycle lifecycle() const override;
   // nullptr unless the server is a member.

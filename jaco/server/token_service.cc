@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
 #include "jaco/fsm/validate.h"
 #include "jaco/server/security/token.h"
 
@@ -86,6 +88,28 @@ ListTokensResponse TokenService::Tokens() const {
          .modify_index = token.modify_index()});
   }
   return response;
+}
+
+absl::StatusOr<Caller> TokenService::Authenticate(
+    absl::string_view token) const {
+  if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
+  // After a restart nothing may be applied yet: that is no fault of the token.
+  if (!node_->state().cluster().has_value()) {
+    return MakeError(ErrorCode::kNoLeader,
+                     "this server does not know the cluster's tokens yet");
+  }
+  const std::string hash = HashToken(token);
+  // The lookup's time depends on the hash only, which nobody can steer.
+  const fsm::Token* known = node_->state().FindTokenByHash(hash);
+  if (known == nullptr || !EqualInConstantTime(known->hash(), hash)) {
+    return MakeError(ErrorCode::kTokenInvalid, "the token is not known");
+  }
+  if (known->revoked_at_unix_ms() != 0) {
+    return MakeError(
+        ErrorCode::kTokenRevoked,
+        absl::StrCat("the token of ", known->identity(), " was revoked"));
+  }
+  return Caller{known->identity()};
 }
 
 }  // namespace jaco::server

@@ -19,6 +19,9 @@ class TokenService {
               Reply<RevokeTokenResponse> reply);
   void List(const Caller& caller, Reply<ListTokensResponse> reply);
 
+  // See Server.
+  absl::StatusOr<Caller> Authenticate(absl::string_view token) const;
+
  private:
   ListTokensResponse Tokens() const;
 

@@ -1,19 +1,19 @@
 #include "jaco/storage/identity.h"
 
-#include <memory>
-
 #include "absl/strings/str_cat.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
+#include "jaco/storage/atomic_file.h"
 
 namespace jaco::storage {
 namespace {
 
+constexpr absl::string_view kName = "identity";
 constexpr absl::string_view kMagic = "jaco-id\n";
 constexpr uint32_t kVersion = 1;
 
 std::string PathIn(absl::string_view data_directory) {
-  return absl::StrCat(data_directory, "/identity");
+  return absl::StrCat(data_directory, "/", kName);
 }
 
 std::string Encode(const Identity& identity) {
@@ -50,29 +50,15 @@ absl::StatusOr<Identity> Decode(absl::string_view path,
   return identity;
 }
 
-absl::Status WriteAndSync(env::FileSystem& fs, const std::string& path,
-                          absl::string_view bytes) {
-  const auto file = fs.Open(path, env::OpenMode::kCreateTruncate);
-  if (!file.ok()) return file.status();
-  const absl::Status written = (*file)->WriteAt(0, bytes);
-  return written.ok() ? (*file)->Sync() : written;
-}
-
 }  // namespace
 
 absl::StatusOr<std::optional<Identity>> LoadIdentity(
     env::FileSystem& fs, absl::string_view data_directory) {
   const std::string path = PathIn(data_directory);
-  const auto file = fs.Open(path, env::OpenMode::kRead);
-  if (absl::IsNotFound(file.status())) return std::optional<Identity>();
-  if (!file.ok()) return file.status();
-  const absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
-  std::string bytes(*size, '\0');
-  const auto got = (*file)->ReadAt(0, bytes.size(), bytes.data());
-  if (!got.ok()) return got.status();
-  absl::StatusOr<Identity> identity =
-      Decode(path, absl::string_view(bytes).substr(0, *got));
+  const auto bytes = ReadWholeFile(fs, path);
+  if (!bytes.ok()) return bytes.status();
+  if (!bytes->has_value()) return std::optional<Identity>();
+  absl::StatusOr<Identity> identity = Decode(path, **bytes);
   if (!identity.ok()) return identity.status();
   return *std::move(identity);
 }
@@ -80,12 +66,7 @@ absl::StatusOr<std::optional<Identity>> LoadIdentity(
 absl::Status StoreIdentity(env::FileSystem& fs,
                            absl::string_view data_directory,
                            const Identity& identity) {
-  const std::string path = PathIn(data_directory);
-  const std::string temporary = path + ".tmp";
-  absl::Status status = WriteAndSync(fs, temporary, Encode(identity));
-  if (status.ok()) status = fs.Rename(temporary, path);
-  if (status.ok()) status = fs.SyncDirectory(data_directory);
-  return status;
+  return ReplaceFile(fs, data_directory, kName, Encode(identity));
 }
 
 }  // namespace jaco::storage

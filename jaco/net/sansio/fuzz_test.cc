@@ -25,6 +25,25 @@ const std::vector<std::string>& Seeds() {
       std::string("JACOPEER\1\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\0\0\0abc", 32),
       "node_name: a\nlisten_addr: 0.0.0.0:7000\ncluster_addr: '[::1]:7001'\n",
       "data_dir: &a [x, *a]\n? !!binary {a: b}\n",
+      "api_listeners: [https://0.0.0.0:7443, 'http://127.0.0.1:8500']\n",
+      "-----BEGIN CERTIFICATE REQUEST-----\n"
+      "MIHUMIGHAgEAMBkxCzAJBgNVBAoMAmMxMQowCAYDVQQDDAFuMCowBQYDK2VwAyEA\n"
+      "m8Mjyj82X8lU0OCmWjTvpJN/NZo52n9wCWAY84fAeAegOzA5BgkqhkiG9w0BCQ4x\n"
+      "LDAqMCgGA1UdEQQhMB+GFHNwaWZmZTovL2MxL25vZGUvNy9uggFuhwQKAAAFMAUG\n"
+      "AytlcANBABgAzfdxUHKL9XA4YBNjE4YPoWFKFItkz2YZTfzC97TDfm7ZUTdU3IDF\n"
+      "QVjILAh0pBMIgiqDPrnI+pHMNfbuNwo=\n"
+      "-----END CERTIFICATE REQUEST-----\n",
+      "-----BEGIN CERTIFICATE-----\n"
+      "MIIBaDCCARqgAwIBAgIUXji4DeGbXXwsfnOjVIx7/Q3sCVwwBQYDK2VwMBkxCzAJ\n"
+      "BgNVBAoMAmMxMQowCAYDVQQDDAFuMB4XDTI2MTEyMTE1NTMzNFoXDTM2MTExODE1\n"
+      "NTMzNFowGTELMAkGA1UECgwCYzExCjAIBgNVBAMMAW4wKjAFBgMrZXADIQCbwyPK\n"
+      "PzZfyVTQ4KZaNO+kk381mjnaf3AJYBjzh8B4B6N0MHIwHQYDVR0OBBYEFLN0QZK+\n"
+      "/zltp8sW9iwxwGibxrGmMB8GA1UdIwQYMBaAFLN0QZK+/zltp8sW9iwxwGibxrGm\n"
+      "MA8GA1UdEwEB/wQFMAMBAf8wHwYDVR0RBBgwFoYUc3BpZmZlOi8vYzEvbm9kZS83\n"
+      "L24wBQYDK2VwA0EAlZOKHRrYIIV23KdyT+Ni1Nxn+tfGBYOOjSSXz4PcYTibpA0o\n"
+      "nvioJ9HmqiFQPr1PxyR6xQzTfS4MLQjJYhu3Ag==\n"
+      "-----END CERTIFICATE-----\n",
+      "spiffe://c1/node/7/n",
   };
   return seeds;
 }

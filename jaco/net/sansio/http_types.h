@@ -4,6 +4,7 @@
 #ifndef JACO_NET_SANSIO_HTTP_TYPES_H_
 #define JACO_NET_SANSIO_HTTP_TYPES_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -23,7 +24,8 @@ struct HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string body;
-  std::string allow;  // the Allow header of a 405
+  std::string allow;                // the Allow header of a 405
+  int64_t retry_after_seconds = 0;  // the Retry-After header; 0: none
 };
 
 // Runs at most once, on the loop, perhaps before the call that took it returns.

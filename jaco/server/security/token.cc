@@ -35,6 +35,11 @@ std::string HashToken(absl::string_view token) {
   return Hex(hash);
 }
 
+bool EqualInConstantTime(absl::string_view a, absl::string_view b) {
+  return a.size() == b.size() &&
+         sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 std::string NewUuid(env::Entropy& entropy) {
   std::array<uint8_t, 16> bytes;
   entropy.Fill(absl::MakeSpan(bytes));

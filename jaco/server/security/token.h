@@ -16,6 +16,9 @@ std::string NewToken(env::Entropy& entropy);
 // Lower-case hex SHA-256 of the token's text.
 std::string HashToken(absl::string_view token);
 
+// Takes a time that does not depend on where they differ.
+bool EqualInConstantTime(absl::string_view a, absl::string_view b);
+
 // A random (version 4) UUID, as "7d4f0c1e-....".
 std::string NewUuid(env::Entropy& entropy);
 

@@ -40,6 +40,12 @@ TEST(TokenTest, HashIsSha256OfTheText) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(TokenTest, Compares) {
+  EXPECT_TRUE(EqualInConstantTime("abc", "abc"));
+  EXPECT_FALSE(EqualInConstantTime("abc", "abd"));
+  EXPECT_FALSE(EqualInConstantTime("abc", "ab"));
+}
+
 TEST(TokenTest, UuidSaysItsVersionAndVariant) {
   SeededEntropy entropy;
   for (int i = 0; i < 100; ++i) {

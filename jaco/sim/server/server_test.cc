@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,7 @@
 #include "jaco/sim/sim_entropy.h"
 #include "jaco/sim/sim_event_loop.h"
 #include "jaco/sim/sim_file_system.h"
+#include "jaco/sim/sim_pki.h"
 
 namespace jaco::server {
 namespace {
@@ -52,7 +54,9 @@ struct Process {
                 .peer_address = "10.0.0.5:7001",
                 .use_rocksdb = use_rocksdb,
                 .log_segment_bytes = kSegmentBytes},
-               {&clock, &loop, &network, &disk, &entropy, &logger}) {
+               {&clock, &loop, &network, &disk, &entropy, &logger, &pki}) {
+    server.WatchCredentials(
+        [this](const Credentials& now) { credentials.push_back(now); });
     server.Start([this](absl::Status status) { started = std::move(status); },
                  [this](absl::Status status) { failed = std::move(status); });
   }
@@ -62,7 +66,9 @@ struct Process {
   DeadNetwork network;
   sim::SimDisk disk;
   sim::SimEntropy entropy;
+  sim::SimPki pki{&entropy};
   NullLogger logger;
+  std::vector<Credentials> credentials;  // as they came into force
   std::optional<absl::Status> started;
   std::optional<absl::Status> failed;
   Server server;
@@ -444,6 +450,89 @@ TEST_P(ServerTest, ALogThatHasGoneIsNoFreshStart) {
   StartProcess();
   EXPECT_EQ(CodeNameOf(*process_->started), "data_loss");
   EXPECT_EQ(CodeNameOf(Init().status()), "data_loss");
+}
+
+TEST_P(ServerTest, InitMakesCredentialsThatLast) {
+  StartProcess();
+  EXPECT_THAT(process_->credentials, IsEmpty());
+  const auto init = Init();
+  ASSERT_THAT(process_->credentials, SizeIs(1));
+  const Credentials made = process_->credentials[0];
+  const auto info = process_->pki.VerifyNode(made.certificates, made.bundle,
+                                             process_->clock.WallNow());
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->names.cluster_id, init->cluster_id);
+  EXPECT_EQ(info->names.node_id, server().raft()->id().value());
+  EXPECT_EQ(info->names.node_name, node_name_);
+  const auto& authority = server().state().cluster()->authorities(0);
+  EXPECT_EQ(authority.certificate(), made.bundle);
+  // Nobody who has the state only has the key.
+  EXPECT_FALSE(process_->pki
+                   .Issue({authority.certificate(), authority.sealed_key()},
+                          process_->pki.CreateRequest(info->names)->request,
+                          info->names, process_->clock.WallNow())
+                   .ok());
+  CrashAndRestart();
+  EXPECT_THAT(process_->credentials, ::testing::ElementsAre(made));
+}
+
+TEST_P(ServerTest, TheCertificateIsRenewedInTime) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  process_->clock.JumpWall(Seconds(int64_t{3600} * 24 * 240));
+  for (int i = 0; i < 4; ++i) Settle();
+  EXPECT_THAT(process_->credentials, SizeIs(1));
+  process_->clock.JumpWall(Seconds(int64_t{3600} * 24 * 5));
+  for (int i = 0; i < 4; ++i) Settle();
+  ASSERT_THAT(process_->credentials, SizeIs(2));
+  const Credentials renewed = process_->credentials[1];
+  EXPECT_NE(renewed.key, process_->credentials[0].key);
+  EXPECT_EQ(renewed.bundle, process_->credentials[0].bundle);
+  CrashAndRestart();
+  // The clock is right again; the certificate is of the future.
+  for (int i = 0; i < 4; ++i) Settle();
+  EXPECT_EQ(process_->credentials[0], renewed);
+}
+
+TEST_P(ServerTest, TheAuthorityIsRotated) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  const Credentials first = process_->credentials.back();
+  std::optional<absl::Status> done;
+  server().RotateAuthority({}, [&](absl::Status status) { done = status; });
+  Settle();
+  ASSERT_TRUE(done->ok()) << *done;
+  const Credentials second = process_->credentials.back();
+  const absl::Time now = process_->clock.WallNow();
+  const auto trusts = [&](const Credentials& a, const Credentials& b) {
+    return process_->pki.VerifyNode(b.certificates, a.bundle, now).ok();
+  };
+  // Whoever has only the first half of it still trusts, and is trusted.
+  EXPECT_NE(first.certificates, second.certificates);
+  EXPECT_TRUE(trusts(first, second));
+  EXPECT_TRUE(trusts(second, first));
+  server().RetireAuthorities({}, [&](absl::Status status) { done = status; });
+  Settle();
+  ASSERT_TRUE(done->ok()) << *done;
+  const Credentials third = process_->credentials.back();
+  EXPECT_FALSE(trusts(third, first));
+  EXPECT_TRUE(trusts(third, second));
+  EXPECT_TRUE(trusts(second, third));
+  CrashAndRestart();
+  for (int i = 0; i < 4; ++i) Settle();
+  EXPECT_EQ(process_->credentials.back().bundle, third.bundle);
+}
+
+TEST_P(ServerTest, AuthenticatesTokens) {
+  StartProcess();
+  EXPECT_EQ(CodeNameOf(server().Authenticate("x").status()),
+            "cluster_uninitialized");
+  const auto init = Init();
+  EXPECT_EQ(server().Authenticate(init->operator_token)->identity, "bootstrap");
+  EXPECT_EQ(CodeNameOf(server().Authenticate("x").status()), "token_invalid");
+  ASSERT_TRUE(Revoke("bootstrap").ok());
+  EXPECT_EQ(CodeNameOf(server().Authenticate(init->operator_token).status()),
+            "token_revoked");
 }
 
 }  // namespace

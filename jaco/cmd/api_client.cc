@@ -1,0 +1,120 @@
+#include "jaco/cmd/api_client.h"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "jaco/base/error.h"
+#include "jaco/net/sansio/host_port.h"
+
+namespace jaco::cmd {
+namespace {
+
+constexpr size_t kFileBytesMax = 64 << 10;
+
+absl::Status Invalid(absl::string_view message) {
+  return MakeError(ErrorCode::kValidationFailed, message);
+}
+
+// nullopt when it cannot be read.
+std::optional<std::string> ReadSmallFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kFileBytesMax, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad() || (file.fail() && !file.eof())) return std::nullopt;
+  text.resize(static_cast<size_t>(file.gcount()));
+  return text;
+}
+
+absl::Status ParseServer(absl::string_view server, net::HttpRemote* remote) {
+  absl::string_view rest = server;
+  remote->tls = !absl::ConsumePrefix(&rest, "http://");
+  absl::ConsumePrefix(&rest, "https://");
+  absl::ConsumeSuffix(&rest, "/");
+  const auto target = net::ParseHostPort(rest);
+  if (!target.ok()) {
+    return Invalid(absl::StrCat("--server: ", target.status().message()));
+  }
+  remote->host = target->host;
+  remote->port = target->port;
+  const bool loopback =
+      absl::StartsWith(remote->host, "127.") || remote->host == "::1";
+  if (!remote->tls && !loopback) {
+    return Invalid(
+        "--server: plain http is for 127.0.0.1 and [::1] only; a token must "
+        "not travel in the clear");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> FindToken(const ApiClientOptions& options) {
+  std::optional<std::string> token = options.token_variable;
+  if (!options.token_file.empty()) {
+    token = ReadSmallFile(options.token_file);
+    if (!token) {
+      return MakeError(
+          ErrorCode::kNotFound,
+          absl::StrCat("cannot read the token file ", options.token_file));
+    }
+  }
+  if (!token) {
+    return Invalid(
+        "--token-file or JACO_TOKEN env is required when --server is set");
+  }
+  const std::string stripped(absl::StripAsciiWhitespace(*token));
+  // It becomes part of a header.
+  const bool fits = !stripped.empty() &&
+                    std::all_of(stripped.begin(), stripped.end(),
+                                [](char c) { return c > ' ' && c < 127; });
+  if (!fits) return Invalid("the token is not one line of printable ASCII");
+  return stripped;
+}
+
+absl::StatusOr<std::string> FindAuthorities(const ApiClientOptions& options) {
+  std::string path = options.ca_cert;
+  if (path.empty()) path = options.ca_cert_variable.value_or("");
+  if (path.empty()) path = options.default_ca_cert;
+  auto text = ReadSmallFile(path);
+  if (!text) {
+    return MakeError(ErrorCode::kNotFound,
+                     absl::StrCat("ca cert not found at ", path,
+                                  " — pass --ca-cert or set JACO_CA_CERT"));
+  }
+  return *std::move(text);
+}
+
+}  // namespace
+
+absl::StatusOr<ApiClient> ApiClient::Create(const ApiClientOptions& options) {
+  ApiClient client;
+  client.name_ = options.socket;
+  if (options.server.empty()) return client;
+  net::HttpRemote remote;
+  const absl::Status parsed = ParseServer(options.server, &remote);
+  if (!parsed.ok()) return parsed;
+  auto token = FindToken(options);
+  if (!token.ok()) return token.status();
+  remote.token = *std::move(token);
+  if (remote.tls) {
+    auto authorities = FindAuthorities(options);
+    if (!authorities.ok()) return authorities.status();
+    remote.authorities = *std::move(authorities);
+  }
+  client.name_ = options.server;
+  client.remote_ = std::move(remote);
+  return client;
+}
+
+absl::StatusOr<net::HttpAnswer> ApiClient::Call(absl::string_view method,
+                                                absl::string_view target,
+                                                absl::string_view body,
+                                                absl::Duration timeout) const {
+  return remote_ ? net::CallRemote(*remote_, method, target, body, timeout)
+                 : net::CallUnixSocket(name_, method, target, body, timeout);
+}
+
+}  // namespace jaco::cmd

@@ -1,0 +1,50 @@
+// The way from `jaco` to a jacod: the local socket, or TLS with a token.
+
+#ifndef JACO_CMD_API_CLIENT_H_
+#define JACO_CMD_API_CLIENT_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "jaco/net/http_client.h"
+
+namespace jaco::cmd {
+
+// What the command line and the environment say of it.
+struct ApiClientOptions {
+  std::string socket;
+  std::string server;                           // --server; empty: the socket
+  std::string token_file;                       // --token-file
+  std::string ca_cert;                          // --ca-cert
+  std::optional<std::string> token_variable;    // $JACO_TOKEN
+  std::optional<std::string> ca_cert_variable;  // $JACO_CA_CERT
+  std::string default_ca_cert;                  // of a member on this host
+};
+
+class ApiClient {
+ public:
+  // validation_failed or not_found, saying which option to give.
+  static absl::StatusOr<ApiClient> Create(const ApiClientOptions& options);
+
+  // As net::CallUnixSocket and net::CallRemote.
+  absl::StatusOr<net::HttpAnswer> Call(absl::string_view method,
+                                       absl::string_view target,
+                                       absl::string_view body,
+                                       absl::Duration timeout) const;
+
+  // For messages.
+  const std::string& name() const { return name_; }
+
+ private:
+  ApiClient() = default;
+
+  std::string name_;
+  std::optional<net::HttpRemote> remote_;  // nullopt: the socket `name_`
+};
+
+}  // namespace jaco::cmd
+
+#endif  // JACO_CMD_API_CLIENT_H_

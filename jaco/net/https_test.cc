@@ -1,0 +1,212 @@
+// The API over TLS: what strangers may do, and what they may not.
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/net/http_client.h"
+#include "jaco/net/http_server.h"
+#include "jaco/net/testing_authority.h"
+
+namespace jaco::net {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RawClient {
+ public:
+  explicit RawClient(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&address),
+                      sizeof(address)),
+              0);
+  }
+  RawClient(RawClient&& other) : fd_(std::exchange(other.fd_, -1)) {}
+  ~RawClient() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  void Send(absl::string_view data) {
+    send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
+  }
+  // Returns when the other side has closed.
+  void AwaitEnd() {
+    char bytes[4096];
+    while (recv(fd_, bytes, sizeof(bytes), 0) > 0) {
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+class HttpsTest : public testing::Test {
+ protected:
+  HttpsTest() {
+    OnLoop([&] {
+      EXPECT_TRUE(tls_.Update(authority_.For(1)).ok());
+      server_ = std::make_unique<HttpServer>(
+          context_, &logger_,
+          [](const HttpRequest& request, const server::Caller& caller,
+             HttpReply reply) {
+            reply({.body = absl::StrCat(request.target, " ", caller.identity,
+                                        " ", request.body.size())});
+          },
+          HttpServerOptions{.connections_max = 20,
+                            .handshake_timeout = Milliseconds(500)});
+      const auto port = server_->ListenTls("127.0.0.1:0", &tls_, Authenticate);
+      EXPECT_TRUE(port.ok()) << port.status();
+      remote_ = {.host = "127.0.0.1",
+                 .port = port.value_or(0),
+                 .authorities = authority_.authority().certificate,
+                 .token = "good"};
+    });
+  }
+  ~HttpsTest() override {
+    OnLoop([&] { server_.reset(); });
+    context_.stop();
+    loop_.join();
+  }
+
+  static absl::StatusOr<server::Caller> Authenticate(absl::string_view token) {
+    if (token == "good") return server::Caller{"ops"};
+    return MakeError(ErrorCode::kTokenInvalid, "the token is not known");
+  }
+  void OnLoop(absl::AnyInvocable<void()> task) {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  absl::StatusOr<HttpAnswer> Call(const HttpRemote& remote,
+                                  const std::string& body = "") {
+    return CallRemote(remote, "POST", "/x", body, absl::Seconds(10));
+  }
+  void ExpectServing() {
+    const auto answer = Call(remote_);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->body, "/x ops 0");
+  }
+
+  TestAuthority authority_{1}, stranger_{2};
+  TlsIdentity tls_;
+  NullLogger logger_;
+  HttpRemote remote_;
+  boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
+      guard_{context_.get_executor()};
+  std::unique_ptr<HttpServer> server_;
+  std::thread loop_{[this] { context_.run(); }};
+};
+
+TEST_F(HttpsTest, BearersAreServed) {
+  ExpectServing();
+  EXPECT_EQ(Call(remote_, std::string(1 << 20, 'x'))->body, "/x ops 1048576");
+  EXPECT_EQ(Call(remote_, std::string(20 << 20, 'x'))->status, 413);
+  HttpRemote by_name = remote_;
+  by_name.host = "localhost";
+  EXPECT_EQ(Call(by_name)->status, 200);
+  HttpRemote nobody = remote_;
+  nobody.token.clear();
+  EXPECT_EQ(Call(nobody)->status, 401);
+}
+
+TEST_F(HttpsTest, TheTokenGoesToNobodyElse) {
+  HttpRemote deceived = remote_;
+  deceived.authorities = stranger_.authority().certificate;
+  const absl::Status status = Call(deceived).status();
+  EXPECT_EQ(CodeOf(status), ErrorCode::kPeerUntrusted);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("is not to be trusted: "));
+  HttpRemote elsewhere = remote_;
+  OnLoop([&] {
+    EXPECT_TRUE(tls_.Update(authority_.For({"c1", 1, "n", {"other"}})).ok());
+  });
+  EXPECT_THAT(std::string(Call(elsewhere).status().message()),
+              HasSubstr("IP address mismatch"));
+  elsewhere.host = "localhost";
+  EXPECT_THAT(std::string(Call(elsewhere).status().message()),
+              HasSubstr("hostname mismatch"));
+  deceived.authorities = "nonsense";
+  EXPECT_FALSE(Call(deceived).ok());
+}
+
+TEST_F(HttpsTest, TooManyBadTokensAreNotHeard) {
+  HttpRemote guessing = remote_;
+  int refused = 0, limited = 0;
+  for (int i = 0; i < 30; ++i) {
+    guessing.token = absl::StrCat("guess", i);
+    const int status = Call(guessing)->status;
+    refused += status == 401;
+    limited += status == 429;
+  }
+  EXPECT_GE(refused, 10);
+  EXPECT_GE(limited, 10);
+  EXPECT_EQ(refused + limited, 30);
+  const auto answer = Call(remote_);
+  EXPECT_THAT(answer->body, HasSubstr("rate_limited"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  ExpectServing();
+}
+
+TEST_F(HttpsTest, StrangersEndOnlyTheirOwnConnections) {
+  for (const std::string& bytes :
+       {std::string("GET /v1/tokens HTTP/1.1\r\nHost: x\r\n\r\n"),
+        std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        std::string("\x16\x03\x01\xff\xff\x01\x00", 7), std::string("x"),
+        std::string()}) {
+    RawClient client(remote_.port);
+    client.Send(bytes);
+    client.AwaitEnd();
+  }
+  ExpectServing();
+}
+
+TEST_F(HttpsTest, AMultitudeKeepsNobodyOut) {
+  std::vector<RawClient> crowd;
+  for (int i = 0; i < 100; ++i) {
+    crowd.emplace_back(remote_.port);
+    if (i % 25 == 24) ExpectServing();
+  }
+}
+
+TEST_F(HttpsTest, NewCertificatesAreForNewConnections) {
+  OnLoop([&] { EXPECT_TRUE(tls_.Update(stranger_.For(1)).ok()); });
+  EXPECT_FALSE(Call(remote_).ok());
+  remote_.authorities += stranger_.authority().certificate;
+  ExpectServing();
+}
+
+TEST_F(HttpsTest, WithoutACertificateConnectionsAreClosed) {
+  TlsIdentity none;
+  HttpRemote remote = remote_;
+  OnLoop([&] {
+    remote.port = *server_->ListenTls("127.0.0.1:0", &none, Authenticate);
+  });
+  EXPECT_EQ(Call(remote).status().code(), absl::StatusCode::kUnavailable);
+  OnLoop([&] { EXPECT_TRUE(none.Update(authority_.For(1)).ok()); });
+  EXPECT_EQ(Call(remote)->status, 200);
+  OnLoop([&] { server_.reset(); });
+}
+
+}  // namespace
+}  // namespace jaco::net

@@ -1,0 +1,64 @@
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/net/sansio/counted_log.h"
+#include "jaco/net/sansio/failure_limiter.h"
+
+namespace jaco::net {
+namespace {
+
+using ::testing::ElementsAre;
+
+Instant At(int64_t milliseconds) {
+  return Instant() + Milliseconds(milliseconds);
+}
+
+TEST(FailureLimiterTest, ABurstThenOneASecond) {
+  FailureLimiter limiter({.burst = 3, .recovery = Seconds(1)});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(limiter.Wait("a", At(0)), Duration());
+    limiter.OnFailure("a", At(0));
+  }
+  EXPECT_EQ(limiter.Wait("a", At(0)), Seconds(1));
+  EXPECT_EQ(limiter.Wait("a", At(400)), Milliseconds(600));
+  EXPECT_EQ(limiter.Wait("b", At(400)), Duration());
+  EXPECT_EQ(limiter.Wait("a", At(1000)), Duration());
+  limiter.OnFailure("a", At(1000));
+  EXPECT_EQ(limiter.Wait("a", At(1000)), Seconds(1));
+  EXPECT_EQ(limiter.Wait("a", At(60'000)), Duration());
+}
+
+TEST(FailureLimiterTest, RemembersTheLatestSources) {
+  FailureLimiter limiter({.burst = 1, .sources_max = 3});
+  for (const char* source : {"a", "b", "c", "a", "d"}) {
+    limiter.OnFailure(source, At(0));
+  }
+  EXPECT_GT(limiter.Wait("a", At(0)), Duration());
+  EXPECT_EQ(limiter.Wait("b", At(0)), Duration());
+  for (int i = 0; i < 1000; ++i) limiter.OnFailure(absl::StrCat(i), At(0));
+  EXPECT_EQ(limiter.Wait("a", At(0)), Duration());
+}
+
+class Lines final : public Logger {
+ public:
+  bool Enabled(LogLevel) const override { return true; }
+  void Write(LogLevel, absl::string_view, absl::string_view line) override {
+    lines.emplace_back(line);
+  }
+  std::vector<std::string> lines;
+};
+
+TEST(CountedLogTest, SaysSeldomAndHowMany) {
+  Lines logger;
+  CountedLog log(&logger, LogLevel::kWarning, "net", Seconds(10));
+  for (int i = 0; i < 5; ++i) log.Write(At(i), absl::StrCat("line ", i));
+  log.Write(At(10'000), "line 5");
+  EXPECT_THAT(logger.lines, ElementsAre("line 0", "line 5 (and 4 before)"));
+  EXPECT_EQ(log.count(), 6u);
+}
+
+}  // namespace
+}  // namespace jaco::net

@@ -1,0 +1,263 @@
+#include "jaco/server/certificates.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kSubsystem = "certificates";
+constexpr absl::string_view kAuthorityPurpose = "ca key";
+
+// All that are trusted.
+std::string BundleOf(const fsm::Cluster& cluster) {
+  std::string bundle;
+  for (const auto& authority : cluster.authorities()) {
+    absl::StrAppend(&bundle, authority.certificate());
+  }
+  return bundle;
+}
+
+// The last authority that has a key; null when there is none.
+const fsm::Authority* SignerOf(const fsm::Cluster& cluster) {
+  const fsm::Authority* signer = nullptr;
+  for (const auto& authority : cluster.authorities()) {
+    if (!authority.sealed_key().empty()) signer = &authority;
+  }
+  return signer;
+}
+
+}  // namespace
+
+void Certificates::Watch(Changed changed) {
+  changed_ = std::move(changed);
+  if (started_ && secrets_) changed_(secrets_->credentials);
+}
+
+void Certificates::Start() {
+  started_ = true;
+  if (node_->raft() == nullptr) secrets_.reset();
+  if (secrets_ && changed_ != nullptr) changed_(secrets_->credentials);
+  if (node_->env().pki != nullptr) Review();
+}
+
+void Certificates::Load(absl::AnyInvocable<void(absl::Status)> done) {
+  if (node_->env().pki == nullptr) return done(absl::OkStatus());
+  auto loaded = std::make_shared<std::optional<Secrets>>();
+  node_->env().disk->Submit(
+      env::Lane::kLog,
+      [loaded, path = node_->options().data_dir,
+       seal_key = node_->options().seal_key](env::FileSystem& fs) {
+        auto secrets = LoadSecrets(fs, path, seal_key.get());
+        if (!secrets.ok()) return secrets.status();
+        *loaded = *std::move(secrets);
+        return absl::OkStatus();
+      },
+      [this, loaded, done = std::move(done)](absl::Status status) mutable {
+        if (status.ok() && *loaded) Adopt(**std::move(loaded));
+        done(std::move(status));
+      });
+}
+
+void Certificates::Adopt(Secrets secrets) {
+  const bool same = secrets_ && secrets_->credentials == secrets.credentials;
+  secrets_ = std::move(secrets);
+  if (started_ && !same && changed_ != nullptr) changed_(secrets_->credentials);
+}
+
+SecretFiles Certificates::Encode(const Secrets& secrets) const {
+  return EncodeSecrets(secrets, node_->options().seal_key.get(),
+                       *node_->env().entropy);
+}
+
+env::NodeNames Certificates::OurNames(const std::string& cluster_id,
+                                      raft::NodeId self) const {
+  return {cluster_id, self.value(), node_->options().node_name,
+          node_->options().certificate_hosts};
+}
+
+absl::StatusOr<Certificates::NewCluster> Certificates::Create(
+    const std::string& cluster_id, raft::NodeId self) const {
+  const env::Environment& env = node_->env();
+  const auto authority =
+      env.pki->CreateAuthority(cluster_id, env.clock->WallNow());
+  if (!authority.ok()) return authority.status();
+  auto credentials = NewCredentials(*authority, OurNames(cluster_id, self));
+  if (!credentials.ok()) return credentials.status();
+  credentials->bundle = authority->certificate;
+  NewCluster created{
+      .secrets = {.keyring = Keyring::Create(*env.entropy),
+                  .credentials = *std::move(credentials),
+                  .sealed = node_->options().seal_key != nullptr}};
+  created.authority.set_certificate(authority->certificate);
+  created.authority.set_sealed_key(created.secrets.keyring.Seal(
+      *env.entropy, kAuthorityPurpose, authority->key));
+  return created;
+}
+
+absl::StatusOr<Credentials> Certificates::NewCredentials(
+    const env::Authority& signer, const env::NodeNames& names) const {
+  const env::Environment& env = node_->env();
+  const auto made = env.pki->CreateRequest(names);
+  if (!made.ok()) return made.status();
+  auto certificate =
+      env.pki->Issue(signer, made->request, names, env.clock->WallNow());
+  if (!certificate.ok()) return certificate.status();
+  return Credentials{.key = made->key, .certificates = *std::move(certificate)};
+}
+
+void Certificates::Review() {
+  Report(ReviewOnce());
+  // A member that has applied nothing yet will soon know its cluster.
+  const bool waiting =
+      node_->raft() != nullptr && !node_->state().cluster().has_value();
+  node_->env().loop->After(waiting ? kReviewSoon : kReviewEvery,
+                           [this] { Review(); });
+}
+
+void Certificates::Report(const absl::Status& status) {
+  const std::string problem = status.ok() ? "" : std::string(status.message());
+  if (problem == reported_) return;
+  reported_ = problem;
+  if (problem.empty()) return;
+  node_->env().logger->Write(LogLevel::kError, kSubsystem, problem);
+}
+
+absl::Status Certificates::ReviewOnce() {
+  if (writing_ || node_->raft() == nullptr) return absl::OkStatus();
+  const auto& cluster = node_->state().cluster();
+  // A cluster without authorities has no use for certificates.
+  if (!cluster || cluster->authorities().empty()) return absl::OkStatus();
+  if (!secrets_) {
+    return MakeError(ErrorCode::kDataLoss,
+                     absl::StrCat(node_->options().data_dir,
+                                  "/node/secrets is missing: without a "
+                                  "certificate this server has no peers"));
+  }
+  const auto signer = SigningAuthority();
+  if (!signer.ok()) return signer.status();
+  Credentials wanted = secrets_->credentials;
+  if (!IsCurrent(*signer)) {
+    auto renewed =
+        NewCredentials(*signer, OurNames(cluster->id(), node_->raft()->id()));
+    if (!renewed.ok()) return renewed.status();
+    renewed->certificates += SignerOf(*cluster)->cross_certificate();
+    wanted = *std::move(renewed);
+  }
+  wanted.bundle = BundleOf(*cluster);
+  const bool to_seal =
+      node_->options().seal_key != nullptr && !secrets_->sealed;
+  if (to_seal || wanted != secrets_->credentials) Store(std::move(wanted));
+  return absl::OkStatus();
+}
+
+absl::Status Certificates::CheckAuthorities() const {
+  if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
+  const auto& cluster = node_->state().cluster();
+  if (!secrets_ || !cluster || cluster->authorities().empty()) {
+    return MakeError(ErrorCode::kConflict,
+                     "this cluster has no certificate authority");
+  }
+  return SigningAuthority().status();
+}
+
+void Certificates::Rotate(const Caller& caller, Done done) {
+  absl::Status status = CheckAuthorities();
+  if (!status.ok()) return done(std::move(status));
+  const env::Environment& env = node_->env();
+  const fsm::Cluster& cluster = *node_->state().cluster();
+  const absl::Time now = env.clock->WallNow();
+  const auto old = SigningAuthority();
+  const auto fresh = env.pki->CreateAuthority(cluster.id(), now);
+  if (!fresh.ok()) return done(fresh.status());
+  auto crossed = env.pki->CrossSign(*old, fresh->certificate, now);
+  if (!crossed.ok()) return done(crossed.status());
+  fsm::Command command;
+  fsm::AuthoritiesReplace& replace = *command.mutable_authorities_replace();
+  replace.set_expected_modify_index(cluster.modify_index());
+  *replace.mutable_authorities() = cluster.authorities();
+  fsm::Authority& added = *replace.add_authorities();
+  added.set_certificate(fresh->certificate);
+  added.set_cross_certificate(*std::move(crossed));
+  added.set_sealed_key(
+      secrets_->keyring.Seal(*env.entropy, kAuthorityPurpose, fresh->key));
+  Propose(caller, std::move(command), std::move(done));
+}
+
+void Certificates::Retire(const Caller& caller, Done done) {
+  absl::Status status = CheckAuthorities();
+  if (!status.ok()) return done(std::move(status));
+  const fsm::Cluster& cluster = *node_->state().cluster();
+  if (!IsCurrent(*SigningAuthority())) {
+    return done(MakeError(ErrorCode::kConflict,
+                          "this server's own certificate is not renewed yet"));
+  }
+  fsm::Command command;
+  fsm::AuthoritiesReplace& replace = *command.mutable_authorities_replace();
+  replace.set_expected_modify_index(cluster.modify_index());
+  fsm::Authority& signer = *replace.add_authorities();
+  signer = *SignerOf(cluster);
+  signer.clear_cross_certificate();
+  Propose(caller, std::move(command), std::move(done));
+}
+
+void Certificates::Propose(const Caller& caller, fsm::Command command,
+                           Done done) {
+  node_->Propose(
+      caller, std::move(command),
+      [this, done = std::move(done)](const absl::StatusOr<std::string>& reply,
+                                     raft::LogIndex) mutable {
+        if (reply.ok()) Report(ReviewOnce());
+        done(reply.status());
+      });
+}
+
+absl::StatusOr<env::Authority> Certificates::SigningAuthority() const {
+  const fsm::Authority* signer = SignerOf(*node_->state().cluster());
+  if (signer == nullptr) {
+    return absl::InternalError("the cluster has no authority that signs");
+  }
+  auto key = secrets_->keyring.Open(kAuthorityPurpose, signer->sealed_key());
+  if (!key.ok()) {
+    return MakeError(CodeOf(key.status()),
+                     absl::StrCat("the key of the cluster's authority: ",
+                                  key.status().message()));
+  }
+  return env::Authority{signer->certificate(), *std::move(key)};
+}
+
+bool Certificates::IsCurrent(const env::Authority& signer) const {
+  const env::Environment& env = node_->env();
+  const absl::Time now = env.clock->WallNow();
+  const auto info = env.pki->VerifyNode(secrets_->credentials.certificates,
+                                        signer.certificate, now);
+  if (!info.ok()) return false;
+  const absl::Duration life = info->not_after - info->not_before;
+  return now < info->not_before + life * 2 / 3 &&
+         info->names ==
+             OurNames(node_->state().cluster()->id(), node_->raft()->id());
+}
+
+void Certificates::Store(Credentials credentials) {
+  writing_ = true;
+  auto secrets = std::make_shared<Secrets>(
+      Secrets{.keyring = secrets_->keyring,
+              .credentials = std::move(credentials),
+              .sealed = node_->options().seal_key != nullptr});
+  node_->env().disk->Submit(
+      env::Lane::kLog,
+      [path = node_->options().data_dir, files = Encode(*secrets)](
+          env::FileSystem& fs) { return WriteSecretFiles(fs, path, files); },
+      [this, secrets](const absl::Status& status) {
+        writing_ = false;
+        if (!status.ok()) return Report(status);
+        Adopt(*std::move(secrets));
+        node_->env().logger->Write(LogLevel::kInfo, kSubsystem,
+                                   "new credentials are in force");
+      });
+}
+
+}  // namespace jaco::server

@@ -1,0 +1,89 @@
+// This server's certificate and the authorities it trusts: made with the
+// cluster, kept on disk, renewed before they expire, and following the
+// replicated list of authorities.
+
+#ifndef JACO_SERVER_CERTIFICATES_H_
+#define JACO_SERVER_CERTIFICATES_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jaco/server/node.h"
+#include "jaco/server/security/secrets.h"
+
+namespace jaco::server {
+
+// Does nothing in a world without a Pki. Loop thread.
+class Certificates {
+ public:
+  using Changed = absl::AnyInvocable<void(const Credentials&)>;
+
+  // How often it is looked whether something is to be done.
+  static constexpr Duration kReviewEvery = Seconds(60);
+  static constexpr Duration kReviewSoon = Seconds(1);
+
+  explicit Certificates(Node* node) : node_(node) {}
+
+  // `changed` runs with the credentials that are in force and, later, with
+  // every new ones.
+  void Watch(Changed changed);
+
+  // Reads what is on disk (again). After an error what was in force stays so.
+  void Load(absl::AnyInvocable<void(absl::Status)> done);
+  // Once the server runs: what was loaded is in force if it is a member, and is
+  // left over from a founding that did not happen if it is not.
+  void Start();
+
+  // What a new cluster begins with.
+  struct NewCluster {
+    Secrets secrets;
+    fsm::Authority authority;
+  };
+  absl::StatusOr<NewCluster> Create(const std::string& cluster_id,
+                                    raft::NodeId self) const;
+  // A new authority signs from now on, the earlier ones stay trusted.
+  using Done = absl::AnyInvocable<void(absl::Status)>;
+  void Rotate(const Caller& caller, Done done);
+  // Those that do not sign are not trusted any more. conflict while this server
+  // itself has a certificate of one of them.
+  void Retire(const Caller& caller, Done done);
+
+  SecretFiles Encode(const Secrets& secrets) const;
+  // `secrets` are on disk now.
+  void Adopt(Secrets secrets);
+
+ private:
+  // Compares what there is with what should be, now and then again and again:
+  // takes over the replicated authorities, and renews the certificate after two
+  // thirds of its life or when another authority than the signing one issued
+  // it.
+  void Review();
+  absl::Status ReviewOnce();
+  // OK when there are authorities and we can open the one that signs.
+  absl::Status CheckAuthorities() const;
+  void Propose(const Caller& caller, fsm::Command command, Done done);
+  // The authority that signs, with its key open.
+  absl::StatusOr<env::Authority> SigningAuthority() const;
+  env::NodeNames OurNames(const std::string& cluster_id,
+                          raft::NodeId self) const;
+  // Whether the certificate in force will do.
+  bool IsCurrent(const env::Authority& signer) const;
+  absl::StatusOr<Credentials> NewCredentials(const env::Authority& signer,
+                                             const env::NodeNames& names) const;
+  void Store(Credentials credentials);
+  void Report(const absl::Status& status);
+
+  Node* const node_;
+  std::optional<Secrets> secrets_;
+  Changed changed_;
+  bool started_ = false;
+  bool writing_ = false;
+  std::string reported_;  // the last problem, said once
+};
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_CERTIFICATES_H_

@@ -1,0 +1,144 @@
+#include "jaco/server/security/secrets.h"
+
+#include <cstdint>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
+#include "jaco/base/error.h"
+#include "jaco/storage/atomic_file.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kDirectory = "node";
+constexpr absl::string_view kSecretsName = "secrets";
+constexpr absl::string_view kAuthoritiesName = "ca.crt";
+
+constexpr absl::string_view kPlainKeyring = "plain\n";
+constexpr absl::string_view kSealedKeyring = "sealed\n";
+constexpr absl::string_view kKeyringPurpose = "keyring";
+constexpr absl::string_view kKeyPurpose = "node key";
+constexpr absl::string_view kMagic = "jaco-secrets 1\n";
+
+absl::Status Damaged(absl::string_view path) {
+  return MakeError(ErrorCode::kDataLoss, absl::StrCat(path, " is damaged"));
+}
+
+void AppendText(absl::string_view text, std::string* out) {
+  AppendLittleEndian(static_cast<uint32_t>(text.size()), out);
+  absl::StrAppend(out, text);
+}
+
+std::string ReadText(ByteReader& reader) {
+  return std::string(reader.ReadBytes(reader.Read<uint32_t>()));
+}
+
+std::string EncodeKeyring(const Keyring& keyring, const Keyring* seal_key,
+                          env::Entropy& entropy) {
+  const std::string plain = keyring.Encode();
+  return seal_key == nullptr
+             ? absl::StrCat(kPlainKeyring, plain)
+             : absl::StrCat(kSealedKeyring,
+                            seal_key->Seal(entropy, kKeyringPurpose, plain));
+}
+
+absl::StatusOr<Keyring> DecodeKeyring(absl::string_view path,
+                                      absl::string_view bytes,
+                                      const Keyring* seal_key) {
+  if (absl::ConsumePrefix(&bytes, kPlainKeyring)) {
+    auto keyring = Keyring::Decode(bytes);
+    if (!keyring.ok()) return Damaged(path);
+    return keyring;
+  }
+  if (!absl::ConsumePrefix(&bytes, kSealedKeyring)) return Damaged(path);
+  if (seal_key == nullptr) {
+    return MakeError(
+        ErrorCode::kValidationFailed,
+        absl::StrCat(path, " is sealed; seal_key_file must name the key"));
+  }
+  auto plain = seal_key->Open(kKeyringPurpose, bytes);
+  if (!plain.ok()) {
+    return MakeError(
+        ErrorCode::kPermissionDenied,
+        absl::StrCat(path, " does not open with the key of seal_key_file"));
+  }
+  auto keyring = Keyring::Decode(*plain);
+  if (!keyring.ok()) return Damaged(path);
+  return keyring;
+}
+
+std::string Encode(const Secrets& secrets, const Keyring* seal_key,
+                   env::Entropy& entropy) {
+  const Credentials& credentials = secrets.credentials;
+  std::string bytes(kMagic);
+  AppendText(EncodeKeyring(secrets.keyring, seal_key, entropy), &bytes);
+  AppendText(secrets.keyring.Seal(entropy, kKeyPurpose, credentials.key),
+             &bytes);
+  AppendText(credentials.certificates, &bytes);
+  AppendText(credentials.bundle, &bytes);
+  AppendLittleEndian(Crc32c(bytes), &bytes);
+  return bytes;
+}
+
+absl::StatusOr<Secrets> Decode(absl::string_view path, absl::string_view bytes,
+                               const Keyring* seal_key) {
+  if (bytes.size() < sizeof(uint32_t)) return Damaged(path);
+  const absl::string_view body = bytes.substr(0, bytes.size() - 4);
+  if (LoadLittleEndian<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) {
+    return Damaged(path);
+  }
+  ByteReader reader(body);
+  if (reader.ReadBytes(kMagic.size()) != kMagic) return Damaged(path);
+  const std::string keyring_bytes = ReadText(reader);
+  const std::string sealed_key = ReadText(reader);
+  Credentials credentials;
+  credentials.certificates = ReadText(reader);
+  credentials.bundle = ReadText(reader);
+  if (!reader.AtEnd()) return Damaged(path);
+  auto keyring = DecodeKeyring(path, keyring_bytes, seal_key);
+  if (!keyring.ok()) return keyring.status();
+  auto key = keyring->Open(kKeyPurpose, sealed_key);
+  if (!key.ok()) return Damaged(path);
+  credentials.key = *std::move(key);
+  return Secrets{.keyring = *std::move(keyring),
+                 .credentials = std::move(credentials),
+                 .sealed = absl::StartsWith(keyring_bytes, kSealedKeyring)};
+}
+
+}  // namespace
+
+SecretFiles EncodeSecrets(const Secrets& secrets, const Keyring* seal_key,
+                          env::Entropy& entropy) {
+  return {{std::string(kSecretsName), Encode(secrets, seal_key, entropy)},
+          {std::string(kAuthoritiesName), secrets.credentials.bundle}};
+}
+
+absl::Status WriteSecretFiles(env::FileSystem& fs, const std::string& data_dir,
+                              const SecretFiles& files) {
+  const std::string directory = absl::StrCat(data_dir, "/", kDirectory);
+  absl::Status status = fs.CreateDirectory(directory);
+  if (status.ok()) status = fs.SyncDirectory(data_dir);
+  for (const auto& [name, bytes] : files) {
+    if (!status.ok()) return status;
+    status = storage::ReplaceFile(fs, directory, name, bytes);
+  }
+  return status;
+}
+
+absl::StatusOr<std::optional<Secrets>> LoadSecrets(env::FileSystem& fs,
+                                                   const std::string& data_dir,
+                                                   const Keyring* seal_key) {
+  const std::string path =
+      absl::StrCat(data_dir, "/", kDirectory, "/", kSecretsName);
+  const auto bytes = storage::ReadWholeFile(fs, path);
+  if (!bytes.ok()) return bytes.status();
+  if (!bytes->has_value()) return std::nullopt;
+  auto secrets = Decode(path, **bytes, seal_key);
+  if (!secrets.ok()) return secrets.status();
+  return *std::move(secrets);
+}
+
+}  // namespace jaco::server
