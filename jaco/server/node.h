@@ -114,7 +114,7 @@ class Node {
   absl::AnyInvocable<void()> founded_;
   absl::AnyInvocable<void()> watcher_;
   raft::LogIndex watched_;  // the configuration that `watcher_` knows of
-  bool led_ = false;  // a leader is known
+  bool led_ = false;        // a leader is known
   Instant leaderless_since_;
   fsm::ClusterState state_;
   std::unique_ptr<Replica> replica_;

@@ -167,6 +167,19 @@ std::string SummarizeCommand(const fsm::Command& command) {
           fsm::NodeStatus_Name(command.node_status_set().status()));
     case fsm::Command::kAutopilotSet:
       return "set autopilot configuration";
+    case fsm::Command::kAuthoritiesReplace:
+      return absl::StrCat(command.authorities_replace().authorities_size(),
+                          " certificate authorities");
+    case fsm::Command::kJoinTokenIssue:
+      return absl::StrCat("issue join token for ",
+                          command.join_token_issue().node_name().empty()
+                              ? "any node"
+                              : Quoted(command.join_token_issue().node_name()));
+    case fsm::Command::kNodeJoin: {
+      const fsm::Node& node = command.node_join().node();
+      return absl::StrCat("node ", node.id(), ", ", Quoted(node.name()), " @ ",
+                          node.address(), ", joins");
+    }
     case fsm::Command::PAYLOAD_NOT_SET:
       break;
   }
