@@ -93,6 +93,9 @@ bool Raft::HoldsLease(Instant now) const {
   const auto* leader = std::get_if<Leader>(&state_);
   if (leader == nullptr || !options_.lease_reads) return false;
   if (leader->transfer.has_value()) return false;
+  // Of a configuration without us there may be only one voter left, and who is
+  // alone does not wait after a restart.
+  if (!configuration().IsVoter(id())) return false;
   const auto until =
       ReachedByQuorum<Instant>(configuration(), [&](NodeId voter) {
         if (voter == id()) return Instant::Never();
