@@ -97,9 +97,12 @@ void Raft::OnDeadline(Instant now) {
     return;
   }
   ExpireReads(now);
-  if (now < election_deadline_ || !MayCampaign()) return;
+  if (now < election_deadline_) return;
   dirty_ = true;
-  if (DiskStalled(now)) {
+  if (!MayCampaign()) {
+    // The leader is gone, or we are for it.
+    if (leader_ != kNoNode) BecomeFollower(now, hard_state_.term, kNoNode);
+  } else if (DiskStalled(now)) {
     ResetElectionDeadline(now);
   } else {
     StartPreVote(now);
@@ -209,7 +212,8 @@ Instant Raft::NextDeadline() const {
     if (!leader->transfer.has_value()) return leader->heartbeat_deadline;
     return std::min(leader->heartbeat_deadline, leader->transfer->deadline);
   }
-  Instant deadline = MayCampaign() ? election_deadline_ : Instant::Never();
+  const bool waits = MayCampaign() || leader_ != kNoNode;
+  Instant deadline = waits ? election_deadline_ : Instant::Never();
   if (const auto* follower = std::get_if<Follower>(&state_)) {
     for (const auto& [read, expiry] : follower->reads) {
       deadline = std::min(deadline, expiry);

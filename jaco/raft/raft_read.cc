@@ -92,7 +92,9 @@ void Raft::Handle(Instant now, NodeId /*from*/,
 
 void Raft::Handle(Instant now, NodeId from, const ReadIndexRequest& request) {
   auto* leader = std::get_if<Leader>(&state_);
-  if (leader == nullptr || request.term != hard_state_.term) {
+  // What is committed from now on does not get to a server that left.
+  if (leader == nullptr || request.term != hard_state_.term ||
+      !configuration().Contains(from)) {
     Send(from, ReadIndexResponse{.term = hard_state_.term, .id = request.id});
     return;
   }

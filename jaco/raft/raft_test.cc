@@ -180,6 +180,9 @@ TEST_F(RaftTest, LearnersFollowAndNeverCampaign) {
   EXPECT_EQ(server_->deadline(), Instant::Never());
   Step(2, AppendEntriesRequest{.term = Term(1)});
   EXPECT_EQ(raft().leader(), NodeId(2));
+  Timeout();  // only to forget a leader that is silent
+  EXPECT_EQ(raft().role(), Role::kFollower);
+  EXPECT_EQ(raft().leader(), kNoNode);
   EXPECT_EQ(server_->deadline(), Instant::Never());
 }
 
