@@ -114,6 +114,10 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     options.snapshot_chunk_bytes = uint64_t{512} << prng.Below(6);
     options.snapshot_window = prng.Between(1, 4);
   }
+  if (prng.Chance(1, 2)) {
+    options.link.late = 1000u << prng.Below(5);
+    options.link.late_by = options.election_timeout;
+  }
   return options;
 }
 
@@ -129,6 +133,7 @@ std::string Describe(const SwarmOptions& options) {
       " link=", Text(options.link.delay_base), "+",
       Text(options.link.delay_tail), " loss=", options.link.loss,
       " duplicate=", options.link.duplicate, " reorder=", options.link.reorder,
+      " late=", options.link.late, "/", Text(options.link.late_by),
       " disk=", Text(options.disk.job_base), "+", Text(options.disk.job_tail),
       "+", Text(options.disk.done_tail), " clients=", options.clients, "/",
       Text(options.client_pause), "/", Text(options.client_timeout),

@@ -70,7 +70,8 @@ void Workload::BeginOperation(uint32_t number) {
 
 void Workload::IssueOneMore() {
   clients_[0].kind = OpKind::kIssue;
-  clients_[0].identity = history_.NewIdentity("last");
+  clients_[0].identity =
+      history_.NewIdentity(absl::StrCat("last", history_.identities()));
   Begin(0);
 }
 

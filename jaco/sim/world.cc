@@ -177,6 +177,7 @@ void World::CalmNetwork() {
   calm.loss = 0;
   calm.duplicate = 0;
   calm.reorder = 0;
+  calm.late = 0;
   fabric_.SetOptions(calm);
 }
 
