@@ -133,6 +133,15 @@ absl::Status CheckSameTerm(const Observation& before,
   return absl::OkStatus();
 }
 
+// One that is no voter may win only as long as it does not know so for sure.
+absl::Status CheckNewLeader(const Observation& leader) {
+  if (leader.configuration_index > leader.commit.index ||
+      leader.configuration->IsVoter(leader.id)) {
+    return absl::OkStatus();
+  }
+  return Broken(leader, "a server that is no voter was elected");
+}
+
 absl::Status CheckStep(const Observation& before, const Observation& after) {
   if (after.hard_state.term < before.hard_state.term) {
     return Broken(after, "the term fell");
@@ -147,6 +156,10 @@ absl::Status CheckStep(const Observation& before, const Observation& after) {
   if (before.commit.index >= after.log->start().index &&
       !after.log->Contains(before.commit)) {
     return Broken(after, "a committed entry was replaced");
+  }
+  if (before.role != Role::kLeader && after.role == Role::kLeader) {
+    absl::Status status = CheckNewLeader(after);
+    if (!status.ok()) return status;
   }
   if (after.hard_state.term > before.hard_state.term) return absl::OkStatus();
   return CheckSameTerm(before, after);

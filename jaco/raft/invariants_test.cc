@@ -207,5 +207,17 @@ TEST_F(InvariantsTest, ALeaderCommitsOnAQuorumInItsOwnTerm) {
   ExpectBroken(before, after, "an entry of an earlier term was committed");
 }
 
+TEST_F(InvariantsTest, OnlyVotersAreElected) {
+  Observation before = Leader();
+  before.role = Role::kCandidate;
+  before.leader = kNoNode;
+  ExpectOk(before, Leader());
+  configuration_.voters = {NodeId(2), NodeId(3), NodeId(4)};
+  ExpectBroken(before, Leader(), "a server that is no voter was elected");
+  Observation after = Leader();
+  after.configuration_index = LogIndex(4);  // not committed yet
+  ExpectOk(before, after);
+}
+
 }  // namespace
 }  // namespace jaco::raft

@@ -175,6 +175,34 @@ TEST_F(RaftTest, LatePreVotesDoNotCampaignAgain) {
   EXPECT_EQ(raft().term(), Term(1));
 }
 
+TEST_F(RaftTest, AnswersOfAnEarlierTermDoNotCount) {
+  Start({.voters = Nodes({1, 2, 3})});
+  Timeout();
+  Grant(2, true);
+  Persist();
+  Grant(2, false);
+  Persist();
+  ASSERT_EQ(raft().role(), Role::kLeader);
+  AppendEntriesResponse answer{
+      .term = Term(0), .success = true, .match = LogIndex(1)};
+  Step(2, answer);
+  EXPECT_EQ(raft().commit(), LogIndex(0));
+  answer.term = Term(1);
+  Step(2, answer);
+  EXPECT_EQ(raft().commit(), LogIndex(1));
+}
+
+TEST_F(RaftTest, ATransferDoesNotMakeUpForAShorterLog) {
+  Start({.voters = Nodes({1, 2, 3})});
+  const auto entry =
+      std::make_shared<const Entry>(Entry{.id = {Term(1), LogIndex(1)}});
+  Step(2, AppendEntriesRequest{.term = Term(1), .entries = {entry}});
+  Persist();
+  Step(3, RequestVoteRequest{.term = Term(2), .transfer = true});
+  EXPECT_EQ(raft().term(), Term(2));
+  EXPECT_EQ(raft().hard_state().voted_for, kNoNode);
+}
+
 TEST_F(RaftTest, LearnersFollowAndNeverCampaign) {
   Start({.voters = Nodes({2, 3}), .learners = Nodes({1})});
   EXPECT_EQ(server_->deadline(), Instant::Never());

@@ -28,14 +28,15 @@ bool IsOfMembers(FaultKind kind) {
   return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer;
 }
 
-// An odd number of voters, and perhaps learners among the others.
+// Any number of voters, and perhaps learners among the others. An even number
+// is not what a cluster is meant to have, but the core allows it.
 raft::Configuration DrawConfiguration(Prng prng, NodeNumber servers) {
   std::vector<NodeNumber> nodes(servers);
   for (NodeNumber i = 0; i < servers; ++i) {
     nodes[i] = static_cast<NodeNumber>(i + 1);
     std::swap(nodes[i], nodes[prng.Below(uint64_t{i} + 1)]);
   }
-  const uint64_t voters = 1 + 2 * prng.Below((uint64_t{servers} + 1) / 2);
+  const uint64_t voters = prng.Between(1, servers);
   raft::Configuration target;
   for (size_t i = 0; i < nodes.size(); ++i) {
     auto* list = &target.voters;

@@ -50,7 +50,8 @@ void Fabric::Release(NodeNumber from, NodeNumber to) {
   if (--link.clogs > 0) return;
   link.last_arrival = std::max(link.last_arrival, queue_.now());
   for (env::FramePtr& frame : std::exchange(link.held, {})) {
-    Launch(link, from, to, std::move(frame));
+    const Instant arrival = ArrivalTime(link);
+    Launch(link, from, to, std::move(frame), arrival);
     link.last_arrival = link.last_arrival + kReleaseInterval;
   }
 }
@@ -99,7 +100,14 @@ void Fabric::Send(NodeNumber from, NodeNumber to, env::FramePtr frame) {
       options_.loss > 0 && link.prng.Chance(options_.loss, kMillion);
   const bool twice =
       options_.duplicate > 0 && link.prng.Chance(options_.duplicate, kMillion);
+  const bool late =
+      options_.late > 0 && link.prng.Chance(options_.late, kMillion);
   if (link.cuts > 0 || lost) return Drop(from, to, frame);
+  if (late) {
+    trace_.Note({EventKind::kDuplicate, to, from, SizeOf(frame)});
+    const Instant arrival = queue_.now() + link.prng.Tail(options_.late_by);
+    Launch(link, from, to, frame, arrival);
+  }
   if (link.clogs > 0) {
     if (link.held.size() >= kCloggedMax) return Drop(from, to, frame);
     link.held.push_back(std::move(frame));
@@ -107,13 +115,15 @@ void Fabric::Send(NodeNumber from, NodeNumber to, env::FramePtr frame) {
   }
   if (twice) {
     trace_.Note({EventKind::kDuplicate, to, from, SizeOf(frame)});
-    Launch(link, from, to, frame);
+    const Instant arrival = ArrivalTime(link);
+    Launch(link, from, to, frame, arrival);
   }
-  Launch(link, from, to, std::move(frame));
+  const Instant arrival = ArrivalTime(link);
+  Launch(link, from, to, std::move(frame), arrival);
 }
 
 void Fabric::Launch(Link& link, NodeNumber from, NodeNumber to,
-                    env::FramePtr frame) {
+                    env::FramePtr frame, Instant arrival) {
   if (link.in_flight >= kInFlightMax) return Drop(from, to, frame);
   ++link.in_flight;
   const EventLabel label{EventKind::kFrame, to, from, SizeOf(frame)};
@@ -122,7 +132,7 @@ void Fabric::Launch(Link& link, NodeNumber from, NodeNumber to,
   flight.from = from;
   flight.to = to;
   flight.frame = std::move(frame);
-  flight.event = queue_.Schedule(ArrivalTime(link), kWorldOwner, label,
+  flight.event = queue_.Schedule(arrival, kWorldOwner, label,
                                  [this, index] { Arrive(index); });
 }
 

@@ -20,6 +20,9 @@ struct LinkOptions {
   uint32_t loss = 0;
   uint32_t duplicate = 0;
   uint32_t reorder = 0;  // the frame does not wait for those before it
+  // Another copy arrives much later, when nobody waits for it any more.
+  uint32_t late = 0;
+  Duration late_by;  // on average
 };
 
 class SimNetwork;
@@ -82,7 +85,8 @@ class Fabric {
     return links_[static_cast<size_t>(from) * (kNodesMax + 1) + to];
   }
   void Send(NodeNumber from, NodeNumber to, env::FramePtr frame);
-  void Launch(Link& link, NodeNumber from, NodeNumber to, env::FramePtr frame);
+  void Launch(Link& link, NodeNumber from, NodeNumber to, env::FramePtr frame,
+              Instant arrival);
   void Arrive(uint32_t flight);
   void Drop(NodeNumber from, NodeNumber to, const env::FramePtr& frame);
   Instant ArrivalTime(Link& link);

@@ -67,6 +67,14 @@ TEST_F(SimNetworkTest, DeliversWithDelayAndInOrder) {
   EXPECT_GE(queue_.now() - Instant(), LinkOptions().delay_base);
 }
 
+TEST_F(SimNetworkTest, DeliversCopiesLongAfter) {
+  Use({.late = 1'000'000, .late_by = Seconds(10)});
+  SendMany(20);
+  RunAll();
+  EXPECT_EQ(receivers_[2].frames.size(), 40u);
+  EXPECT_GT(queue_.now(), Instant() + Seconds(5));
+}
+
 TEST_F(SimNetworkTest, LosesDuplicatesAndReorders) {
   Use({.loss = 200'000, .duplicate = 200'000, .reorder = 500'000});
   SendMany(1000);

@@ -1,12 +1,17 @@
 #include "jaco/sim/simulation.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
+#include "jaco/base/prng.h"
 #include "jaco/server/voter_policy.h"
+#include "jaco/sim/loss.h"
 #include "jaco/sim/nemesis.h"
 #include "jaco/sim/schedule.h"
+#include "jaco/sim/stream.h"
 #include "jaco/sim/trace.h"
 #include "jaco/sim/workload.h"
 #include "jaco/sim/world.h"
@@ -16,6 +21,8 @@ namespace {
 
 // A run that does more than this is a storm that will not end.
 constexpr uint64_t kEventsMax = 20'000'000;
+// For so many election timeouts nobody else may become leader.
+constexpr int64_t kSteadyTimeouts = 6;
 
 class Simulation {
  public:
@@ -23,7 +30,8 @@ class Simulation {
       : trace_(trace),
         world_(seed, options, trace_),
         workload_(world_, seed),
-        nemesis_(world_, DrawSchedule(seed, options)) {}
+        nemesis_(world_, DrawSchedule(seed, options)),
+        loss_(MakeStream(seed, Stream::kLoss)) {}
 
   RunResult Run();
 
@@ -34,13 +42,23 @@ class Simulation {
                 absl::FunctionRef<bool()> done);
   bool RunFaults();
   bool RunLiveness();
+  bool RunWithoutSome();
+  bool GetWell();
   bool Settled();
+  bool MemberSettled(NodeNumber number, NodeNumber leader);
+  bool KnowsThatItLeft(NodeNumber number, NodeNumber leader);
+  bool Steady();
   std::string WhereNodesStand();
 
   Trace trace_;
   World world_;
   Workload workload_;
   Nemesis nemesis_;
+  Prng loss_;
+  Loss lost_;
+  // Who leads in which term, and since when.
+  std::pair<NodeNumber, raft::Term> leads_;
+  Instant leads_since_;
   bool liveness_ = false;
 };
 
@@ -94,42 +112,102 @@ bool Simulation::RunLiveness() {
   world_.CalmNetwork();
   world_.HealAll();
   workload_.Finish();
+  return RunWithoutSome() && GetWell();
+}
+
+// Nobody may have to wait for servers that the rest can do without.
+bool Simulation::RunWithoutSome() {
   const Instant deadline = world_.now() + world_.options().liveness_time;
+  const auto started = [this] { return AllStarted(world_); };
+  if (!RunUntil(deadline, "all servers start", started)) return false;
+  lost_ = Lose(world_, loss_);
+  if (lost_.servers.empty()) return true;
+  if (!GetWell()) return false;
+  lost_ = {};
+  world_.HealAll();
+  return true;
+}
+
+bool Simulation::GetWell() {
+  // A server that hears and is not heard keeps its callers waiting.
+  const Instant deadline = world_.now() + world_.options().liveness_time *
+                                              (lost_.servers.empty() ? 1 : 3);
   const auto idle = [this] { return workload_.Idle(); };
   if (!RunUntil(deadline, "every operation ends", idle)) return false;
   workload_.IssueOneMore();
   if (!RunUntil(deadline, "a new token is issued", idle)) return false;
   workload_.ListOnceMore();
   if (!RunUntil(deadline, "all tokens are listed", idle)) return false;
-  return RunUntil(deadline, "all members follow one leader with one log",
-                  [this] { return Settled(); });
+  if (!lost_.partly &&
+      !RunUntil(deadline, "all members follow one leader with one log",
+                [this] { return Settled(); })) {
+    return false;
+  }
+  // A leader that is alone does nothing, so time has to pass by itself.
+  world_.queue().Schedule(deadline, kWorldOwner, {EventKind::kPhase}, [] {});
+  return RunUntil(deadline, "one leader stays", [this] { return Steady(); });
+}
+
+// Where nothing is wrong, a leader leads on.
+bool Simulation::Steady() {
+  const NodeNumber leader = world_.Leader();
+  raft::Term term;
+  if (leader != kWorld) term = world_.node(leader).last_seen()->hard_state.term;
+  if (const auto now = std::pair(leader, term); leads_ != now) {
+    leads_ = now;
+    leads_since_ = world_.now();
+  }
+  return leader != kWorld &&
+         world_.now() - leads_since_ >=
+             world_.options().election_timeout * kSteadyTimeouts;
 }
 
 bool Simulation::Settled() {
   const NodeNumber leader = world_.Leader();
   if (leader == kWorld) return false;
-  const raft::Observation& head = *world_.node(leader).last_seen();
-  const raft::Configuration& configuration =
-      world_.node(leader).server()->raft()->configuration();
+  const raft::Raft& raft = *world_.node(leader).server()->raft();
+  const raft::Configuration& configuration = raft.configuration();
   if (configuration.IsJoint()) return false;
-  if (world_.options().voter_policy &&
+  if (world_.options().voter_policy && lost_.servers.empty() &&
       configuration.voters.size() !=
           server::VotersFor(configuration.Members().size())) {
     return false;
   }
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
-    if (!configuration.Contains(raft::NodeId(i))) continue;
-    const auto& seen = world_.node(i).last_seen();
-    if (!seen.has_value() || seen->leader != raft::NodeId(leader)) return false;
-    if (seen->repairing) return false;
-    if (seen->hard_state.term != head.hard_state.term) return false;
-    if (seen->last != head.last || seen->commit != head.last) {
+    if (lost_.servers.contains(i)) continue;
+    const bool member = configuration.Contains(raft::NodeId(i));
+    if (member ? !MemberSettled(i, leader) : !KnowsThatItLeft(i, leader)) {
       return false;
     }
-    // What is applied equals what it should be: StateDigest looked.
-    if (seen->applied != seen->commit.index) return false;
   }
-  return true;
+  // The leader knows it, too.
+  return std::all_of(
+      raft.progress()->begin(), raft.progress()->end(),
+      [&](const raft::Progress& peer) {
+        return peer.match == raft.last().index ||
+               lost_.servers.contains(static_cast<NodeNumber>(peer.id.value()));
+      });
+}
+
+bool Simulation::MemberSettled(NodeNumber number, NodeNumber leader) {
+  const raft::Observation& head = *world_.node(leader).last_seen();
+  const auto& seen = world_.node(number).last_seen();
+  if (!seen.has_value() || seen->leader != raft::NodeId(leader)) return false;
+  if (seen->repairing) return false;
+  if (seen->hard_state.term != head.hard_state.term) return false;
+  if (seen->last != head.last || seen->commit != head.last) return false;
+  // What is applied equals what it should be: StateDigest looked.
+  return seen->applied == seen->commit.index &&
+         seen->durable == seen->last.index;
+}
+
+// Who knows only of others that left has nobody to hear it from.
+bool Simulation::KnowsThatItLeft(NodeNumber number, NodeNumber leader) {
+  if (!world_.node(number).last_seen().has_value()) return true;
+  const raft::Configuration& known =
+      world_.node(number).server()->raft()->configuration();
+  return !known.IsVoter(raft::NodeId(leader)) ||
+         !known.IsVoter(raft::NodeId(number));
 }
 
 std::string Simulation::WhereNodesStand() {

@@ -34,10 +34,11 @@ struct RunResult {
 };
 
 // Runs one seed to its end or to its first violation: faults for
-// `options.fault_time`, then everything heals, and within
-// `options.liveness_time` there must be one leader that all follow, every call
-// answered, a new token issued and listed, and the same log and state on every
-// node. Prints the trace to `trace` unless it is nullptr.
+// `options.fault_time`; then all servers heal but some that the rest can do
+// without, if so drawn; then those, too. Each time, within
+// `options.liveness_time`, there must be one leader that all follow and that
+// stays, every call answered, a new token issued and listed, and the same log
+// and state on every node. Prints the trace to `trace` unless it is nullptr.
 RunResult Run(uint64_t seed, const SwarmOptions& options, std::FILE* trace);
 
 }  // namespace jaco::sim

@@ -100,6 +100,16 @@ TEST(SimulationTest, SmokeHunt) {
   }
 }
 
+// Followers whose leader is silent for longer than they wait elect another.
+TEST(SimulationTest, ALeaderThatDoesNotStayIsFound) {
+  SwarmOptions options;
+  options.heartbeat_interval = options.election_timeout * 3;
+  options.fault_time = Seconds(2);
+  const RunResult result = sim::Run(/*seed=*/1, options, nullptr);
+  ASSERT_TRUE(result.violation.has_value());
+  EXPECT_EQ(result.violation->invariant, "liveness");
+}
+
 // Canary: a planted bug, a disk whose syncs lie, is found, and soon.
 TEST(SimulationTest, ALyingDiskIsFound) {
   std::map<std::string, int> found;

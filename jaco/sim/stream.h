@@ -24,6 +24,7 @@ enum class Stream : uint64_t {
   kFault,     // fault kind
   kClientOp,  // client
   kLie,       // node, incarnation
+  kLoss,      // which servers stay away when the faults are over
 };
 
 constexpr uint64_t StreamSeed(uint64_t seed, Stream stream, uint64_t a = 0,

@@ -158,6 +158,10 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   }
   options.priorities = prng.Chance(1, 4);
   if (prng.Chance(1, 3)) DrawVoterPolicy(prng, options);
+  if (prng.Chance(1, 2)) {
+    options.link.late = 1000u << prng.Below(5);
+    options.link.late_by = options.election_timeout;
+  }
   DrawMediumFaults(seed, options);
   return options;
 }
@@ -177,6 +181,7 @@ std::string Describe(const SwarmOptions& options) {
       " link=", Text(options.link.delay_base), "+",
       Text(options.link.delay_tail), " loss=", options.link.loss,
       " duplicate=", options.link.duplicate, " reorder=", options.link.reorder,
+      " late=", options.link.late, "/", Text(options.link.late_by),
       " disk=", Text(options.disk.job_base), "+", Text(options.disk.job_tail),
       "+", Text(options.disk.done_tail), " clients=", options.clients, "/",
       Text(options.client_pause), "/", Text(options.client_timeout),

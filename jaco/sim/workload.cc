@@ -54,8 +54,8 @@ void Workload::BeginOperation(uint32_t number) {
   Client& client = clients_[number];
   const uint64_t known = history_.identities();
   const uint64_t die = client.prng.Below(100);
-  client.kind = die < 55   ? OpKind::kIssue
-                : die < 90 ? OpKind::kRevoke
+  client.kind = die < 45   ? OpKind::kIssue
+                : die < 75 ? OpKind::kRevoke
                            : OpKind::kList;
   if (client.kind == OpKind::kRevoke && known > 0) {
     client.identity =
@@ -70,7 +70,8 @@ void Workload::BeginOperation(uint32_t number) {
 
 void Workload::IssueOneMore() {
   clients_[0].kind = OpKind::kIssue;
-  clients_[0].identity = history_.NewIdentity("last");
+  clients_[0].identity =
+      history_.NewIdentity(absl::StrCat("last", history_.identities()));
   Begin(0);
 }
 

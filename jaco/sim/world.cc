@@ -47,7 +47,8 @@ World::World(uint64_t seed, const SwarmOptions& options, Trace& trace)
                findings_,
                options_,
                seed,
-               MakeFounding(options.servers)} {
+               MakeFounding(options.servers)},
+      checkers_(options.voter_policy) {
   const int servers = options.servers + options.spares;
   JACO_CHECK(options.servers >= 1 && servers <= kNodesMax);
   for (int i = 1; i <= servers; ++i) {
@@ -222,6 +223,7 @@ void World::CalmNetwork() {
   calm.loss = 0;
   calm.duplicate = 0;
   calm.reorder = 0;
+  calm.late = 0;
   fabric_.SetOptions(calm);
 }
 

@@ -6,7 +6,7 @@ void ClusterCheckers::Check(const NodeView& view, Findings& findings) {
   election_safety_.Check(view, findings);
   durable_vote_.Check(view, findings);
   configuration_rules_.Check(view, findings);
-  voter_count_.Check(view, findings);
+  if (voter_policy_) voter_count_.Check(view, findings);
   monotonicity_.Check(view, findings);
   log_matching_.Check(view, findings);
   leader_completeness_.Check(view, committed_, findings);

@@ -20,6 +20,10 @@ namespace jaco::sim {
 
 class ClusterCheckers {
  public:
+  // Whether the voters are chosen by the servers themselves: then their number
+  // is never even.
+  explicit ClusterCheckers(bool voter_policy) : voter_policy_(voter_policy) {}
+
   void Check(const NodeView& view, Findings& findings);
 
   const ElectionSafety& elections() const { return election_safety_; }
@@ -27,6 +31,7 @@ class ClusterCheckers {
   const StateDigest& state() const { return state_digest_; }
 
  private:
+  const bool voter_policy_;
   ElectionSafety election_safety_;
   ConfigurationRules configuration_rules_;
   VoterCount voter_count_;

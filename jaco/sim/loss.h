@@ -1,0 +1,32 @@
+// Servers that do not come back: what is left of a cluster has to do without
+// them, for as long as it has a quorum.
+
+#ifndef JACO_SIM_LOSS_H_
+#define JACO_SIM_LOSS_H_
+
+#include <set>
+
+#include "jaco/base/prng.h"
+#include "jaco/sim/event.h"
+#include "jaco/sim/world.h"
+
+namespace jaco::sim {
+
+struct Loss {
+  std::set<NodeNumber> servers;
+  // They still reach some of the others, and may even lead.
+  bool partly = false;
+};
+
+// Whether every server has read its disk and says what it is.
+bool AllStarted(World& world);
+
+// Takes away, until the world is healed, servers without which every
+// configuration that may be in force has a quorum: they are down, or do not
+// hear, or are not heard, or reach one of the others only. All other servers
+// are up and reach each other. Often takes none.
+Loss Lose(World& world, Prng& prng);
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_LOSS_H_
