@@ -46,6 +46,9 @@ struct Options {
   ApiClientOptions api;
   std::string name;
   std::string output = "table";
+  std::string node_name;
+  std::string peer;
+  std::string join_token;
   bool allow_privileged = false;
   OfflineRaftOptions raft;
 };
@@ -84,6 +87,37 @@ class Session {
     if (outcome.error) return Fail(*outcome.error);
     *world_.out << FormatRevokedToken(options_.name);
     return 0;
+  }
+
+  int IssueJoinToken() {
+    const Outcome outcome = CallLeader(
+        {"POST", "/v1/node/issue-join-token",
+         net::EncodeIssueJoinTokenRequest({.node_name = options_.node_name})});
+    if (outcome.error) return Fail(*outcome.error);
+    const auto response = net::DecodeIssueJoinTokenResponse(outcome.body);
+    if (!response.ok()) return FailUntyped(response.status());
+    *world_.out << FormatJoinToken(options_.api.server.empty()
+                                       ? "<this-node-host:port>"
+                                       : options_.api.server,
+                                   *response);
+    return 0;
+  }
+
+  int JoinCluster() {
+    if (options_.join_token.empty()) {
+      return Fail({"", "--token or JACO_JOIN_TOKEN env is required"});
+    }
+    const Outcome outcome =
+        Call({"POST", "/v1/node/join",
+              net::EncodeJoinRequest(
+                  {.peer = options_.peer, .join_token = options_.join_token}),
+              kInitTimeout});
+    return Finish(outcome, net::DecodeJoinResponse, FormatJoined);
+  }
+
+  int ListNodes() {
+    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
+    return Show(outcome, net::DecodeStatusResponse, FormatNodes);
   }
 
   int OfflineRaft() {
@@ -218,6 +252,27 @@ void AddClusterCommands(CLI::App* app, Options* options, Command* command) {
   status->callback([command] { *command = &Session::Status; });
 }
 
+void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
+  CLI::App* node = app->add_subcommand("node", "Manage the cluster's nodes");
+  node->require_subcommand(1);
+  CLI::App* issue = node->add_subcommand(
+      "issue-join-token", "Print the command by which a server joins");
+  issue->add_option("--node-name", options->node_name,
+                    "The only node that it is good for");
+  issue->callback([command] { *command = &Session::IssueJoinToken; });
+  CLI::App* join =
+      node->add_subcommand("join", "Make this server a node of a cluster");
+  join->add_option("--peer", options->peer, "Any member's API, as HOST:PORT")
+      ->required();
+  // As documented: a join token is used up by the command that shows it.
+  join->add_option("--token", options->join_token,
+                   "The join token (or $JACO_JOIN_TOKEN)");
+  join->callback([command] { *command = &Session::JoinCluster; });
+  CLI::App* list = node->add_subcommand("list", "List the nodes");
+  AddOutput(list, options);
+  list->callback([command] { *command = &Session::ListNodes; });
+}
+
 void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
   CLI::App* token = app->add_subcommand("token", "Manage operator tokens");
   token->require_subcommand(1);
@@ -328,6 +383,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   options.api.ca_cert_variable = world.ca_cert;
   options.api.default_ca_cert = absl::StrCat(world.data_dir, "/node/ca.crt");
   options.raft.data_dir = world.data_dir;
+  options.join_token = world.join_token.value_or("");
   Command command;
   CLI::App app("Operate a jaco cluster.", "jaco");
   app.require_subcommand(1);
@@ -335,6 +391,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   AddConnection(&app, &options.api);
   app.set_version_flag("--version", std::string(kVersion));
   AddClusterCommands(&app, &options, &command);
+  AddNodeCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
   bool version = false;

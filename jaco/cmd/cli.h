@@ -17,6 +17,7 @@ struct CliWorld {
   std::optional<std::string> socket;       // $JACO_SOCKET
   std::optional<std::string> token;        // $JACO_TOKEN
   std::optional<std::string> ca_cert;      // $JACO_CA_CERT
+  std::optional<std::string> join_token;   // $JACO_JOIN_TOKEN
   std::string data_dir = "/var/lib/jaco";  // $JACO_DATA_DIR
   absl::Duration retry_for = absl::Seconds(10);
   absl::Duration retry_every = absl::Milliseconds(200);

@@ -159,6 +159,28 @@ std::string FormatTokens(const server::ListTokensResponse& response) {
   return out;
 }
 
+std::string FormatJoinToken(absl::string_view peer,
+                            const server::IssueJoinTokenResponse& response) {
+  return absl::StrCat(
+      "Join token issued. On the joining node, run:\n\n  sudo jaco node join "
+      "--peer=",
+      peer, " --token=", response.join_token,
+      "\n\nToken expires in 24h (single-use).\n");
+}
+
+std::string FormatJoined(const server::JoinResponse&) {
+  return "Joined cluster.\n";
+}
+
+std::string FormatNodes(const server::StatusResponse& response) {
+  std::string out;
+  for (const server::NodeStatus& node : response.nodes) {
+    absl::StrAppend(&out, node.hostname, "\t", node.address, "\tNODE_STATUS_",
+                    node.status, "\n");
+  }
+  return out;
+}
+
 std::string FormatJson(absl::string_view json) {
   std::string out;
   PrintJson(Parse(json), 0, &out);

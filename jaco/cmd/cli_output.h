@@ -17,6 +17,11 @@ std::string FormatIssuedToken(const server::IssueTokenResponse& response);
 std::string FormatRevokedToken(absl::string_view identity);
 std::string FormatTokens(const server::ListTokensResponse& response);
 
+std::string FormatJoinToken(absl::string_view peer,
+                            const server::IssueJoinTokenResponse& response);
+std::string FormatJoined(const server::JoinResponse& response);
+std::string FormatNodes(const server::StatusResponse& response);
+
 // The daemon's JSON answer, indented by 2 or as YAML. `json` is valid.
 std::string FormatJson(absl::string_view json);
 std::string FormatYaml(absl::string_view json);

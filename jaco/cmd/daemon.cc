@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdlib>
 #include <iostream>
@@ -27,6 +28,7 @@
 #include "jaco/env/posix/posix_file_system.h"
 #include "jaco/env/posix/spdlog_logger.h"
 #include "jaco/net/http_server.h"
+#include "jaco/net/https_join_peer.h"
 #include "jaco/net/peer_transport.h"
 #include "jaco/net/pki/node_uri.h"
 #include "jaco/net/pki/openssl_pki.h"
@@ -147,6 +149,7 @@ class Daemon {
     options.certificate_hosts = HostsOfCertificate();
     options.seal_key = seal_key_;
     options.use_rocksdb = mode_ != DaemonMode::kDev;
+    options.join_peer = &join_peer_;
     server_.emplace(options, env::Environment{.clock = &clock_,
                                               .loop = &loop_,
                                               .network = &*network_,
@@ -319,6 +322,9 @@ class Daemon {
   std::shared_ptr<const server::Keyring> seal_key_;
   net::OpenSslPki pki_{&entropy_};
   net::TlsIdentity tls_;
+  net::HttpsJoinPeer join_peer_{[this](absl::AnyInvocable<void()> task) {
+    boost::asio::post(loop_.io_context(), std::move(task));
+  }};
   std::optional<net::PeerTransport> network_;
   std::optional<server::Server> server_;
   std::optional<net::ApiRouter> router_;

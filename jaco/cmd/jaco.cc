@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   world.socket = Variable("JACO_SOCKET");
   world.token = Variable("JACO_TOKEN");
   world.ca_cert = Variable("JACO_CA_CERT");
+  world.join_token = Variable("JACO_JOIN_TOKEN");
   world.data_dir = Variable("JACO_DATA_DIR").value_or(world.data_dir);
   const int code = jaco::cmd::RunCli(
       std::vector<std::string>(argv + std::min(argc, 1), argv + argc), world);

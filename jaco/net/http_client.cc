@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "jaco/base/error.h"
@@ -234,8 +236,7 @@ class TlsChannel final : public Channel {
   absl::Status Open(const HttpRemote& remote) {
     const auto authorities = ParseCertificates(remote.authorities);
     if (!authorities.ok()) return authorities.status();
-    context_.reset(SSL_CTX_new(TLS_client_method()));
-    SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
+    Prepare();
     for (const auto& authority : *authorities) {
       X509_STORE_add_cert(SSL_CTX_get_cert_store(context_.get()),
                           authority.get());
@@ -247,8 +248,37 @@ class TlsChannel final : public Channel {
       SSL_set1_host(ssl_.get(), remote.host.c_str());
       SSL_set_tlsext_host_name(ssl_.get(), remote.host.c_str());
     }
-    SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    return Drive([this] { return SSL_connect(ssl_.get()); }).status();
+    return Handshake();
+  }
+
+  // Whoever it is: only to look at what it shows.
+  absl::Status OpenUnverified() {
+    Prepare();
+    ssl_.reset(SSL_new(context_.get()));
+    SSL_set_verify(ssl_.get(), SSL_VERIFY_NONE, nullptr);
+    return Handshake();
+  }
+
+  // Of what the server showed, the certificate with this fingerprint; empty
+  // when there is none.
+  std::string Shown(absl::string_view fingerprint) const {
+    STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_.get());
+    for (int i = 0; i < sk_X509_num(chain); ++i) {
+      X509* const certificate = sk_X509_value(chain, i);
+      unsigned char digest[EVP_MAX_MD_SIZE];
+      unsigned int size = 0;
+      if (X509_digest(certificate, EVP_sha256(), digest, &size) != 1) continue;
+      if (absl::BytesToHexString(absl::string_view(
+              reinterpret_cast<const char*>(digest), size)) != fingerprint) {
+        continue;
+      }
+      const BioPtr out(BIO_new(BIO_s_mem()));
+      PEM_write_bio_X509(out.get(), certificate);
+      char* data = nullptr;
+      const long length = BIO_get_mem_data(out.get(), &data);  // NOLINT
+      return std::string(data, static_cast<size_t>(length));
+    }
+    return "";
   }
 
   absl::Status Write(absl::string_view data) override {
@@ -265,6 +295,16 @@ class TlsChannel final : public Channel {
   }
 
  private:
+  void Prepare() {
+    context_.reset(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
+  }
+
+  absl::Status Handshake() {
+    SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    return Drive([this] { return SSL_connect(ssl_.get()); }).status();
+  }
+
   // Repeats `operation`, carrying bytes both ways, until it has a result; 0 at
   // the end of the stream.
   template <typename Operation>
@@ -349,6 +389,27 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
   const absl::Status opened = channel.Open(remote);
   if (!opened.ok()) return opened;
   return Exchange(channel, name, request);
+}
+
+absl::StatusOr<std::string> FindAuthority(const std::string& host,
+                                          uint16_t port,
+                                          absl::string_view fingerprint,
+                                          absl::Duration timeout) {
+  const std::string name = JoinHostPort(host, port);
+  const auto connection =
+      ConnectTcp({.host = host, .port = port}, name, absl::Now() + timeout);
+  if (!connection.ok()) return connection.status();
+  TlsChannel channel(**connection, name);
+  const absl::Status opened = channel.OpenUnverified();
+  if (!opened.ok()) return opened;
+  std::string authority = channel.Shown(fingerprint);
+  if (authority.empty()) {
+    return MakeError(ErrorCode::kPeerUntrusted,
+                     absl::StrCat(name,
+                                  " does not belong to the cluster that "
+                                  "the token is of"));
+  }
+  return authority;
 }
 
 }  // namespace jaco::net

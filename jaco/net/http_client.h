@@ -43,6 +43,15 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
                                       absl::string_view body,
                                       absl::Duration timeout);
 
+// The PEM of the authority, with this fingerprint (lower-case hex SHA-256),
+// that the server at `host`:`port` shows with its certificate. Nothing is sent
+// but a handshake. peer_untrusted when it shows none; kUnavailable,
+// kDeadlineExceeded.
+absl::StatusOr<std::string> FindAuthority(const std::string& host,
+                                          uint16_t port,
+                                          absl::string_view fingerprint,
+                                          absl::Duration timeout);
+
 }  // namespace jaco::net
 
 #endif  // JACO_NET_HTTP_CLIENT_H_

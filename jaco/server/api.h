@@ -22,6 +22,9 @@ using Reply = absl::AnyInvocable<void(absl::StatusOr<Response>)>;
 // Who asks. The unix socket is the trust boundary: its peers are `local`.
 struct Caller {
   std::string identity = "local";
+  // The hash of the join token that was shown instead of an operator's. Whoever
+  // has only that may be admitted as a node, and nothing else.
+  std::string join_token_hash;
 };
 
 struct InitRequest {
@@ -89,6 +92,38 @@ struct ListTokensResponse {
   uint64_t index = 0;             // of the state that was read
 };
 
+struct IssueJoinTokenRequest {
+  std::string node_name;  // the only one that it is good for; empty: any
+};
+struct IssueJoinTokenResponse {
+  std::string join_token;  // the only time it is seen; see JoinToken
+  absl::Time expires_at;
+};
+
+// By which a server becomes a node of another's cluster.
+struct JoinRequest {
+  std::string peer;  // host:port of any member's API
+  std::string join_token;
+};
+struct JoinResponse {
+  std::string cluster_id;
+};
+
+// What the joining server asks the member for, with the join token in its
+// Caller.
+struct AdmitRequest {
+  uint64_t node_id = 0;
+  std::string node_name;
+  std::string address;              // of its peer transport
+  std::string certificate_request;  // PEM
+};
+struct AdmitResponse {
+  std::string cluster_id;
+  std::string certificates;  // PEM: the node's, and what links it to older CAs
+  std::string bundle;        // PEM: the trusted authorities
+  std::string keyring;       // secret; see Keyring::Encode
+};
+
 // The API of one server. Writes and ListTokens need a leader: elsewhere they
 // fail with no_leader, whose message names the leader when it is known.
 // Loop thread.
@@ -112,6 +147,22 @@ class Api {
   // Linearizable.
   virtual void ListTokens(const Caller& caller,
                           Reply<ListTokensResponse> reply) = 0;
+  // validation_failed, rate_limited; conflict in a cluster without
+  // certificates.
+  virtual void IssueJoinToken(const Caller& caller,
+                              IssueJoinTokenRequest request,
+                              Reply<IssueJoinTokenResponse> reply) = 0;
+  // Answered by any member. join_token_*, node_already_member,
+  // validation_failed; permission_denied without a join token. The same node
+  // may ask again with the same token.
+  virtual void Admit(const Caller& caller, AdmitRequest request,
+                     Reply<AdmitResponse> reply) = 0;
+  // Makes this uninitialized server a node of the cluster of `peer`; answered
+  // when that is durable. cluster_already_initialized, peer_unreachable,
+  // peer_untrusted (nothing was said to it then), and what Admit says there.
+  // May be repeated with the same token whatever went wrong.
+  virtual void Join(const Caller& caller, JoinRequest request,
+                    Reply<JoinResponse> reply) = 0;
 };
 
 }  // namespace jaco::server

@@ -85,7 +85,8 @@ void Autopilot::Tick() {
   Judge();
   Act();
   // Alone there is nobody to look after.
-  if (health_.size() > 1) Arm(node_->options().autopilot.tick);
+  if (health_.size() > 1 || node_->state().nodes().size() > 1)
+    Arm(node_->options().autopilot.tick);
 }
 
 // ---- How they are.
@@ -174,7 +175,21 @@ void Autopilot::Act() {
       raft.configuration_index() > raft.commit()) {
     return;
   }
-  if (!CleanUp()) Steer();
+  if (!CleanUp() && !TakeIn()) Steer();
+}
+
+// The nodes that were admitted since.
+bool Autopilot::TakeIn() {
+  for (const auto& [id, node] : node_->state().nodes()) {
+    const raft::NodeId member(id);
+    if (node.status() != fsm::NODE_STATUS_JOINING) continue;
+    if (node_->raft()->configuration().Contains(member)) continue;
+    changing_ = true;
+    AddNonvoter(member, node.address(),
+                [this](const absl::Status&) { changing_ = false; });
+    return true;
+  }
+  return false;
 }
 
 // A node that joins is ready once it has caught up.

@@ -75,6 +75,7 @@ class Autopilot {
   void Act();
   bool MarkReady();
   bool CleanUp();
+  bool TakeIn();
   void Steer();
   bool IsLeader() const;
   void Watch(Instant now);

@@ -154,23 +154,12 @@ absl::Status Certificates::ReviewOnce() {
   return absl::OkStatus();
 }
 
-absl::Status Certificates::CheckAuthorities() const {
-  if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
-  const auto& cluster = node_->state().cluster();
-  if (!secrets_ || !cluster || cluster->authorities().empty()) {
-    return MakeError(ErrorCode::kConflict,
-                     "this cluster has no certificate authority");
-  }
-  return SigningAuthority().status();
-}
-
 void Certificates::Rotate(const Caller& caller, Done done) {
-  absl::Status status = CheckAuthorities();
-  if (!status.ok()) return done(std::move(status));
+  const auto old = SigningAuthority();
+  if (!old.ok()) return done(old.status());
   const env::Environment& env = node_->env();
   const fsm::Cluster& cluster = *node_->state().cluster();
   const absl::Time now = env.clock->WallNow();
-  const auto old = SigningAuthority();
   const auto fresh = env.pki->CreateAuthority(cluster.id(), now);
   if (!fresh.ok()) return done(fresh.status());
   auto crossed = env.pki->CrossSign(*old, fresh->certificate, now);
@@ -188,10 +177,10 @@ void Certificates::Rotate(const Caller& caller, Done done) {
 }
 
 void Certificates::Retire(const Caller& caller, Done done) {
-  absl::Status status = CheckAuthorities();
-  if (!status.ok()) return done(std::move(status));
+  const auto signing = SigningAuthority();
+  if (!signing.ok()) return done(signing.status());
   const fsm::Cluster& cluster = *node_->state().cluster();
-  if (!IsCurrent(*SigningAuthority())) {
+  if (!IsCurrent(*signing)) {
     return done(MakeError(ErrorCode::kConflict,
                           "this server's own certificate is not renewed yet"));
   }
@@ -215,7 +204,22 @@ void Certificates::Propose(const Caller& caller, fsm::Command command,
       });
 }
 
+AdmitResponse Certificates::Welcome(std::string certificate) const {
+  const fsm::Cluster& cluster = *node_->state().cluster();
+  certificate += SignerOf(cluster)->cross_certificate();
+  return {.cluster_id = cluster.id(),
+          .certificates = std::move(certificate),
+          .bundle = BundleOf(cluster),
+          .keyring = secrets_->keyring.Encode()};
+}
+
 absl::StatusOr<env::Authority> Certificates::SigningAuthority() const {
+  if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
+  const auto& cluster = node_->state().cluster();
+  if (!secrets_ || !cluster || cluster->authorities().empty()) {
+    return MakeError(ErrorCode::kConflict,
+                     "this cluster has no certificate authority");
+  }
   const fsm::Authority* signer = SignerOf(*node_->state().cluster());
   if (signer == nullptr) {
     return absl::InternalError("the cluster has no authority that signs");

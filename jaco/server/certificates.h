@@ -11,6 +11,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "jaco/server/api.h"
 #include "jaco/server/node.h"
 #include "jaco/server/security/secrets.h"
 
@@ -52,6 +53,11 @@ class Certificates {
   void Retire(const Caller& caller, Done done);
 
   SecretFiles Encode(const Secrets& secrets) const;
+  // The authority that signs, with its key open. conflict in a cluster that has
+  // none; as of a server that is no member.
+  absl::StatusOr<env::Authority> SigningAuthority() const;
+  // For a node with this certificate, which SigningAuthority has issued.
+  AdmitResponse Welcome(std::string certificate) const;
   // `secrets` are on disk now.
   void Adopt(Secrets secrets);
 
@@ -62,11 +68,7 @@ class Certificates {
   // it.
   void Review();
   absl::Status ReviewOnce();
-  // OK when there are authorities and we can open the one that signs.
-  absl::Status CheckAuthorities() const;
   void Propose(const Caller& caller, fsm::Command command, Done done);
-  // The authority that signs, with its key open.
-  absl::StatusOr<env::Authority> SigningAuthority() const;
   env::NodeNames OurNames(const std::string& cluster_id,
                           raft::NodeId self) const;
   // Whether the certificate in force will do.

@@ -207,12 +207,12 @@ void Node::Found(raft::NodeId self, Founding founding,
 
 // A joiner has a term and an empty log: that makes it a member of nothing yet,
 // but not uninitialized, and it takes the log of whoever leads.
-void Node::Join(raft::NodeId self,
+void Node::Join(raft::NodeId self, SecretFiles secrets,
                 absl::AnyInvocable<void(absl::Status)> done) {
   raft::Persist write;
   write.id = raft::PersistId(1);
   write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
-  Create(self, std::move(write), {}, std::move(done));
+  Create(self, std::move(write), std::move(secrets), std::move(done));
 }
 
 void Node::Create(raft::NodeId self, raft::Persist write, SecretFiles secrets,
@@ -291,9 +291,12 @@ void Node::NotifyFounded() {
 }
 
 void Node::NotifyReconfigured() {
-  const raft::LogIndex index = replica_->raft().configuration_index();
-  if (index == watched_ || index > replica_->raft().applied()) return;
+  raft::LogIndex index = replica_->raft().configuration_index();
+  if (index > replica_->raft().applied()) index = watched_;
+  const size_t nodes = state_.nodes().size();
+  if (index == watched_ && nodes == watched_nodes_) return;
   watched_ = index;
+  watched_nodes_ = nodes;
   if (watcher_ != nullptr) watcher_();
 }
 

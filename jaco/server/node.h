@@ -38,7 +38,9 @@ class Node {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  void Join(raft::NodeId self, absl::AnyInvocable<void(absl::Status)> done);
+  // `secrets` become durable first.
+  void Join(raft::NodeId self, SecretFiles secrets,
+            absl::AnyInvocable<void(absl::Status)> done);
   void ChangeConfiguration(raft::Configuration target,
                            absl::AnyInvocable<void(absl::Status)> done);
   absl::Status TransferLeadership(raft::NodeId target);
@@ -47,8 +49,9 @@ class Node {
   // applied its founding.
   void WhenFounded(absl::AnyInvocable<void()> ready);
 
-  // `watcher` runs after every change of role, and when another configuration
-  // has been committed. It may not call back.
+  // `watcher` runs after every change of role, when another configuration has
+  // been committed, and when there are more or fewer nodes. It may not call
+  // back.
   void Watch(absl::AnyInvocable<void()> watcher) {
     watcher_ = std::move(watcher);
   }
@@ -113,8 +116,10 @@ class Node {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void()> founded_;
   absl::AnyInvocable<void()> watcher_;
-  raft::LogIndex watched_;  // the configuration that `watcher_` knows of
-  bool led_ = false;        // a leader is known
+  // What `watcher_` knows of: the configuration, the number of nodes.
+  raft::LogIndex watched_;
+  size_t watched_nodes_ = 0;
+  bool led_ = false;  // a leader is known
   Instant leaderless_since_;
   fsm::ClusterState state_;
   std::unique_ptr<Replica> replica_;

@@ -5,6 +5,7 @@
 #include "jaco/server/autopilot.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
+#include "jaco/server/join_service.h"
 #include "jaco/server/node.h"
 #include "jaco/server/token_service.h"
 
@@ -16,12 +17,14 @@ struct Server::Impl {
         certificates(&node),
         cluster(&node, &certificates),
         tokens(&node),
+        joins(&node, &certificates),
         autopilot(&node) {}
 
   Node node;
   Certificates certificates;
   ClusterService cluster;
   TokenService tokens;
+  JoinService joins;
   Autopilot autopilot;
 };
 
@@ -53,7 +56,7 @@ void Server::Found(raft::NodeId self, Founding founding,
 
 void Server::Join(raft::NodeId self,
                   absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->node.Join(self, std::move(done));
+  impl_->node.Join(self, {}, std::move(done));
 }
 
 void Server::ChangeConfiguration(raft::Configuration target,
@@ -117,6 +120,21 @@ void Server::RevokeToken(const Caller& caller, RevokeTokenRequest request,
 
 void Server::ListTokens(const Caller& caller, Reply<ListTokensResponse> reply) {
   impl_->tokens.List(caller, std::move(reply));
+}
+
+void Server::IssueJoinToken(const Caller& caller, IssueJoinTokenRequest request,
+                            Reply<IssueJoinTokenResponse> reply) {
+  impl_->joins.IssueToken(caller, std::move(request), std::move(reply));
+}
+
+void Server::Admit(const Caller& caller, AdmitRequest request,
+                   Reply<AdmitResponse> reply) {
+  impl_->joins.Admit(caller, std::move(request), std::move(reply));
+}
+
+void Server::Join(const Caller& caller, JoinRequest request,
+                  Reply<JoinResponse> reply) {
+  impl_->joins.Join(caller, std::move(request), std::move(reply));
 }
 
 Lifecycle Server::lifecycle() const { return impl_->node.lifecycle(); }

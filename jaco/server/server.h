@@ -16,6 +16,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/server/join_peer.h"
 #include "jaco/server/security/secrets.h"
 #include "jaco/server/snapshots.h"
 #include "jaco/storage/raft_log.h"
@@ -47,6 +48,8 @@ struct ServerOptions {
   raft::Options raft;  // `id` is ignored
   SnapshotOptions snapshots;
   AutopilotOptions autopilot;
+  // Outlives the server; nullptr: it cannot join by itself.
+  JoinPeer* join_peer = nullptr;
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -110,6 +113,12 @@ class Server final : public Api {
                    Reply<RevokeTokenResponse> reply) override;
   void ListTokens(const Caller& caller,
                   Reply<ListTokensResponse> reply) override;
+  void IssueJoinToken(const Caller& caller, IssueJoinTokenRequest request,
+                      Reply<IssueJoinTokenResponse> reply) override;
+  void Admit(const Caller& caller, AdmitRequest request,
+             Reply<AdmitResponse> reply) override;
+  void Join(const Caller& caller, JoinRequest request,
+            Reply<JoinResponse> reply) override;
 
   // Who bears `token`: token_invalid, token_revoked, or as of a server that is
   // no member.

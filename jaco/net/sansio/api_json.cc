@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
@@ -260,6 +261,68 @@ absl::StatusOr<server::IssueTokenRequest> DecodeIssueTokenRequest(
   return request;
 }
 
+absl::StatusOr<server::IssueJoinTokenRequest> DecodeIssueJoinTokenRequest(
+    absl::string_view body) {
+  const auto object = ParseObject(body);
+  if (!object.ok()) return object.status();
+  absl::Status status = CheckKeys(*object, {"node_name"});
+  server::IssueJoinTokenRequest request;
+  status.Update(ReadString(*object, "node_name", &request.node_name));
+  if (!status.ok()) return status;
+  return request;
+}
+
+absl::StatusOr<server::JoinRequest> DecodeJoinRequest(absl::string_view body) {
+  const auto object = ParseObject(body);
+  if (!object.ok()) return object.status();
+  absl::Status status = CheckKeys(*object, {"peer", "join_token"});
+  server::JoinRequest request;
+  status.Update(ReadString(*object, "peer", &request.peer));
+  status.Update(ReadString(*object, "join_token", &request.join_token));
+  if (!status.ok()) return status;
+  if (request.peer.empty()) return FieldError("peer", "\"peer\" is missing");
+  return request;
+}
+
+absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
+    absl::string_view body) {
+  const auto object = ParseObject(body);
+  if (!object.ok()) return object.status();
+  absl::Status status = CheckKeys(
+      *object, {"node_id", "node_name", "address", "certificate_request"});
+  server::AdmitRequest request;
+  // A string: not every JSON parser can read all 64 bits.
+  std::string id;
+  status.Update(ReadString(*object, "node_id", &id));
+  status.Update(ReadString(*object, "node_name", &request.node_name));
+  status.Update(ReadString(*object, "address", &request.address));
+  status.Update(
+      ReadString(*object, "certificate_request", &request.certificate_request));
+  if (!status.ok()) return status;
+  if (!absl::SimpleAtoi(id, &request.node_id) || request.node_id == 0) {
+    return FieldError("node_id", "\"node_id\" must be a positive number");
+  }
+  return request;
+}
+
+std::string EncodeIssueJoinTokenRequest(
+    const server::IssueJoinTokenRequest& request) {
+  return json::serialize(json::object{{"node_name", Text(request.node_name)}});
+}
+
+std::string EncodeJoinRequest(const server::JoinRequest& request) {
+  return json::serialize(json::object{
+      {"peer", Text(request.peer)}, {"join_token", Text(request.join_token)}});
+}
+
+std::string EncodeAdmitRequest(const server::AdmitRequest& request) {
+  return json::serialize(
+      json::object{{"node_id", absl::StrCat(request.node_id)},
+                   {"node_name", Text(request.node_name)},
+                   {"address", Text(request.address)},
+                   {"certificate_request", Text(request.certificate_request)}});
+}
+
 std::string EncodeInitRequest(const server::InitRequest& request) {
   return json::serialize(json::object{{"name", Text(request.cluster_name)}});
 }
@@ -322,6 +385,26 @@ std::string EncodeListTokensResponse(
   return out;
 }
 
+std::string EncodeIssueJoinTokenResponse(
+    const server::IssueJoinTokenResponse& response) {
+  return json::serialize(
+      json::object{{"join_token", Text(response.join_token)},
+                   {"expires_at", TimeText(response.expires_at)}});
+}
+
+std::string EncodeJoinResponse(const server::JoinResponse& response) {
+  return json::serialize(
+      json::object{{"cluster_id", Text(response.cluster_id)}});
+}
+
+std::string EncodeAdmitResponse(const server::AdmitResponse& response) {
+  return json::serialize(
+      json::object{{"cluster_id", Text(response.cluster_id)},
+                   {"certificates", Text(response.certificates)},
+                   {"bundle", Text(response.bundle)},
+                   {"keyring", absl::Base64Escape(response.keyring)}});
+}
+
 std::string EncodeHealth(server::Lifecycle lifecycle) {
   return json::serialize(json::object{
       {"status", "ok"}, {"lifecycle", Text(server::LifecycleName(lifecycle))}});
@@ -380,6 +463,38 @@ absl::StatusOr<server::ListTokensResponse> DecodeListTokensResponse(
         response.index = reader.Number("index");
         return response;
       });
+}
+
+absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
+    absl::string_view body) {
+  return DecodeResponse<server::IssueJoinTokenResponse>(
+      body, [](ResponseReader& reader) -> server::IssueJoinTokenResponse {
+        return {reader.String("join_token"), reader.Time("expires_at")};
+      });
+}
+
+absl::StatusOr<server::JoinResponse> DecodeJoinResponse(
+    absl::string_view body) {
+  return DecodeResponse<server::JoinResponse>(
+      body, [](ResponseReader& reader) -> server::JoinResponse {
+        return {reader.String("cluster_id")};
+      });
+}
+
+absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
+    absl::string_view body) {
+  auto response = DecodeResponse<server::AdmitResponse>(
+      body, [](ResponseReader& reader) -> server::AdmitResponse {
+        return {reader.String("cluster_id"), reader.String("certificates"),
+                reader.String("bundle"), reader.String("keyring")};
+      });
+  if (!response.ok()) return response;
+  std::string keyring;
+  if (!absl::Base64Unescape(response->keyring, &keyring)) {
+    return absl::InternalError("the answer's keyring is not base64");
+  }
+  response->keyring = std::move(keyring);
+  return response;
 }
 
 std::string EncodeError(const absl::Status& status) {

@@ -21,6 +21,14 @@ namespace jaco::net {
 absl::StatusOr<server::InitRequest> DecodeInitRequest(absl::string_view body);
 absl::StatusOr<server::IssueTokenRequest> DecodeIssueTokenRequest(
     absl::string_view body);
+absl::StatusOr<server::IssueJoinTokenRequest> DecodeIssueJoinTokenRequest(
+    absl::string_view body);
+absl::StatusOr<server::JoinRequest> DecodeJoinRequest(absl::string_view body);
+absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(absl::string_view body);
+std::string EncodeIssueJoinTokenRequest(
+    const server::IssueJoinTokenRequest& request);
+std::string EncodeJoinRequest(const server::JoinRequest& request);
+std::string EncodeAdmitRequest(const server::AdmitRequest& request);
 std::string EncodeInitRequest(const server::InitRequest& request);
 std::string EncodeIssueTokenRequest(const server::IssueTokenRequest& request);
 
@@ -34,6 +42,10 @@ std::string EncodeRevokeTokenResponse(
     const server::RevokeTokenResponse& response);
 std::string EncodeListTokensResponse(
     const server::ListTokensResponse& response);
+std::string EncodeIssueJoinTokenResponse(
+    const server::IssueJoinTokenResponse& response);
+std::string EncodeJoinResponse(const server::JoinResponse& response);
+std::string EncodeAdmitResponse(const server::AdmitResponse& response);
 std::string EncodeHealth(server::Lifecycle lifecycle);
 std::string EncodeVersion(absl::string_view version);
 
@@ -44,6 +56,12 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
 absl::StatusOr<server::IssueTokenResponse> DecodeIssueTokenResponse(
     absl::string_view body);
 absl::StatusOr<server::ListTokensResponse> DecodeListTokensResponse(
+    absl::string_view body);
+
+absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
+    absl::string_view body);
+absl::StatusOr<server::JoinResponse> DecodeJoinResponse(absl::string_view body);
+absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
     absl::string_view body);
 
 // validation_failed about one field of a request, which EncodeError shows as

@@ -72,6 +72,11 @@ server::Reply<Response> Encoded(HttpReply reply,
   };
 }
 
+// The socket's permissions are what makes an operator here.
+bool IsLocal(const server::Caller& caller) {
+  return caller.identity == server::Caller().identity;
+}
+
 // A name that came off the wire, fit for a message.
 std::string Shown(absl::string_view text) {
   return absl::CHexEscape(text.substr(0, 128));
@@ -107,6 +112,9 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"GET", "/v1/tokens", false, &ApiRouter::ListTokens},
     {"POST", "/v1/token", false, &ApiRouter::IssueToken},
     {"DELETE", "/v1/token/", false, &ApiRouter::RevokeToken},
+    {"POST", "/v1/node/issue-join-token", false, &ApiRouter::IssueJoinToken},
+    {"POST", "/v1/node/admit", false, &ApiRouter::Admit},
+    {"POST", "/v1/node/join", true, &ApiRouter::Join},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
@@ -140,6 +148,12 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
     response.allow = std::move(allow);
     return reply(std::move(response));
   }
+  // A join token opens one door.
+  if (!caller.join_token_hash.empty() && route->handler != &ApiRouter::Admit) {
+    return reply(
+        ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
+                                "a join token is good for joining only")));
+  }
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
   (this->*route->handler)(
@@ -166,8 +180,7 @@ absl::Status ApiRouter::CheckInitialized() const {
 }
 
 void ApiRouter::Init(Call call) {
-  // The socket's permissions are what makes an operator here.
-  if (call.caller.identity != server::Caller().identity) {
+  if (!IsLocal(call.caller)) {
     return call.reply(ErrorResponse(
         MakeError(ErrorCode::kPermissionDenied,
                   "a cluster is initialised over the unix socket only")));
@@ -197,6 +210,33 @@ void ApiRouter::IssueToken(Call call) {
 void ApiRouter::RevokeToken(Call call) {
   api_->RevokeToken(call.caller, {.identity = std::move(call.argument)},
                     Encoded(std::move(call.reply), EncodeRevokeTokenResponse));
+}
+
+void ApiRouter::IssueJoinToken(Call call) {
+  auto request = DecodeIssueJoinTokenRequest(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->IssueJoinToken(
+      call.caller, *std::move(request),
+      Encoded(std::move(call.reply), EncodeIssueJoinTokenResponse));
+}
+
+void ApiRouter::Admit(Call call) {
+  auto request = DecodeAdmitRequest(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->Admit(call.caller, *std::move(request),
+              Encoded(std::move(call.reply), EncodeAdmitResponse));
+}
+
+void ApiRouter::Join(Call call) {
+  if (!IsLocal(call.caller)) {
+    return call.reply(
+        ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
+                                "a server joins over its unix socket only")));
+  }
+  auto request = DecodeJoinRequest(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->Join(call.caller, *std::move(request),
+             Encoded(std::move(call.reply), EncodeJoinResponse));
 }
 
 void ApiRouter::Health(Call call) {

@@ -36,6 +36,9 @@ class ApiRouter {
   void ListTokens(Call call);
   void IssueToken(Call call);
   void RevokeToken(Call call);
+  void IssueJoinToken(Call call);
+  void Admit(Call call);
+  void Join(Call call);
   void Health(Call call);
   void Version(Call call);
 

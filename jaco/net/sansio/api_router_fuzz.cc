@@ -35,6 +35,22 @@ class EchoApi final : public server::Api {
                request.identity);
     reply(server::RevokeTokenResponse{1});
   }
+  void IssueJoinToken(
+      const server::Caller&, server::IssueJoinTokenRequest request,
+      server::Reply<server::IssueJoinTokenResponse> reply) override {
+    reply(server::IssueJoinTokenResponse{request.node_name, {}});
+  }
+  void Admit(const server::Caller&, server::AdmitRequest request,
+             server::Reply<server::AdmitResponse> reply) override {
+    JACO_CHECK(request.node_id > 0);
+    reply(server::AdmitResponse{request.node_name, request.address,
+                                request.certificate_request, "k"});
+  }
+  void Join(const server::Caller&, server::JoinRequest request,
+            server::Reply<server::JoinResponse> reply) override {
+    JACO_CHECK(!request.peer.empty());
+    reply(server::JoinResponse{request.join_token});
+  }
   void ListTokens(const server::Caller&,
                   server::Reply<server::ListTokensResponse> reply) override {
     reply(server::ListTokensResponse{});

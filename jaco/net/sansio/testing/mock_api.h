@@ -22,6 +22,18 @@ class MockApi : public server::Api {
               (const server::Caller&, server::RevokeTokenRequest,
                server::Reply<server::RevokeTokenResponse>),
               (override));
+  MOCK_METHOD(void, IssueJoinToken,
+              (const server::Caller&, server::IssueJoinTokenRequest,
+               server::Reply<server::IssueJoinTokenResponse>),
+              (override));
+  MOCK_METHOD(void, Admit,
+              (const server::Caller&, server::AdmitRequest,
+               server::Reply<server::AdmitResponse>),
+              (override));
+  MOCK_METHOD(void, Join,
+              (const server::Caller&, server::JoinRequest,
+               server::Reply<server::JoinResponse>),
+              (override));
   MOCK_METHOD(void, ListTokens,
               (const server::Caller&,
                server::Reply<server::ListTokensResponse>),

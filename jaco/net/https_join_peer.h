@@ -1,0 +1,35 @@
+#ifndef JACO_NET_HTTPS_JOIN_PEER_H_
+#define JACO_NET_HTTPS_JOIN_PEER_H_
+
+#include <string>
+#include <thread>
+
+#include "jaco/env/event_loop.h"
+#include "jaco/server/join_peer.h"
+
+namespace jaco::net {
+
+// Asks over HTTPS, on a thread of its own: joins are rare, and a handshake with
+// a server that does not answer takes its time.
+class HttpsJoinPeer final : public server::JoinPeer {
+ public:
+  // `post` runs a task on the loop; from any thread, as long as this lives.
+  using Post = std::function<void(absl::AnyInvocable<void()>)>;
+
+  explicit HttpsJoinPeer(Post post) : post_(std::move(post)) {}
+  // Waits for a call that is under way, at most for its timeouts.
+  ~HttpsJoinPeer() override;
+
+  // See JoinPeer. One at a time.
+  void Admit(const std::string& peer, const std::string& authority_fingerprint,
+             const std::string& join_token, server::AdmitRequest request,
+             server::Reply<server::AdmitResponse> reply) override;
+
+ private:
+  const Post post_;
+  std::thread thread_;
+};
+
+}  // namespace jaco::net
+
+#endif  // JACO_NET_HTTPS_JOIN_PEER_H_

@@ -1,0 +1,232 @@
+#include "jaco/server/join_service.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "jaco/base/error.h"
+#include "jaco/fsm/validate.h"
+#include "jaco/server/join_peer.h"
+#include "jaco/server/security/token.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr size_t kSecretChars = 64;
+constexpr size_t kShownHashChars = 8;
+
+bool IsHex(absl::string_view text) {
+  return text.size() == kSecretChars &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
+         });
+}
+
+// Always the same for a token and a name: whoever repeats a join after a crash
+// is the same node.
+raft::NodeId NodeIdOf(absl::string_view secret, absl::string_view name) {
+  const std::string hash = HashToken(absl::StrCat("node id ", secret, name));
+  uint64_t id = 0;
+  for (int i = 0; i < 16; ++i) {
+    const char c = hash[static_cast<size_t>(i)];
+    const int digit = absl::ascii_isdigit(c) ? c - '0' : c - 'a' + 10;
+    id = id << 4 | static_cast<uint64_t>(digit);
+  }
+  return raft::NodeId(std::max<uint64_t>(id, 1));
+}
+
+// "host:port" or "[host]:port" without the port and the brackets.
+std::string HostOf(absl::string_view address) {
+  address = address.substr(0, address.rfind(':'));
+  if (!address.empty() && address.front() == '[') {
+    address = address.substr(1, address.size() - 2);
+  }
+  return std::string(address);
+}
+
+}  // namespace
+
+std::string JoinToken::Text() const {
+  return absl::StrCat(secret, ".", fingerprint);
+}
+
+absl::StatusOr<JoinToken> JoinToken::Parse(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('.', 1));
+  if (!IsHex(parts.first) || !IsHex(parts.second)) {
+    return MakeError(ErrorCode::kJoinTokenInvalid,
+                     "this is no join token; `jaco node issue-join-token` on a "
+                     "member prints one");
+  }
+  return JoinToken{std::string(parts.first), std::string(parts.second)};
+}
+
+// ---- The member's side.
+
+void JoinService::IssueToken(const Caller& caller,
+                             IssueJoinTokenRequest request,
+                             Reply<IssueJoinTokenResponse> reply) {
+  auto authority = certificates_->SigningAuthority();
+  if (!authority.ok()) {
+    return node_->Refuse(authority.status(), std::move(reply));
+  }
+  const env::Environment& env = node_->env();
+  auto fingerprint = env.pki->Fingerprint(authority->certificate);
+  if (!fingerprint.ok()) {
+    return node_->Refuse(fingerprint.status(), std::move(reply));
+  }
+  const JoinToken token{NewToken(*env.entropy), *std::move(fingerprint)};
+  IssueJoinTokenResponse response{token.Text(),
+                                  env.clock->WallNow() + kTokenLife};
+  fsm::Command command;
+  fsm::JoinTokenIssue& issue = *command.mutable_join_token_issue();
+  issue.set_token_hash(HashToken(token.secret));
+  issue.set_expires_at_unix_ms(absl::ToUnixMillis(response.expires_at));
+  issue.set_node_name(std::move(request.node_name));
+  node_->Propose(
+      caller, std::move(command),
+      [response = std::move(response), reply = std::move(reply)](
+          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
+        if (!result.ok()) return reply(result.status());
+        reply(std::move(response));
+      });
+}
+
+void JoinService::Admit(const Caller& caller, AdmitRequest request,
+                        Reply<AdmitResponse> reply) {
+  if (caller.join_token_hash.empty()) {
+    return node_->Refuse(
+        MakeError(ErrorCode::kPermissionDenied, "a join token is needed"),
+        std::move(reply));
+  }
+  auto authority = certificates_->SigningAuthority();
+  if (!authority.ok()) {
+    return node_->Refuse(authority.status(), std::move(reply));
+  }
+  const env::Environment& env = node_->env();
+  const fsm::Cluster& cluster = *node_->state().cluster();
+  // Whatever the request asks for: only what the token and the address allow.
+  const env::NodeNames names{cluster.id(),
+                             request.node_id,
+                             request.node_name,
+                             {HostOf(request.address)}};
+  auto certificate = env.pki->Issue(*authority, request.certificate_request,
+                                    names, env.clock->WallNow());
+  if (!certificate.ok()) {
+    return node_->Refuse(certificate.status(), std::move(reply));
+  }
+  AdmitResponse response = certificates_->Welcome(*std::move(certificate));
+  fsm::Command command;
+  fsm::NodeJoin& join = *command.mutable_node_join();
+  join.set_token_hash(caller.join_token_hash);
+  join.mutable_node()->set_id(request.node_id);
+  join.mutable_node()->set_name(std::move(request.node_name));
+  join.mutable_node()->set_address(std::move(request.address));
+  join.mutable_node()->set_certificate_fingerprint(
+      env.pki->Fingerprint(response.certificates).value_or(""));
+  node_->Propose(
+      caller, std::move(command),
+      [response = std::move(response), reply = std::move(reply)](
+          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
+        if (!result.ok()) return reply(result.status());
+        reply(std::move(response));
+      });
+}
+
+// ---- The joining server's side.
+
+struct JoinService::Joining {
+  raft::NodeId id;
+  JoinToken token;
+  std::string key;  // secret
+  std::string cluster_id;
+  Reply<JoinResponse> reply;
+};
+
+absl::Status JoinService::CheckMayJoin() const {
+  if (node_->lifecycle() != Lifecycle::kUninitialized) {
+    return MakeError(ErrorCode::kClusterAlreadyInitialized,
+                     "this server is or becomes a member of a cluster");
+  }
+  if (joining_) {
+    return MakeError(ErrorCode::kConflict, "another join is under way");
+  }
+  if (node_->env().pki == nullptr || node_->options().join_peer == nullptr) {
+    return MakeError(ErrorCode::kConflict, "this server has no way to join");
+  }
+  absl::Status status =
+      fsm::ValidateName("node name", node_->options().node_name);
+  if (!status.ok()) return status;
+  return fsm::ValidateAddress(node_->options().peer_address);
+}
+
+void JoinService::Join(const Caller& /*caller*/, JoinRequest request,
+                       Reply<JoinResponse> reply) {
+  auto token = JoinToken::Parse(request.join_token);
+  absl::Status status = CheckMayJoin();
+  if (status.ok()) status = token.status();
+  if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
+  const ServerOptions& options = node_->options();
+  const raft::NodeId id = NodeIdOf(token->secret, options.node_name);
+  // The cluster's id is not known yet; the issuer puts it in.
+  auto made = node_->env().pki->CreateRequest({"joining",
+                                               id.value(),
+                                               options.node_name,
+                                               {HostOf(options.peer_address)}});
+  if (!made.ok()) return node_->Refuse(made.status(), std::move(reply));
+  joining_ = true;
+  auto joining = std::make_shared<Joining>(Joining{
+      id, *std::move(token), std::move(made->key), "", std::move(reply)});
+  options.join_peer->Admit(
+      request.peer, joining->token.fingerprint, joining->token.secret,
+      {id.value(), options.node_name, options.peer_address,
+       std::move(made->request)},
+      [this, joining](absl::StatusOr<AdmitResponse> admitted) {
+        OnAdmitted(joining, std::move(admitted));
+      });
+}
+
+void JoinService::OnAdmitted(std::shared_ptr<Joining> joining,
+                             absl::StatusOr<AdmitResponse> admitted) {
+  joining_ = false;
+  if (!admitted.ok()) return joining->reply(admitted.status());
+  absl::StatusOr<Secrets> secrets = Accept(*joining, *admitted);
+  if (!secrets.ok()) return joining->reply(secrets.status());
+  joining->cluster_id = std::move(admitted->cluster_id);
+  SecretFiles files = certificates_->Encode(*secrets);
+  node_->Join(joining->id, std::move(files),
+              [this, joining,
+               secrets = *std::move(secrets)](absl::Status status) mutable {
+                if (!status.ok()) return joining->reply(std::move(status));
+                certificates_->Adopt(std::move(secrets));
+                joining->reply(JoinResponse{std::move(joining->cluster_id)});
+              });
+}
+
+// What the member sent must be of the cluster that the token is of, and for us.
+absl::StatusOr<Secrets> JoinService::Accept(
+    const Joining& joining, const AdmitResponse& admitted) const {
+  const env::Environment& env = node_->env();
+  const auto info = env.pki->VerifyNode(admitted.certificates, admitted.bundle,
+                                        env.clock->WallNow());
+  if (!info.ok()) return info.status();
+  if (info->names.cluster_id != admitted.cluster_id ||
+      info->names.node_id != joining.id.value() ||
+      info->names.node_name != node_->options().node_name) {
+    return MakeError(ErrorCode::kPeerUntrusted,
+                     "the member answered with another node's certificate");
+  }
+  auto keyring = Keyring::Decode(admitted.keyring);
+  if (!keyring.ok()) return keyring.status();
+  return Secrets{
+      .keyring = *std::move(keyring),
+      .credentials = {joining.key, admitted.certificates, admitted.bundle},
+      .sealed = node_->options().seal_key != nullptr};
+}
+
+}  // namespace jaco::server
