@@ -5,6 +5,7 @@
 #define JACO_SIM_SERVER_TESTING_TEST_CLUSTER_H_
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "jaco/sim/sim_event_loop.h"
 #include "jaco/sim/sim_file_system.h"
 #include "jaco/sim/sim_network.h"
+#include "jaco/sim/sim_pki.h"
 #include "jaco/sim/trace.h"
 
 namespace jaco::server {
@@ -55,24 +57,60 @@ inline ServerOptions OptionsOf(NodeNumber node) {
   return options;
 }
 
+// The fabric knows nodes by number, servers that joined have ids that nobody
+// chose: the number is in the address.
+class TestNetwork final : public env::Network, env::FrameReceiver {
+ public:
+  using IdOf = std::function<env::PeerId(env::PeerId node)>;
+
+  TestNetwork(sim::Fabric& fabric, NodeNumber node, IdOf id_of)
+      : inner_(fabric, node), id_of_(std::move(id_of)) {}
+
+  void Send(const env::PeerAddress& to, env::FramePtr frame) override {
+    NodeNumber node = 1;
+    while (node <= kNodes && AddressOf(node) != to.host_port) ++node;
+    inner_.Send({node, to.host_port}, std::move(frame));
+  }
+  void Bind(env::FrameReceiver* receiver) override {
+    receiver_ = receiver;
+    inner_.Bind(receiver == nullptr ? nullptr : this);
+  }
+
+ private:
+  void OnFrame(env::PeerId from, absl::string_view frame) override {
+    receiver_->OnFrame(id_of_(from), frame);
+  }
+  void OnPeerDown(env::PeerId peer) override {
+    receiver_->OnPeerDown(id_of_(peer));
+  }
+
+  sim::SimNetwork inner_;
+  const IdOf id_of_;
+  env::FrameReceiver* receiver_ = nullptr;
+};
+
 struct Process {
   Process(sim::EventQueue& queue, sim::Fabric& fabric, NodeNumber node,
-          env::FileSystem& files, uint64_t number, const ServerOptions& options)
+          env::FileSystem& files, uint64_t number, const ServerOptions& options,
+          TestNetwork::IdOf id_of)
       : clock(queue, {}),
         loop(queue, clock, node, Duration(), Prng(number)),
-        network(fabric, node),
+        network(fabric, node, std::move(id_of)),
         disk(queue, loop, files, {}, Prng(number)),
         entropy(number),
-        server(options, {&clock, &loop, &network, &disk, &entropy, &logger}) {
+        pki(&entropy),
+        server(options,
+               {&clock, &loop, &network, &disk, &entropy, &logger, &pki}) {
     server.Start([this](absl::Status status) { started = std::move(status); },
                  [this](absl::Status status) { failed = std::move(status); });
   }
 
   sim::SimClock clock;
   sim::SimEventLoop loop;
-  sim::SimNetwork network;
+  TestNetwork network;
   sim::SimDisk disk;
   sim::SimEntropy entropy;
+  sim::SimPki pki;
   NullLogger logger;
   std::optional<absl::Status> started;
   std::optional<absl::Status> failed;
@@ -99,8 +137,15 @@ class ClusterTest : public ::testing::Test {
     ServerOptions options = OptionsOf(node);
     options.autopilot.enabled = policy_;
     options.autopilot.remove_dead_after = remove_dead_after_;
+    options.join_peer = join_peer_;
     processes_[node] = std::make_unique<Process>(
-        queue_, fabric_, node, *files_[node], ++started_, options);
+        queue_, fabric_, node, *files_[node], ++started_, options,
+        [this](env::PeerId number) {
+          const auto it = processes_.find(static_cast<NodeNumber>(number));
+          const raft::Raft* raft =
+              it == processes_.end() ? nullptr : it->second->server.raft();
+          return raft == nullptr ? number : raft->id().value();
+        });
     Run(Milliseconds(100));
   }
   void PowerLoss(NodeNumber node) {
@@ -195,6 +240,7 @@ class ClusterTest : public ::testing::Test {
   std::map<NodeNumber, std::unique_ptr<Process>> processes_;
   uint64_t started_ = 0;
   bool policy_ = false;
+  JoinPeer* join_peer_ = nullptr;
   Duration remove_dead_after_ = Seconds(3600);
   int issued_ = 0;
   std::set<std::string> acknowledged_;

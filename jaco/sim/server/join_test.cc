@@ -1,0 +1,166 @@
+// Servers that join by a token, through whichever member, whatever goes wrong.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/server/join_peer.h"
+#include "jaco/sim/server/testing/test_cluster.h"
+
+namespace jaco::server {
+namespace {
+
+class JoinTest : public ClusterTest, public JoinPeer {
+ protected:
+  JoinTest() {
+    policy_ = true;
+    join_peer_ = this;
+    Start(1);
+    At(1).Init({}, {}, [this](absl::StatusOr<InitResponse> response) {
+      EXPECT_TRUE(response.ok()) << response.status();
+    });
+    Run(Seconds(2));
+  }
+
+  // The way there and back takes an event each; a member that is not up does
+  // not answer.
+  void Admit(const std::string& peer, const std::string& fingerprint,
+             const std::string& join_token, AdmitRequest request,
+             Reply<AdmitResponse> reply) override {
+    fingerprint_ = fingerprint;
+    const auto node = static_cast<NodeNumber>(peer[0] - '0');
+    auto kept = std::make_shared<Reply<AdmitResponse>>(std::move(reply));
+    queue_.Schedule(
+        queue_.now() + Milliseconds(1), sim::kWorldOwner,
+        {sim::EventKind::kTask},
+        [this, node, join_token, request = std::move(request), kept]() mutable {
+          const auto caller = At(node).Authenticate(join_token);
+          if (!caller.ok()) return (*kept)(caller.status());
+          At(node).Admit(*caller, std::move(request),
+                         [kept](absl::StatusOr<AdmitResponse> response) {
+                           (*kept)(std::move(response));
+                         });
+        });
+  }
+
+  std::string NewJoinToken(const std::string& node_name = "") {
+    std::string token;
+    At(1).IssueJoinToken({}, {.node_name = node_name},
+                         [&token](const auto& response) {
+                           EXPECT_TRUE(response.ok()) << response.status();
+                           if (response.ok()) token = response->join_token;
+                         });
+    Run(Seconds(1));
+    return token;
+  }
+  // "ok", or the code of the error; "none" when there was no answer.
+  std::string Join(NodeNumber node, NodeNumber peer, const std::string& token) {
+    auto outcome = std::make_shared<std::string>("none");
+    BeginJoin(node, peer, token, outcome);
+    Run(Seconds(2));
+    return *outcome;
+  }
+  void BeginJoin(NodeNumber node, NodeNumber peer, const std::string& token,
+                 const std::shared_ptr<std::string>& outcome) {
+    At(node).Join({}, {absl::StrCat(int{peer}), token},
+                  [outcome](const absl::StatusOr<JoinResponse>& response) {
+                    *outcome = response.ok() ? "ok"
+                                             : std::string(ErrorCodeName(
+                                                   CodeOf(response.status())));
+                  });
+  }
+  size_t Voters() { return At(1).raft()->configuration().voters.size(); }
+
+  std::string fingerprint_;
+};
+
+TEST_F(JoinTest, ThreeServersBecomeThreeVoters) {
+  Start(2);
+  Start(3);
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  EXPECT_EQ(Voters(), 1u);
+  Run(Seconds(3));
+  // Through a follower.
+  EXPECT_EQ(Join(3, 2, NewJoinToken("n3")), "ok");
+  Run(Seconds(5));
+  EXPECT_EQ(Voters(), 3u);
+  for (const auto& [id, node] : At(3).state().nodes()) {
+    EXPECT_EQ(node.status(), fsm::NODE_STATUS_READY) << node.name();
+  }
+  EXPECT_EQ(At(3).state().nodes().size(), 3u);
+  EXPECT_EQ(fingerprint_.size(), 64u);
+}
+
+TEST_F(JoinTest, OfTwoRacersOneWins) {
+  Start(2);
+  Start(3);
+  const std::string token = NewJoinToken();
+  const auto first = std::make_shared<std::string>("none");
+  const auto second = std::make_shared<std::string>("none");
+  BeginJoin(2, 1, token, first);
+  BeginJoin(3, 1, token, second);
+  Run(Seconds(3));
+  EXPECT_EQ(*first, "ok");
+  EXPECT_EQ(*second, "join_token_consumed");
+  EXPECT_EQ(At(1).state().nodes().size(), 2u);
+  // It has changed nothing there.
+  EXPECT_EQ(Join(3, 1, NewJoinToken()), "ok");
+}
+
+TEST_F(JoinTest, BadTokensAreRefused) {
+  Start(2);
+  EXPECT_EQ(Join(2, 1, "hello"), "join_token_invalid");
+  const std::string unknown(64, '0');
+  EXPECT_EQ(Join(2, 1, absl::StrCat(unknown, ".", unknown)), "token_invalid");
+  EXPECT_EQ(Join(2, 1, NewJoinToken("n3")), "join_token_invalid");
+  EXPECT_EQ(Join(1, 1, NewJoinToken()), "cluster_already_initialized");
+  EXPECT_EQ(Join(2, 1, NewJoinToken("n2")), "ok");
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "cluster_already_initialized");
+}
+
+TEST_F(JoinTest, AnOperatorsTokenAdmitsNobody) {
+  std::optional<absl::Status> status;
+  At(1).Admit({"ops"}, {.node_id = 5},
+              [&](const auto& response) { status = response.status(); });
+  Run(Milliseconds(10));
+  ASSERT_TRUE(status.has_value());
+  EXPECT_EQ(CodeOf(*status), ErrorCode::kPermissionDenied);
+}
+
+// The power fails at every operation of the joining server's disk: it is then
+// a member, or the same join makes it one.
+TEST_F(JoinTest, AJoinThatWasCutOffCanBeRepeated) {
+  bool cut_off = true;
+  for (uint64_t n = 1; cut_off; ++n) {
+    ASSERT_LT(n, 100u);
+    SCOPED_TRACE(n);
+    NewDisks(n);
+    Start(1);
+    At(1).Init({}, {}, [](const auto&) {});
+    Run(Seconds(2));
+    Start(2);
+    const std::string token = NewJoinToken();
+    files_[2]->FailAt(files_[2]->operations() + n,
+                      sim::SimFileSystem::Fault::kCrash);
+    const std::string first = Join(2, 1, token);
+    cut_off = files_[2]->crashed();
+    PowerLoss(2);
+    Start(2);
+    Run(Seconds(1));
+    if (At(2).lifecycle() == Lifecycle::kUninitialized) {
+      EXPECT_NE(first, "ok");
+      EXPECT_EQ(Join(2, 1, token), "ok");
+    }
+    Run(Seconds(3));
+    EXPECT_EQ(At(2).lifecycle(), Lifecycle::kMember);
+    EXPECT_EQ(At(2).state().nodes().size(), 2u);
+    EXPECT_EQ(At(1).state().digest(), At(2).state().digest());
+  }
+}
+
+}  // namespace
+}  // namespace jaco::server
