@@ -35,7 +35,8 @@ LAYERS = [
     ('jaco/storage/**', ['jaco/base/**'] + _ENV + _RAFT_TYPES + _RAFT_CODEC),
     ('jaco/server/**', ['jaco/base/**', 'jaco/raft/**', 'jaco/storage/**',
                        'jaco/fsm/**'] + _ENV + _NET_WITHOUT_IO),
-    ('jaco/net/**', ['jaco/base/**'] + _ENV + _SERVER_API),
+    ('jaco/net/**', ['jaco/base/**'] + _ENV + _SERVER_API +
+     ['jaco/server/join_peer.h']),
     ('jaco/sim/**', ['jaco/base/**', 'jaco/raft/**', 'jaco/fsm/**',
                     'jaco/storage/**', 'jaco/server/**'] + _ENV +
      _NET_WITHOUT_IO),

@@ -123,7 +123,8 @@ TEST(SimulationTest, ALyingDiskIsFound) {
     EXPECT_FALSE(result.liveness) << seed;
     ++found[result.violation->invariant];
   }
-  EXPECT_GT(found["durability"], 0);
+  // What is gone is noticed by who looks at the disk, or by recovery itself.
+  EXPECT_GT(found["durability"] + found["durable_vote"] + found["repair"], 5);
   int all = 0;
   for (const auto& [invariant, count] : found) all += count;
   EXPECT_EQ(all, 20);

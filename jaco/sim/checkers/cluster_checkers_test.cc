@@ -349,7 +349,7 @@ TEST_F(CheckersTest, NothingIsAppliedThatIsNotCommitted) {
 }
 
 TEST_F(CheckersTest, AllTogetherPassAHealthyCluster) {
-  ClusterCheckers checkers;
+  ClusterCheckers checkers(/*voter_policy=*/true);
   FakeNode one(1, {1, 1}), two(2, {1, 1}), three(3, {1});
   for (FakeNode* node : {&two, &three, &one}) {
     checkers.Check(node->view, findings_);
