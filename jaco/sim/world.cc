@@ -170,8 +170,9 @@ bool World::MayDamage(NodeNumber number) const {
 void World::Damage(NodeNumber number, DamageKind kind, Duration down_for,
                    Prng prng) {
   if (!node(number).up() || !MayDamage(number)) return;
-  const bool power = prng.Chance(1, 2);
-  StopNode(node(number), power ? StopKind::kPowerLoss : StopKind::kKill);
+  // What gets damaged is on the medium: sync marks that are only in the page
+  // cache must not make it look tellable from a torn tail.
+  StopNode(node(number), StopKind::kPowerLoss);
   if (node(number).Damage(kind, prng)) {
     ++damages_;
     damaged_[number] = true;

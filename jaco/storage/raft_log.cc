@@ -336,6 +336,9 @@ absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
     recovered->damage = DescribeDamage(options_.directory, promise_);
   }
   Continue(*std::move(tail), *recovered);
+  // What was read may be in the page cache only, left there by a write that
+  // failed or was cut off.
+  promised_ = false;
   return StorePromise(PromiseOf(*recovered, promise_));
 }
 

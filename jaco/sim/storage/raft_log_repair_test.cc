@@ -280,5 +280,41 @@ TEST_F(RaftLogRepairTest, ALostVoteIsNoticed) {
   EXPECT_TRUE(CheckDamaged(*fs_, Segment(3)));
 }
 
+// A promise that a write left in the page cache, where the next start reads it,
+// is made durable by that start.
+TEST_F(RaftLogRepairTest, APromiseThatWasReadIsDurable) {
+  const auto before = fs_->Contents(Segment(3));
+  uint64_t failed = 0;
+  uint64_t kept = 0;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    const uint64_t n = seed % 10 + 1;
+    const auto fs = fs_->Clone();
+    RecoveredLog found;
+    auto log = RaftLog::Open(*fs, options_, &found).value();
+    raft::Persist vote{raft::PersistId(1)};
+    vote.hard_state = raft::HardState{state_.hard_state.term.Next(), kSelf};
+    fs->FailAt(fs->operations() + n, sim::SimFileSystem::Fault::kIoError);
+    failed += log->Write({&vote, 1}).ok() ? 0 : 1;
+    log.reset();
+    fs->FailAt(0, sim::SimFileSystem::Fault::kIoError);
+    fs->Restart();
+    log = RaftLog::Open(*fs, options_, &found).value();
+    const raft::HardState promised = found.hard_state;
+    log.reset();
+    Prng prng(seed);
+    fs->Crash(prng);
+    if (promised != *vote.hard_state) continue;
+    ++kept;
+    // What was written to the log is lost.
+    for (uint64_t i = 0; i < before.size(); ++i) {
+      fs->OverwriteByte(Segment(3), i, before[i]);
+    }
+    log = RaftLog::Open(*fs, options_, &found).value();
+    EXPECT_GE(found.repair_above, promised.term) << seed;
+  }
+  EXPECT_GT(failed, 20u);
+  EXPECT_GT(kept, 20u);
+}
+
 }  // namespace
 }  // namespace jaco::storage
