@@ -19,9 +19,25 @@ storage::RaftLogOptions LogOptions(const std::string& path,
           .repair_as = repair_as};
 }
 
+// Entries alone are left over from a founding that was cut off.
 bool HoldsRaftState(const storage::RecoveredLog& recovered) {
-  return !recovered.entries.empty() || recovered.log_start.index.value() > 0 ||
+  return recovered.log_start.index.value() > 0 ||
          recovered.hard_state.term.value() > 0;
+}
+
+// A write may be torn: the entries are durable before the term that makes them
+// count.
+absl::Status WriteFounding(storage::RaftLog& log,
+                           const raft::Persist& founding) {
+  raft::Persist entries;
+  entries.id = founding.id;
+  entries.entries = founding.entries;
+  raft::Persist state;
+  state.id = founding.id;
+  state.hard_state = founding.hard_state;
+  absl::Status status;
+  if (!entries.entries.empty()) status = log.Write({&entries, 1});
+  return status.ok() ? log.Write({&state, 1}) : status;
 }
 
 bool IsRepairing(const DataDir& dir) {
@@ -259,7 +275,7 @@ absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
   if (status.ok()) status = CheckFit(path, dir);
   if (status.ok()) status = PreparePeersFile(fs, path);
   if (status.ok()) status = storage::StoreIdentity(fs, path, identity);
-  if (status.ok()) status = dir.log->Write({&founding, 1});
+  if (status.ok()) status = WriteFounding(*dir.log, founding);
   if (!status.ok()) return status;
   dir.identity = identity;
   dir.recovered.hard_state = *founding.hard_state;
