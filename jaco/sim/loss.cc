@@ -40,6 +40,11 @@ bool CanSpare(World& world, std::set<NodeNumber> lost) {
         return false;
       }
     }
+    // The policy may be about to let them vote.
+    if (world.options().voter_policy &&
+        !HasQuorumWithout(lost, raft.configuration().Members())) {
+      return false;
+    }
   }
   return true;
 }
