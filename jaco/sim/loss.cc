@@ -65,7 +65,8 @@ void TakeAway(World& world, NodeNumber lost, NodeNumber friendly,
 
 bool AllStarted(World& world) {
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
-    if (!world.node(i).last_seen().has_value()) return false;
+    SimNode& node = world.node(i);
+    if (!node.up() || !node.last_seen().has_value()) return false;
   }
   return true;
 }
