@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "jaco/base/check.h"
 #include "jaco/base/error.h"
 #include "jaco/fsm/validate.h"
 #include "jaco/server/join_peer.h"
@@ -17,26 +16,14 @@
 namespace jaco::server {
 namespace {
 
-constexpr size_t kSecretChars = 64;
-constexpr size_t kShownHashChars = 8;
-
-bool IsHex(absl::string_view text) {
-  return text.size() == kSecretChars &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f');
-         });
-}
-
 // Always the same for a token and a name: whoever repeats a join after a crash
 // is the same node.
 raft::NodeId NodeIdOf(absl::string_view secret, absl::string_view name) {
   const std::string hash = HashToken(absl::StrCat("node id ", secret, name));
   uint64_t id = 0;
-  for (int i = 0; i < 16; ++i) {
-    const char c = hash[static_cast<size_t>(i)];
-    const int digit = absl::ascii_isdigit(c) ? c - '0' : c - 'a' + 10;
-    id = id << 4 | static_cast<uint64_t>(digit);
-  }
+  const bool parsed =
+      absl::SimpleHexAtoi(absl::string_view(hash).substr(0, 16), &id);
+  JACO_CHECK(parsed);
   return raft::NodeId(std::max<uint64_t>(id, 1));
 }
 
@@ -58,7 +45,9 @@ std::string JoinToken::Text() const {
 absl::StatusOr<JoinToken> JoinToken::Parse(absl::string_view text) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(text, absl::MaxSplits('.', 1));
-  if (!IsHex(parts.first) || !IsHex(parts.second)) {
+  // Both look as the hash of a token does.
+  if (!fsm::ValidateTokenHash(parts.first).ok() ||
+      !fsm::ValidateTokenHash(parts.second).ok()) {
     return MakeError(ErrorCode::kJoinTokenInvalid,
                      "this is no join token; `jaco node issue-join-token` on a "
                      "member prints one");

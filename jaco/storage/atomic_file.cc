@@ -1,6 +1,8 @@
 #include "jaco/storage/atomic_file.h"
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -15,12 +17,19 @@ absl::Status WriteAndSync(env::FileSystem& fs, const std::string& path,
   return written.ok() ? (*file)->Sync() : written;
 }
 
+// The directory that holds the name `path`.
+std::string ParentOf(absl::string_view path) {
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  const size_t slash = path.rfind('/');
+  if (slash == absl::string_view::npos) return ".";
+  return std::string(path.substr(0, std::max<size_t>(slash, 1)));
+}
+
 }  // namespace
 
-absl::StatusOr<std::optional<std::string>> ReadWholeFile(
-    env::FileSystem& fs, absl::string_view path) {
+absl::StatusOr<std::string> ReadFile(env::FileSystem& fs,
+                                     absl::string_view path) {
   const auto file = fs.Open(path, env::OpenMode::kRead);
-  if (absl::IsNotFound(file.status())) return std::optional<std::string>();
   if (!file.ok()) return file.status();
   const absl::StatusOr<uint64_t> size = (*file)->Size();
   if (!size.ok()) return size.status();
@@ -31,6 +40,14 @@ absl::StatusOr<std::optional<std::string>> ReadWholeFile(
   return bytes;
 }
 
+absl::StatusOr<std::optional<std::string>> ReadWholeFile(
+    env::FileSystem& fs, absl::string_view path) {
+  absl::StatusOr<std::string> bytes = ReadFile(fs, path);
+  if (absl::IsNotFound(bytes.status())) return std::optional<std::string>();
+  if (!bytes.ok()) return bytes.status();
+  return *std::move(bytes);
+}
+
 absl::Status ReplaceFile(env::FileSystem& fs, absl::string_view directory,
                          absl::string_view name, absl::string_view bytes) {
   const std::string path = absl::StrCat(directory, "/", name);
@@ -39,6 +56,11 @@ absl::Status ReplaceFile(env::FileSystem& fs, absl::string_view directory,
   if (status.ok()) status = fs.Rename(temporary, path);
   if (status.ok()) status = fs.SyncDirectory(directory);
   return status;
+}
+
+absl::Status MakeDirectory(env::FileSystem& fs, absl::string_view path) {
+  const absl::Status created = fs.CreateDirectory(path);
+  return created.ok() ? fs.SyncDirectory(ParentOf(path)) : created;
 }
 
 }  // namespace jaco::storage

@@ -1,4 +1,4 @@
-// Small files that are there whole or not at all.
+// Files and directories that are there whole, and durable, or not at all.
 
 #ifndef JACO_STORAGE_ATOMIC_FILE_H_
 #define JACO_STORAGE_ATOMIC_FILE_H_
@@ -13,7 +13,10 @@
 
 namespace jaco::storage {
 
-// The content of `path`; nullopt when there is no such file.
+// The content of `path`; kNotFound when there is no such file.
+absl::StatusOr<std::string> ReadFile(env::FileSystem& fs,
+                                     absl::string_view path);
+// The same; nullopt when there is no such file.
 absl::StatusOr<std::optional<std::string>> ReadWholeFile(
     env::FileSystem& fs, absl::string_view path);
 
@@ -21,6 +24,10 @@ absl::StatusOr<std::optional<std::string>> ReadWholeFile(
 // a crash, the file is as it was, or new. Mode 0600. The directory exists.
 absl::Status ReplaceFile(env::FileSystem& fs, absl::string_view directory,
                          absl::string_view name, absl::string_view bytes);
+
+// Makes the directory `path`, durably; its parent exists. Also syncs the parent
+// of one that is there: whoever made it may not have got that far.
+absl::Status MakeDirectory(env::FileSystem& fs, absl::string_view path);
 
 }  // namespace jaco::storage
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jaco/storage/atomic_file.h"
 
 namespace jaco::storage {
 namespace {
@@ -16,20 +17,6 @@ constexpr uint64_t kClosingBytes = kSyncMarkBytes + kSegmentEndBytes;
 // What a segment that is being filled is called. No segment's name: left over,
 // it is ignored, and written over the next time.
 constexpr absl::string_view kFillingName = "filling.tmp";
-
-absl::StatusOr<std::string> ReadWhole(env::FileSystem& fs,
-                                      const std::string& path) {
-  auto file = fs.Open(path, env::OpenMode::kRead);
-  if (!file.ok()) return file.status();
-  const absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
-  std::string bytes(*size, '\0');
-  const absl::StatusOr<size_t> got =
-      (*file)->ReadAt(0, bytes.size(), bytes.data());
-  if (!got.ok()) return got.status();
-  bytes.resize(*got);
-  return bytes;
-}
 
 // Where the bytes that are not 0 end, at or after `from`.
 uint64_t NonZeroEnd(absl::string_view bytes, uint64_t from) {
@@ -102,7 +89,7 @@ uint64_t SegmentScan::TailBytes() const { return NonZeroEnd(bytes, end) - end; }
 absl::StatusOr<SegmentScan> ScanSegment(env::FileSystem& fs,
                                         const std::string& path,
                                         uint64_t sequence) {
-  absl::StatusOr<std::string> bytes = ReadWhole(fs, path);
+  absl::StatusOr<std::string> bytes = ReadFile(fs, path);
   if (!bytes.ok()) return bytes.status();
   SegmentScan scan;
   scan.path = path;

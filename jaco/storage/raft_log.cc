@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
 #include "jaco/raft/codec.h"
+#include "jaco/storage/atomic_file.h"
 #include "jaco/storage/log_format.h"
 #include "jaco/storage/log_recovery.h"
 #include "jaco/storage/log_repair.h"
@@ -16,13 +17,6 @@
 
 namespace jaco::storage {
 namespace {
-
-std::string ParentOf(absl::string_view path) {
-  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
-  const size_t slash = path.rfind('/');
-  if (slash == absl::string_view::npos) return ".";
-  return std::string(path.substr(0, std::max<size_t>(slash, 1)));
-}
 
 uint64_t EncodedBytes(const raft::Persist& write) {
   uint64_t bytes = write.hard_state.has_value() ? kHardStateRecordBytes : 0;
@@ -397,8 +391,7 @@ void ReplaceConfiguration(const raft::Configuration& configuration,
 absl::StatusOr<std::unique_ptr<RaftLog>> RaftLog::Open(
     env::FileSystem& fs, const RaftLogOptions& options,
     RecoveredLog* recovered) {
-  absl::Status status = fs.CreateDirectory(options.directory);
-  if (status.ok()) status = fs.SyncDirectory(ParentOf(options.directory));
+  absl::Status status = MakeDirectory(fs, options.directory);
   if (!status.ok()) return status;
   *recovered = {};
   auto log = std::make_unique<SegmentedLog>(fs, options);

@@ -40,6 +40,7 @@
 #include "jaco/base/endian.h"
 #include "jaco/env/file_system.h"
 #include "jaco/raft/types.h"
+#include "jaco/storage/atomic_file.h"
 #include "jaco/storage/damage.h"
 #include "jaco/storage/rocksdb_env.h"
 #include "jaco/storage/state_store.h"
@@ -329,20 +330,11 @@ absl::Status RocksDbStateStore::Translate(const rocksdb::Status& status) const {
   return absl::InternalError(message);
 }
 
-// The directory that holds the name `path`.
-std::string Parent(absl::string_view path) {
-  const size_t slash = path.rfind('/');
-  if (slash == absl::string_view::npos) return ".";
-  return std::string(path.substr(0, slash == 0 ? 1 : slash));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StateStore>> OpenRocksDbStateStore(
     env::FileSystem& fs, const std::string& directory) {
-  absl::Status status = fs.CreateDirectory(directory);
-  // Also when it exists: the process that made it may not have got this far.
-  if (status.ok()) status = fs.SyncDirectory(Parent(directory));
+  absl::Status status = MakeDirectory(fs, directory);
   if (!status.ok()) return status;
   auto store = std::make_unique<RocksDbStateStore>(fs, directory);
   status = store->Open();

@@ -12,6 +12,7 @@
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 #include "jaco/raft/codec.h"
+#include "jaco/storage/atomic_file.h"
 #include "jaco/storage/damage.h"
 
 namespace jaco::storage {
@@ -77,19 +78,6 @@ absl::StatusOr<Snapshot> Decode(absl::string_view path,
   return snapshot;
 }
 
-absl::StatusOr<std::string> ReadWhole(env::FileSystem& fs,
-                                      const std::string& path) {
-  const auto file = fs.Open(path, env::OpenMode::kRead);
-  if (!file.ok()) return file.status();
-  const absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
-  std::string bytes(*size, '\0');
-  const auto got = (*file)->ReadAt(0, bytes.size(), bytes.data());
-  if (!got.ok()) return got.status();
-  bytes.resize(*got);
-  return bytes;
-}
-
 // The index first: names sort like indexes.
 std::string NameOf(const raft::EntryId& last) {
   return absl::StrFormat("%020u-%020u", last.index.value(), last.term.value());
@@ -125,16 +113,9 @@ raft::SnapshotId SnapshotStore::IdOf(const raft::EntryId& last,
   return {last, file.size(), Crc32c(file)};
 }
 
-absl::Status SnapshotStore::MakeDirectory(env::FileSystem& fs) const {
-  const absl::Status created = fs.CreateDirectory(directory_);
-  if (!created.ok()) return created;
-  // Even if it was there: an earlier attempt may have got no further.
-  return fs.SyncDirectory(directory_.substr(0, directory_.rfind('/')));
-}
-
 absl::Status SnapshotStore::Write(env::FileSystem& fs,
                                   const Snapshot& snapshot) const {
-  absl::Status status = MakeDirectory(fs);
+  absl::Status status = MakeDirectory(fs, directory_);
   if (!status.ok()) return status;
   const std::string temporary = absl::StrCat(directory_, "/writing.tmp");
   {
@@ -177,7 +158,7 @@ void SnapshotStore::Prune(env::FileSystem& fs,
 absl::StatusOr<Snapshot> SnapshotStore::Read(env::FileSystem& fs,
                                              const raft::EntryId& last) const {
   const std::string path = PathOf(last);
-  const auto bytes = ReadWhole(fs, path);
+  const auto bytes = storage::ReadFile(fs, path);
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<Snapshot> snapshot = Decode(path, *bytes);
   if (snapshot.ok() && snapshot->last != last) {
@@ -190,7 +171,7 @@ absl::StatusOr<Snapshot> SnapshotStore::Read(env::FileSystem& fs,
 absl::StatusOr<std::string> SnapshotStore::ReadFile(
     env::FileSystem& fs, const raft::EntryId& last) const {
   const std::string path = PathOf(last);
-  auto bytes = ReadWhole(fs, path);
+  auto bytes = storage::ReadFile(fs, path);
   if (!bytes.ok()) return bytes.status();
   const auto snapshot = Decode(path, *bytes);
   if (!snapshot.ok()) return snapshot.status();
@@ -199,7 +180,7 @@ absl::StatusOr<std::string> SnapshotStore::ReadFile(
 
 absl::StatusOr<uint64_t> SnapshotStore::BeginReceive(
     env::FileSystem& fs, const raft::SnapshotId& id) const {
-  absl::Status status = MakeDirectory(fs);
+  absl::Status status = MakeDirectory(fs, directory_);
   if (!status.ok()) return status;
   const auto names = fs.List(directory_);
   if (!names.ok()) return names.status();
@@ -239,7 +220,7 @@ absl::StatusOr<Snapshot> SnapshotStore::FinishReceive(
   const absl::StatusOr<bool> in_part = fs.Exists(part);
   if (!in_part.ok()) return in_part.status();
   const std::string path = *in_part ? part : PathOf(id.last);
-  const auto bytes = ReadWhole(fs, path);
+  const auto bytes = storage::ReadFile(fs, path);
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<Snapshot> snapshot = Decode(path, *bytes);
   const bool same = IdOf(id.last, *bytes) == id;

@@ -73,7 +73,6 @@ class SnapshotStore {
  private:
   std::string PathOf(const raft::EntryId& last) const;
   std::string PartPathOf(const raft::SnapshotId& id) const;
-  absl::Status MakeDirectory(env::FileSystem& fs) const;
   void Prune(env::FileSystem& fs, const raft::EntryId& newest) const;
 
   const std::string directory_;
