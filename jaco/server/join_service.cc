@@ -36,6 +36,17 @@ std::string HostOf(absl::string_view address) {
   return std::string(address);
 }
 
+// Once the command has taken effect the answer is what it was meant to be.
+template <typename Response>
+Node::Done Answer(Response response, Reply<Response> reply) {
+  return
+      [response = std::move(response), reply = std::move(reply)](
+          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
+        if (!result.ok()) return reply(result.status());
+        reply(std::move(response));
+      };
+}
+
 }  // namespace
 
 std::string JoinToken::Text() const {
@@ -77,13 +88,8 @@ void JoinService::IssueToken(const Caller& caller,
   issue.set_token_hash(HashToken(token.secret));
   issue.set_expires_at_unix_ms(absl::ToUnixMillis(response.expires_at));
   issue.set_node_name(std::move(request.node_name));
-  node_->Propose(
-      caller, std::move(command),
-      [response = std::move(response), reply = std::move(reply)](
-          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
-        if (!result.ok()) return reply(result.status());
-        reply(std::move(response));
-      });
+  node_->Propose(caller, std::move(command),
+                 Answer(std::move(response), std::move(reply)));
 }
 
 void JoinService::Admit(const Caller& caller, AdmitRequest request,
@@ -118,13 +124,8 @@ void JoinService::Admit(const Caller& caller, AdmitRequest request,
   join.mutable_node()->set_address(std::move(request.address));
   join.mutable_node()->set_certificate_fingerprint(
       env.pki->Fingerprint(response.certificates).value_or(""));
-  node_->Propose(
-      caller, std::move(command),
-      [response = std::move(response), reply = std::move(reply)](
-          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
-        if (!result.ok()) return reply(result.status());
-        reply(std::move(response));
-      });
+  node_->Propose(caller, std::move(command),
+                 Answer(std::move(response), std::move(reply)));
 }
 
 // ---- The joining server's side.
