@@ -118,7 +118,11 @@ bool Simulation::RunLiveness() {
 // Nobody may have to wait for servers that the rest can do without.
 bool Simulation::RunWithoutSome() {
   const Instant deadline = world_.now() + world_.options().liveness_time;
-  const auto started = [this] { return AllStarted(world_); };
+  // The voter policy may still be taking the vote from servers that were down
+  // a moment ago, and give all votes to those that are about to be lost.
+  const auto started = [this] {
+    return AllStarted(world_) && (!world_.options().voter_policy || Settled());
+  };
   if (!RunUntil(deadline, "all servers start", started)) return false;
   lost_ = Lose(world_, loss_);
   if (lost_.servers.empty()) return true;
