@@ -285,6 +285,8 @@ class Raft {
   // Elections: raft_election.cc.
   void BecomeFollower(Instant now, Term term, NodeId leader);
   void StartPreVote(Instant now);
+  void RequestVotes(bool pre_vote, uint64_t transfer);
+  void AskWhoLeads(Instant now);
   void StartElection(Instant now, uint64_t transfer);
   void AskForVotes();
   void CountVote(Instant now, NodeId voter, bool granted);

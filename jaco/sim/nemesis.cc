@@ -1,11 +1,13 @@
 #include "jaco/sim/nemesis.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "jaco/base/prng.h"
 #include "jaco/raft/types.h"
+#include "jaco/sim/loss.h"
 
 namespace jaco::sim {
 namespace {
@@ -54,16 +56,25 @@ raft::Configuration DrawConfiguration(Prng prng, NodeNumber servers) {
   return target;
 }
 
+// Servers in repair do not vote, so they must not be what is left.
+bool SoundWithout(NodeNumber number, const World& world,
+                  const raft::Configuration& configuration) {
+  std::set<NodeNumber> lost = world.Damaged();
+  if (lost.empty()) return true;
+  lost.insert(number);
+  return HasQuorumWithout(lost, configuration.Members());
+}
+
 // Adds one that is none or removes one of the members; the policy decides who
 // votes.
-void ChangeMembers(Prng prng, NodeNumber servers, server::Server& leader) {
+void ChangeMembers(Prng prng, World& world, server::Server& leader) {
   if (leader.raft() == nullptr) return;
   const raft::Configuration& configuration = leader.raft()->configuration();
-  const auto number = static_cast<NodeNumber>(prng.Between(1, servers));
+  const auto number = static_cast<NodeNumber>(prng.Between(1, world.servers()));
   const server::FoundingMember member = MemberOf(number);
   if (!configuration.Contains(member.id)) {
     leader.AddNonvoter(member.id, member.address, [](const absl::Status&) {});
-  } else if (prng.Chance(1, 2)) {
+  } else if (prng.Chance(1, 2) && SoundWithout(number, world, configuration)) {
     leader.RemoveMember(member.id, [](const absl::Status&) {});
   }
 }
@@ -146,13 +157,13 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
                                    SimFileSystem::Fault::kNoSpace);
       break;
     case FaultKind::kBitRot:
-      world_.Damage(node, DamageKind::kBitRot, fault.length, prng);
+      Damage(fault, node, DamageKind::kBitRot);
       break;
     case FaultKind::kLostWrite:
-      world_.Damage(node, DamageKind::kLostWrite, fault.length, prng);
+      Damage(fault, node, DamageKind::kLostWrite);
       break;
     case FaultKind::kMisdirectedWrite:
-      world_.Damage(node, DamageKind::kMisdirectedWrite, fault.length, prng);
+      Damage(fault, node, DamageKind::kMisdirectedWrite);
       break;
     case FaultKind::kNoRoom:
       world_.node(node).FillDisk();
@@ -164,6 +175,16 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
     default:
       break;
   }
+}
+
+// Where members change, no configuration that may be in force may need it.
+void Nemesis::Damage(const Fault& fault, NodeNumber node, DamageKind kind) {
+  if (world_.options().MembersChange()) {
+    std::set<NodeNumber> damaged = world_.Damaged();
+    damaged.insert(node);
+    if (!AllStarted(world_) || !CanSpare(world_, std::move(damaged))) return;
+  }
+  world_.Damage(node, kind, fault.length, Prng(fault.draw));
 }
 
 void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
@@ -197,11 +218,13 @@ void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
         if (fault.kind == FaultKind::kTransfer) {
           server.TransferLeadership(raft::NodeId(target.peer)).IgnoreError();
         } else if (world_.options().voter_policy) {
-          ChangeMembers(Prng(fault.draw), world_.servers(), server);
+          ChangeMembers(Prng(fault.draw), world_, server);
         } else {
-          server.ChangeConfiguration(
-              DrawConfiguration(Prng(fault.draw), world_.servers()),
-              [](const absl::Status&) {});
+          raft::Configuration target =
+              DrawConfiguration(Prng(fault.draw), world_.servers());
+          if (!HasQuorumWithout(world_.Damaged(), target.voters)) return;
+          server.ChangeConfiguration(std::move(target),
+                                     [](const absl::Status&) {});
         }
       });
 }

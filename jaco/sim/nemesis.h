@@ -31,6 +31,7 @@ class Nemesis {
 
   void Strike(size_t number);
   void StrikeNode(const Fault& fault, NodeNumber node);
+  void Damage(const Fault& fault, NodeNumber node, DamageKind kind);
   void StrikeLinks(const Fault& fault, const Target& target);
   void StrikeMembers(const Fault& fault, const Target& target);
   void Undo(size_t number, const Target& target);

@@ -211,7 +211,7 @@ bool Simulation::KnowsThatItLeft(NodeNumber number, NodeNumber leader) {
   const raft::Configuration& known =
       world_.node(number).server()->raft()->configuration();
   return !known.IsVoter(raft::NodeId(leader)) ||
-         !known.IsVoter(raft::NodeId(number));
+         !known.Contains(raft::NodeId(number));
 }
 
 std::string Simulation::WhereNodesStand() {

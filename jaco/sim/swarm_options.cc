@@ -51,19 +51,13 @@ void DrawVoterPolicy(Prng& prng, SwarmOptions& options) {
   options.spares = static_cast<int>(prng.Between(1, most));
 }
 
-// From a stream of their own: they came later. Not together with changes of
-// membership: a server that is being repaired may then be one that the next
-// configuration cannot do without.
+// From a stream of their own: they came later.
 void DrawMediumFaults(uint64_t seed, SwarmOptions& options) {
   Prng prng = MakeStream(seed, Stream::kSwarm, 1);
-  const bool members_change =
-      options.FaultsOf(FaultKind::kReconfigure).interval > Duration();
   for (const FaultKind kind :
        {FaultKind::kBitRot, FaultKind::kLostWrite, FaultKind::kMisdirectedWrite,
         FaultKind::kNoRoom}) {
-    const FaultOptions drawn = DrawFaults(prng);
-    if (members_change && kind != FaultKind::kNoRoom) continue;
-    options.FaultsOf(kind) = drawn;
+    options.FaultsOf(kind) = DrawFaults(prng);
   }
 }
 
@@ -140,7 +134,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     options.faults[static_cast<size_t>(i)] = DrawFaults(prng);
   }
   options.segment_bytes = uint64_t{1024} << prng.Below(7);
-  if (options.FaultsOf(FaultKind::kReconfigure).interval > Duration()) {
+  if (options.MembersChange()) {
     const auto most = static_cast<uint64_t>(kServersMax - options.servers);
     options.spares = static_cast<int>(prng.Between(0, most));
   }

@@ -100,6 +100,10 @@ struct SwarmOptions {
   FaultOptions& FaultsOf(FaultKind kind) {
     return faults[static_cast<size_t>(kind)];
   }
+  bool MembersChange() const {
+    return faults[static_cast<size_t>(FaultKind::kReconfigure)].interval >
+           Duration();
+  }
 };
 
 SwarmOptions DrawSwarmOptions(uint64_t seed);
