@@ -225,7 +225,9 @@ absl::StatusOr<LogTail> BeginLogRepair(env::FileSystem& fs,
       std::max(promise->hard_state.term, content->hard_state.term);
   // A term in which this server has promised nothing yet: leaders of those
   // before, who may count on what is lost, learn that they have to start anew.
-  promise->hard_state = {highest.Next(), raft::kNoNode};
+  // A snapshot may be ahead of that, when the log never came to hold it.
+  promise->hard_state = {std::max(highest.Next(), content->log_start.term),
+                         raft::kNoNode};
   promise->damaged_segment = place.segment;
   promise->damaged_offset = place.offset;
   const absl::Status promised = file.Store(fs, *promise);

@@ -178,6 +178,23 @@ TEST_F(RaftLogRepairTest, LastsUntilAnEntryOfALaterTerm) {
   EXPECT_EQ(found.damage, "");
 }
 
+// It came from a leader of a term that the log had not heard of.
+TEST_F(RaftLogRepairTest, BeginsAnewBehindASnapshotOfALaterTerm) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  RecoveredLog content;
+  const raft::Term later(state_.hard_state.term.value() + 5);
+  const raft::LogStart start = MakeLogStart({later, raft::LogIndex(900)});
+  content.log_start = start.last;
+  content.configuration = start.configuration;
+  ASSERT_TRUE(log->BeginRepair(absl::DataLossError("gone"), &content).ok());
+  EXPECT_EQ(content.hard_state, (raft::HardState{later, raft::kNoNode}));
+  EXPECT_LE(content.repair_above, later);
+  log.reset();
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_EQ(LogState::Of(found), LogState::Of(content));
+}
+
 TEST_F(RaftLogRepairTest, DamagedBytesAreKeptAndBounded) {
   const std::string before = fs_->Contents(Segment(2));
   for (uint64_t n = 0; n < 2 * kKept; ++n) {
