@@ -122,6 +122,13 @@ absl::Status LogReplay::ReplayEntry(const Record& record) {
   absl::StatusOr<raft::EntryPtr> entry = raft::DecodeEntry(record.payload);
   if (!entry.ok()) return entry.status();
   const raft::EntryId id = (*entry)->id;
+  // Without a term nothing counts: a founding writes its entries first.
+  const raft::Term reached = log_->hard_state.term;
+  if (reached > raft::Term() && id.term > reached) {
+    return Violation(absl::StrCat("entry ", id.index.value(), " of term ",
+                                  id.term.value(), " in term ",
+                                  reached.value()));
+  }
   segment_last_ = std::max(segment_last_, id.index);
   std::vector<raft::EntryPtr>& entries = log_->entries;
   if (!begin_.has_value() || id.index <= *begin_) {
@@ -159,12 +166,15 @@ absl::Status LogReplay::Finish(const SegmentScan& last) {
   // What the last head says has taken account of all that comes before it.
   log_->configuration = segment_configuration_.value_or(start_configuration_);
   if (start.index.value() == 0) log_->configuration = {};
-  if (entries.empty()) return absl::OkStatus();
   const auto corrupt = [&](absl::string_view what) {
     return Corrupt(last.path, last.records[0].offset,
                    absl::StrCat("log start ", start.term.value(), ":",
                                 start.index.value(), " ", what));
   };
+  if (start.term > log_->hard_state.term) {
+    return corrupt("is of a term that was not reached");
+  }
+  if (entries.empty()) return absl::OkStatus();
   if (*begin_ > start.index) return corrupt("is not followed by an entry");
   if (entries.back()->id.index < start.index) {
     return corrupt("is beyond the last entry");
