@@ -114,6 +114,13 @@ absl::Status LogReplay::ReplayHardState(const Record& record, bool in_head) {
                                   log_->hard_state.term.value(), " to term ",
                                   state->term.value()));
   }
+  const std::vector<raft::EntryPtr>& entries = log_->entries;
+  if (state->term > raft::Term() && !entries.empty() &&
+      entries.back()->id.term > state->term) {
+    return Violation(absl::StrCat("term ", state->term.value(),
+                                  " follows an entry of term ",
+                                  entries.back()->id.term.value()));
+  }
   log_->hard_state = *state;
   return absl::OkStatus();
 }
