@@ -60,7 +60,10 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       stored_(parts.stored),
       flushed_(parts.stored),
       // Answers to reads of an earlier run may still be under way.
-      next_read_(parts.seed) {}
+      next_read_(parts.seed) {
+  // What lies between would be applied by nobody.
+  JACO_CHECK(machine_->applied() == raft_.applied());
+}
 
 Replica::~Replica() {
   if (!stopped_) env_.network->Bind(nullptr);
