@@ -58,6 +58,8 @@ class Forwarder {
     absl::AnyInvocable<raft::Term()> leadership;
     // See Replica::Propose.
     absl::AnyInvocable<void(std::string, ProposeDone)> propose;
+    // Who may propose here; null: everybody.
+    absl::AnyInvocable<bool(raft::NodeId)> is_member;
   };
 
   Forwarder(const env::Environment& environment, uint64_t incarnation,
@@ -77,6 +79,8 @@ class Forwarder {
   // There is a leader of `term`: those of earlier terms will not answer, or say
   // nothing that can be relied on any sooner than a new attempt.
   void OnLeader(raft::Term term);
+  // What is under way ends with `timeout`.
+  void GiveUp();
   // Nothing is answered any more.
   void Stop();
 

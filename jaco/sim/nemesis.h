@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "jaco/sim/departures.h"
 #include "jaco/sim/schedule.h"
 #include "jaco/sim/world.h"
 
@@ -23,6 +24,8 @@ class Nemesis {
   // undoes what there is.
   void Stop();
 
+  const Departures& departures() const { return departures_; }
+
  private:
   struct Target {
     NodeNumber node;
@@ -33,6 +36,7 @@ class Nemesis {
   void StrikeNode(const Fault& fault, NodeNumber node);
   void StrikeLinks(const Fault& fault, const Target& target);
   void StrikeMembers(const Fault& fault, const Target& target);
+  void ChangeMembers(Prng prng, server::Server& leader);
   void Undo(size_t number, const Target& target);
   Target TargetOf(const Fault& fault);
   // Calls `apply` for every one-way link that the fault cuts.
@@ -40,6 +44,7 @@ class Nemesis {
                    absl::FunctionRef<void(NodeNumber, NodeNumber)> apply);
 
   World& world_;
+  Departures departures_{world_};
   const std::vector<Fault> schedule_;
   const EventOwner owner_;
 };

@@ -87,6 +87,7 @@ std::string Shown(absl::string_view text) {
 struct ApiRouter::Call {
   const server::Caller& caller;
   std::string argument;  // the last segment of a path that ends in one
+  absl::string_view query;
   absl::string_view body;
   HttpReply reply;
 };
@@ -115,6 +116,8 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/node/issue-join-token", false, &ApiRouter::IssueJoinToken},
     {"POST", "/v1/node/admit", false, &ApiRouter::Admit},
     {"POST", "/v1/node/join", true, &ApiRouter::Join},
+    {"POST", "/v1/node/remove", false, &ApiRouter::RemoveNode},
+    {"DELETE", "/v1/node/", false, &ApiRouter::RemoveNamedNode},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
@@ -126,7 +129,7 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
   bool before_init = false;
   for (const Route& candidate : kRoutes) {
     if (!candidate.Matches(path)) continue;
-    before_init = candidate.before_init;
+    before_init = before_init || candidate.before_init;
     if (candidate.method == request.method) route = &candidate;
     absl::StrAppend(&allow, allow.empty() ? "" : ", ", candidate.method);
   }
@@ -157,12 +160,15 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
   (this->*route->handler)(
-      {caller, *std::move(argument), request.body, std::move(reply)});
+      {caller, *std::move(argument),
+       absl::StripPrefix(request.target.substr(path.size()), "?"), request.body,
+       std::move(reply)});
 }
 
 absl::Status ApiRouter::CheckInitialized() const {
   switch (api_->lifecycle()) {
     case server::Lifecycle::kMember:
+    case server::Lifecycle::kRemoved:  // the services say so
       return absl::OkStatus();
     case server::Lifecycle::kStarting:
       // Perhaps a member: worth a retry, which no_leader invites.
@@ -237,6 +243,24 @@ void ApiRouter::Join(Call call) {
   if (!request.ok()) return call.reply(ErrorResponse(request.status()));
   api_->Join(call.caller, *std::move(request),
              Encoded(std::move(call.reply), EncodeJoinResponse));
+}
+
+void ApiRouter::RemoveNode(Call call) {
+  auto request = DecodeRemoveNodeRequest(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->RemoveNode(call.caller, *std::move(request),
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
+}
+
+void ApiRouter::RemoveNamedNode(Call call) {
+  const bool force = call.query == "force=true";
+  if (!force && !call.query.empty() && call.query != "force=false") {
+    return call.reply(ErrorResponse(
+        FieldError("force", "the query must be force=true or force=false")));
+  }
+  api_->RemoveNode(call.caller,
+                   {.node_name = std::move(call.argument), .force = force},
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
 }
 
 void ApiRouter::Health(Call call) {
