@@ -35,6 +35,7 @@ struct Options {
   std::string peer;
   std::string join_token;
   bool allow_privileged = false;
+  bool force = false;
   OfflineRaftOptions raft;
   OperatorOptions operators;
   std::string shell;
@@ -101,6 +102,28 @@ class Session : public CliSession {
                   {.peer = options_.peer, .join_token = options_.join_token}),
               kInitTimeout});
     return Finish(outcome, net::DecodeJoinResponse, FormatJoined);
+  }
+
+  int RemoveNode() {
+    const Outcome outcome =
+        CallLeader({"POST", "/v1/node/remove",
+                    net::EncodeRemoveNodeRequest({.node_name = options_.name,
+                                                  .force = options_.force})});
+    if (outcome.error) return Fail(*outcome.error);
+    *world().out << "Removed node " << options_.name << "\n";
+    return 0;
+  }
+
+  // As Nomad's: silent, and content with a server that nobody knows.
+  int ForceLeave() {
+    const Outcome outcome =
+        CallLeader({"POST", "/v1/node/remove",
+                    net::EncodeRemoveNodeRequest(
+                        {.node_name = options_.name, .force = true})});
+    const bool gone =
+        !outcome.error ||
+        outcome.error->code == ErrorCodeName(ErrorCode::kNodeNotFound);
+    return gone ? 0 : Fail(*outcome.error);
   }
 
   int ListNodes() {
@@ -187,9 +210,24 @@ void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
   join->add_option("--token", options->join_token,
                    "The join token (or $JACO_JOIN_TOKEN)");
   join->callback([command] { *command = &Session::JoinCluster; });
+  CLI::App* remove =
+      node->add_subcommand("remove", "Take a node out of the cluster");
+  remove->add_option("name", options->name, "The node's name")->required();
+  remove->add_flag("--force", options->force,
+                   "Remove it as soon as it can be spared");
+  remove->callback([command] { *command = &Session::RemoveNode; });
   CLI::App* list = node->add_subcommand("list", "List the nodes");
   AddOutput(list, options);
   list->callback([command] { *command = &Session::ListNodes; });
+}
+
+void AddServerCommands(CLI::App* app, Options* options, Command* command) {
+  CLI::App* server = app->add_subcommand("server", "Manage the servers");
+  server->require_subcommand(1);
+  CLI::App* leave = server->add_subcommand(
+      "force-leave", "Take a server that has failed out of the cluster");
+  leave->add_option("name", options->name, "The server's name")->required();
+  leave->callback([command] { *command = &Session::ForceLeave; });
 }
 
 void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
@@ -314,6 +352,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   app.set_version_flag("--version", std::string(kVersion));
   AddClusterCommands(&app, &options, &command);
   AddNodeCommands(&app, &options, &command);
+  AddServerCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
   bool version = false;

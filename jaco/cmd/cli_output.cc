@@ -112,6 +112,15 @@ std::string FormatStatus(const server::StatusResponse& response) {
            "Run `jaco cluster init` to start a new cluster,\n"
            "or `jaco node join` to join an existing one.\n";
   }
+  if (response.lifecycle == server::Lifecycle::kRemoved) {
+    return absl::StrCat(
+        "Status:     removed\n"
+        "\n"
+        "This server was removed from cluster ",
+        response.cluster_name,
+        ". It keeps its data and takes no writes.\n"
+        "Run `jaco node join` to make it a node again.\n");
+  }
   if (!response.initialized) {
     return absl::StrCat(
         "Status:    ", server::LifecycleName(response.lifecycle), "\n");

@@ -86,6 +86,14 @@ absl::Status SetLogLevel(const std::string& value, LogLevel* out) {
       absl::StrCat(Quoted(value), " is not one of debug, info, warn, error"));
 }
 
+absl::Status SetBool(const std::string& value, bool* out) {
+  if (value != "true" && value != "false") {
+    return Invalid(absl::StrCat(Quoted(value), " is not true or false"));
+  }
+  *out = value == "true";
+  return absl::OkStatus();
+}
+
 absl::Status AddApiListener(const std::string& value,
                             std::vector<ApiListener>* out) {
   absl::string_view rest = value;
@@ -112,9 +120,9 @@ constexpr absl::string_view kListKey = "api_listeners";
 
 const std::vector<std::string>& Keys() {
   static const auto& keys = *new std::vector<std::string>{
-      "node_name",     "data_dir",      "unix_socket",
-      "listen_addr",   "cluster_addr",  "log_level",
-      "api_listeners", "seal_key_file", "socket_group"};
+      "node_name",    "data_dir",          "unix_socket",   "listen_addr",
+      "cluster_addr", "log_level",         "api_listeners", "seal_key_file",
+      "socket_group", "leave_on_terminate"};
   return keys;
 }
 
@@ -128,6 +136,9 @@ absl::Status Set(const std::string& key, const std::string& value,
   if (key == "log_level") return SetLogLevel(value, &config->log_level);
   if (key == "socket_group") return SetText(value, &config->socket_group);
   if (key == "seal_key_file") return SetText(value, &config->seal_key_file);
+  if (key == "leave_on_terminate") {
+    return SetBool(value, &config->leave_on_terminate);
+  }
   if (key == kListKey) return AddApiListener(value, &config->api_listeners);
   const std::string meant = Suggest(key, Keys());
   return Invalid(absl::StrCat(

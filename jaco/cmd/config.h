@@ -33,6 +33,7 @@ struct Config {
   std::string socket_group;   // empty: `jaco`, if there is such a group
   std::string seal_key_file;  // empty: the keyring is not sealed
   LogLevel log_level = LogLevel::kInfo;
+  bool leave_on_terminate = false;  // SIGTERM takes the server out
 };
 
 // What the command line said.

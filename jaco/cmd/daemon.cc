@@ -47,6 +47,9 @@ constexpr int kExitAtOnce = 130;
 constexpr absl::string_view kDevClusterName = "dev";
 // From a failure to the end: for answers that say why.
 constexpr Duration kLastWords = Milliseconds(100);
+// Of leave_on_terminate: how long it is tried while there is no leader.
+constexpr Duration kLeaveTimeout = Seconds(10);
+constexpr Duration kLeaveAgain = Milliseconds(250);
 
 void ExitAtOnce(int) { _exit(kExitAtOnce); }
 
@@ -216,8 +219,9 @@ class Daemon {
   }
 
   absl::Status ListenOn(const ApiListener& listener) {
-    const auto authenticate = [this](absl::string_view token) {
-      return server_->Authenticate(token);
+    const auto authenticate = [this](absl::string_view token,
+                                     server::Reply<server::Caller> reply) {
+      server_->Authenticate(token, std::move(reply));
     };
     const auto port =
         listener.tls
@@ -283,15 +287,41 @@ class Daemon {
     boost::system::error_code ignored;
     signals_.add(SIGINT, ignored);
     signals_.add(SIGTERM, ignored);
-    signals_.async_wait([this](boost::system::error_code error, int) {
+    signals_.async_wait([this](boost::system::error_code error, int signal) {
       if (error) return;
       // The loop stops now: only a plain handler can hear the second one.
       signals_.clear(error);
       ::signal(SIGINT, ExitAtOnce);
       ::signal(SIGTERM, ExitAtOnce);
-      Log("stopping");
-      loop_.Stop();
+      if (signal == SIGTERM && config_.leave_on_terminate) {
+        Log("leaving the cluster");
+        leave_until_ = clock_.Now() + kLeaveTimeout;
+        return Leave();
+      }
+      Stop();
     });
+  }
+
+  void Stop() {
+    Log("stopping");
+    loop_.Stop();
+  }
+
+  // However that ends, the process does.
+  void Leave() {
+    if (server_->lifecycle() != server::Lifecycle::kMember) return Stop();
+    server_->Leave(
+        [this](const absl::StatusOr<server::RemoveNodeResponse>& left) {
+          if (!left.ok() && CodeOf(left.status()) == ErrorCode::kNoLeader &&
+              clock_.Now() < leave_until_) {
+            loop_.After(kLeaveAgain, [this] { Leave(); });
+            return;
+          }
+          Log(left.ok() ? "left the cluster"
+                        : absl::StrCat("did not leave the cluster: ",
+                                       left.status().message()));
+          Stop();
+        });
   }
 
   // main prints the result.
@@ -311,6 +341,7 @@ class Daemon {
   ReadConfig read_config_;
   absl::Status result_;
   uint16_t dev_port_ = 0;
+  Instant leave_until_;
 
   env::SpdlogLogger logger_;
   env::PosixClock clock_;

@@ -46,9 +46,10 @@ struct HttpServerOptions {
 // 429 until some time has passed. Loop thread.
 class HttpServer {
  public:
-  // Resolves a bearer token: token_invalid, token_revoked.
-  using Authenticate =
-      absl::AnyInvocable<absl::StatusOr<server::Caller>(absl::string_view)>;
+  // Resolves a bearer token, once, at once or later: token_invalid,
+  // token_revoked, or why that cannot be told now.
+  using Authenticate = absl::AnyInvocable<void(absl::string_view,
+                                               server::Reply<server::Caller>)>;
 
   // `context` and `logger` are borrowed; they outlive the server.
   HttpServer(boost::asio::io_context& context, Logger* logger,

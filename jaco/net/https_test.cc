@@ -71,7 +71,8 @@ class HttpsTest : public testing::Test {
           },
           HttpServerOptions{.connections_max = 20,
                             .handshake_timeout = Milliseconds(500)});
-      const auto port = server_->ListenTls("127.0.0.1:0", &tls_, Authenticate);
+      const auto port =
+          server_->ListenTls("127.0.0.1:0", &tls_, Authenticator());
       EXPECT_TRUE(port.ok()) << port.status();
       remote_ = {.host = "127.0.0.1",
                  .port = port.value_or(0),
@@ -85,9 +86,23 @@ class HttpsTest : public testing::Test {
     loop_.join();
   }
 
-  static absl::StatusOr<server::Caller> Authenticate(absl::string_view token) {
-    if (token == "good") return server::Caller{"ops"};
-    return MakeError(ErrorCode::kTokenInvalid, "the token is not known");
+  HttpServer::Authenticate Authenticator() {
+    return
+        [this](absl::string_view token, server::Reply<server::Caller> reply) {
+          Authenticate(token, std::move(reply));
+        };
+  }
+  // Some answers take time.
+  void Authenticate(absl::string_view token,
+                    server::Reply<server::Caller> reply) {
+    absl::StatusOr<server::Caller> caller =
+        MakeError(ErrorCode::kTokenInvalid, "the token is not known");
+    if (token == "good") caller = server::Caller{"ops"};
+    if (late_ = !late_; !late_) return reply(std::move(caller));
+    boost::asio::post(context_, [reply = std::move(reply),
+                                 caller = std::move(caller)]() mutable {
+      reply(std::move(caller));
+    });
   }
   void OnLoop(absl::AnyInvocable<void()> task) {
     std::promise<void> done;
@@ -108,6 +123,7 @@ class HttpsTest : public testing::Test {
   }
 
   TestAuthority authority_{1}, stranger_{2};
+  bool late_ = false;
   TlsIdentity tls_;
   NullLogger logger_;
   HttpRemote remote_;
@@ -200,7 +216,7 @@ TEST_F(HttpsTest, WithoutACertificateConnectionsAreClosed) {
   TlsIdentity none;
   HttpRemote remote = remote_;
   OnLoop([&] {
-    remote.port = *server_->ListenTls("127.0.0.1:0", &none, Authenticate);
+    remote.port = *server_->ListenTls("127.0.0.1:0", &none, Authenticator());
   });
   EXPECT_EQ(Call(remote).status().code(), absl::StatusCode::kUnavailable);
   OnLoop([&] { EXPECT_TRUE(none.Update(authority_.For(1)).ok()); });

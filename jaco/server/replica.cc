@@ -10,6 +10,7 @@
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/post_error.h"
+#include "jaco/server/removal_notice.h"
 
 namespace jaco::server {
 namespace {
@@ -55,6 +56,7 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
       serve_(std::move(parts.serve)),
+      removed_(std::move(parts.removed)),
       snapshots_(environment, parts.snapshot_options, parts.snapshots, log_,
                  &raft_, machine_, parts.newest_snapshot, SnapshotHooks()),
       forwarder_(environment, parts.seed, kProposeTimeout, ForwarderHooks()),
@@ -170,6 +172,7 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
     forwarder_.OnFrame(raft::NodeId(from), frame);
     return;
   }
+  if (frame == kRemovalNotice) return OnNotice(raft::NodeId(from));
   absl::StatusOr<raft::Message> message = raft::DecodeMessage(frame);
   if (!message.ok()) {
     env_.logger->Write(LogLevel::kWarning, kSubsystem,
@@ -293,7 +296,7 @@ absl::Status Replica::CheckMembership() const {
   const bool outside = !configuration.voters.empty() &&
                        !configuration.Contains(raft_.id()) &&
                        raft_.configuration_index() <= raft_.commit();
-  if (!outside) return absl::OkStatus();
+  if (!outside && !dismissed_) return absl::OkStatus();
   return MakeError(ErrorCode::kNotAMember,
                    "this server is not a member of the cluster");
 }
@@ -345,6 +348,10 @@ Forwarder::Hooks Replica::ForwarderHooks() {
           .serve =
               [this](std::string call, ProposeDone done) {
                 serve_(std::move(call), std::move(done));
+              },
+          .is_member =
+              [this](raft::NodeId node) {
+                return raft_.configuration().Contains(node);
               }};
 }
 

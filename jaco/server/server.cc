@@ -6,6 +6,7 @@
 #include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
 #include "jaco/server/join_service.h"
+#include "jaco/server/leave_service.h"
 #include "jaco/server/node.h"
 #include "jaco/server/operator_service.h"
 #include "jaco/server/token_service.h"
@@ -19,6 +20,7 @@ struct Server::Impl {
         cluster(&node, &certificates),
         tokens(&node),
         joins(&node, &certificates),
+        leaves(&node),
         autopilot(&node),
         operators(&node, &autopilot, &certificates) {}
 
@@ -27,6 +29,7 @@ struct Server::Impl {
   ClusterService cluster;
   TokenService tokens;
   JoinService joins;
+  LeaveService leaves;
   Autopilot autopilot;
   OperatorService operators;
 };
@@ -81,8 +84,22 @@ void Server::RemoveMember(raft::NodeId id,
   impl_->autopilot.Remove(id, std::move(done));
 }
 
-absl::StatusOr<Caller> Server::Authenticate(absl::string_view token) const {
-  return impl_->tokens.Authenticate(token);
+void Server::Authenticate(absl::string_view token, Reply<Caller> reply) {
+  impl_->tokens.Authenticate(token, std::move(reply));
+}
+
+void Server::AddNode(raft::NodeId id, std::string name, std::string address,
+                     absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->leaves.Add(id, std::move(name), std::move(address), std::move(done));
+}
+
+void Server::Leave(Reply<RemoveNodeResponse> reply) {
+  impl_->leaves.Leave(std::move(reply));
+}
+
+void Server::RemoveNode(const Caller& caller, RemoveNodeRequest request,
+                        Reply<RemoveNodeResponse> reply) {
+  impl_->leaves.Remove(caller, std::move(request), std::move(reply));
 }
 
 void Server::WatchCredentials(

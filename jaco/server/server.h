@@ -31,6 +31,8 @@ struct AutopilotOptions {
   Duration settle_min = Seconds(3);
   // With CleanupDeadServers: a server is removed that is silent for so long.
   Duration remove_dead_after = Seconds(3600);
+  // A node that is to leave and cannot be spared for so long stays.
+  Duration leave_patience = Seconds(5);
   // Holds until there is one in the replicated state.
   fsm::AutopilotConfig config = fsm::DefaultAutopilotConfig();
 };
@@ -120,10 +122,19 @@ class Server final : public Api {
   void Join(const Caller& caller, JoinRequest request,
             Reply<JoinResponse> reply) override;
   OperatorApi& operators() override;
+  void RemoveNode(const Caller& caller, RemoveNodeRequest request,
+                  Reply<RemoveNodeResponse> reply) override;
 
-  // Who bears `token`: token_invalid, token_revoked, or as of a server that is
-  // no member.
-  absl::StatusOr<Caller> Authenticate(absl::string_view token) const;
+  // Who bears `token`: token_invalid, token_revoked, as of all that was
+  // acknowledged anywhere before this call; else the errors of a read.
+  void Authenticate(absl::string_view token, Reply<Caller> reply);
+
+  // Proposes a node with this id, which the leader then takes in: for servers
+  // that Join by their id. node_already_member.
+  void AddNode(raft::NodeId id, std::string name, std::string address,
+               absl::AnyInvocable<void(absl::Status)> done);
+  // Removes this server from its cluster, as RemoveNode does.
+  void Leave(Reply<RemoveNodeResponse> reply);
 
   // `changed` runs with the credentials that are in force, if there are any,
   // and with all later ones.

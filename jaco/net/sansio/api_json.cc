@@ -63,7 +63,8 @@ server::TokenInfo ReadToken(ResponseReader& reader) {
 server::Lifecycle LifecycleFromName(absl::string_view name) {
   for (const auto lifecycle :
        {server::Lifecycle::kStarting, server::Lifecycle::kUninitialized,
-        server::Lifecycle::kCreating, server::Lifecycle::kMember}) {
+        server::Lifecycle::kCreating, server::Lifecycle::kMember,
+        server::Lifecycle::kRemoved}) {
     if (server::LifecycleName(lifecycle) == name) return lifecycle;
   }
   return server::Lifecycle::kFailed;
@@ -139,6 +140,26 @@ absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
     return FieldError("node_id", "\"node_id\" must be a positive number");
   }
   return request;
+}
+
+absl::StatusOr<server::RemoveNodeRequest> DecodeRemoveNodeRequest(
+    absl::string_view body) {
+  const auto object = ParseObject(body);
+  if (!object.ok()) return object.status();
+  absl::Status status = CheckKeys(*object, {"hostname", "force"});
+  server::RemoveNodeRequest request;
+  status.Update(ReadString(*object, "hostname", &request.node_name));
+  status.Update(ReadBool(*object, "force", &request.force));
+  if (!status.ok()) return status;
+  if (request.node_name.empty()) {
+    return FieldError("hostname", "\"hostname\" is missing or empty");
+  }
+  return request;
+}
+
+std::string EncodeRemoveNodeRequest(const server::RemoveNodeRequest& request) {
+  return json::serialize(json::object{{"hostname", Text(request.node_name)},
+                                      {"force", request.force}});
 }
 
 std::string EncodeIssueJoinTokenRequest(
@@ -244,6 +265,11 @@ std::string EncodeAdmitResponse(const server::AdmitResponse& response) {
                    {"certificates", Text(response.certificates)},
                    {"bundle", Text(response.bundle)},
                    {"keyring", absl::Base64Escape(response.keyring)}});
+}
+
+std::string EncodeRemoveNodeResponse(
+    const server::RemoveNodeResponse& response) {
+  return json::serialize(json::object{{"index", response.index}});
 }
 
 std::string EncodeHealth(server::Lifecycle lifecycle) {

@@ -90,6 +90,8 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/node/issue-join-token", false, &ApiRouter::IssueJoinToken},
     {"POST", "/v1/node/admit", false, &ApiRouter::Admit},
     {"POST", "/v1/node/join", true, &ApiRouter::Join},
+    {"POST", "/v1/node/remove", false, &ApiRouter::RemoveNode},
+    {"DELETE", "/v1/node/", false, &ApiRouter::RemoveNamedNode},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
@@ -104,7 +106,7 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
   bool before_init = false;
   for (const Route& candidate : kRoutes) {
     if (!candidate.Matches(path)) continue;
-    before_init = candidate.before_init;
+    before_init = before_init || candidate.before_init;
     if (candidate.method == request.method) route = &candidate;
     absl::StrAppend(&allow, allow.empty() ? "" : ", ", candidate.method);
   }
@@ -141,6 +143,7 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
 absl::Status ApiRouter::CheckInitialized() const {
   switch (api_->lifecycle()) {
     case server::Lifecycle::kMember:
+    case server::Lifecycle::kRemoved:  // the services say so
       return absl::OkStatus();
     case server::Lifecycle::kStarting:
       // Perhaps a member: worth a retry, which no_leader invites.
@@ -243,6 +246,22 @@ void ApiRouter::RetireAuthorities(Call call) {
   if (!request.ok()) return call.reply(ErrorResponse(request.status()));
   api_->operators().RetireAuthorities(
       call.caller, *request, Encoded(std::move(call.reply), EncodeAuthorities));
+}
+
+void ApiRouter::RemoveNode(Call call) {
+  auto request = DecodeRemoveNodeRequest(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->RemoveNode(call.caller, *std::move(request),
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
+}
+
+void ApiRouter::RemoveNamedNode(Call call) {
+  const auto query = Query::Of(call.target);
+  const auto force = query.ok() ? query->Flag("force") : query.status();
+  if (!force.ok()) return call.reply(ErrorResponse(force.status()));
+  api_->RemoveNode(call.caller,
+                   {.node_name = std::move(call.argument), .force = *force},
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
 }
 
 void ApiRouter::Health(Call call) {

@@ -44,6 +44,8 @@ class ApiRouter {
   void Join(Call call);
   void RotateAuthority(Call call);
   void RetireAuthorities(Call call);
+  void RemoveNode(Call call);
+  void RemoveNamedNode(Call call);
   void Health(Call call);
   void Version(Call call);
 

@@ -97,6 +97,11 @@ class EchoApi final : public server::Api {
     JACO_CHECK(!request.peer.empty());
     reply(server::JoinResponse{request.join_token});
   }
+  void RemoveNode(const server::Caller&, server::RemoveNodeRequest request,
+                  server::Reply<server::RemoveNodeResponse> reply) override {
+    JACO_CHECK(!request.node_name.empty());
+    reply(server::RemoveNodeResponse{1});
+  }
   void ListTokens(const server::Caller&,
                   server::Reply<server::ListTokensResponse> reply) override {
     reply(server::ListTokensResponse{});

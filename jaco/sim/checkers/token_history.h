@@ -53,6 +53,11 @@ class TokenHistory {
   void OnListed(const server::ListTokensResponse& list, Moment called,
                 Moment now, Findings& findings);
 
+  // What a server said of the token itself when somebody showed it.
+  enum class Shown { kAccepted, kRevoked, kUnknown };
+  void OnShown(Identity identity, Shown shown, Moment called, Moment now,
+               Findings& findings);
+
   // `state` is what is left in the end: it has everything that was
   // acknowledged.
   void CheckFinal(const fsm::ClusterState& state, Findings& findings) const;

@@ -70,6 +70,10 @@ class MockApi : public server::Api {
               (const server::Caller&, server::JoinRequest,
                server::Reply<server::JoinResponse>),
               (override));
+  MOCK_METHOD(void, RemoveNode,
+              (const server::Caller&, server::RemoveNodeRequest,
+               server::Reply<server::RemoveNodeResponse>),
+              (override));
   MOCK_METHOD(void, ListTokens,
               (const server::Caller&,
                server::Reply<server::ListTokensResponse>),

@@ -78,7 +78,9 @@ class TestNetwork final : public env::Network, env::FrameReceiver {
 
  private:
   void OnFrame(env::PeerId from, absl::string_view frame) override {
-    receiver_->OnFrame(id_of_(from), frame);
+    // As the real one does.
+    if (receiver_->Admits(id_of_(from)))
+      receiver_->OnFrame(id_of_(from), frame);
   }
   void OnPeerDown(env::PeerId peer) override {
     receiver_->OnPeerDown(id_of_(peer));
