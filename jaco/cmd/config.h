@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/logger.h"
+#include "jaco/raft/raft.h"
 
 namespace jaco::cmd {
 
@@ -33,6 +34,7 @@ struct Config {
   std::string socket_group;   // empty: `jaco`, if there is such a group
   std::string seal_key_file;  // empty: the keyring is not sealed
   LogLevel log_level = LogLevel::kInfo;
+  raft::Options raft;  // those of raft_settings.h
 };
 
 // What the command line said.
