@@ -19,6 +19,7 @@
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
 #include "jaco/cmd/host_address.h"
+#include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/suggest.h"
 #include "jaco/fsm/validate.h"
 #include "jaco/net/sansio/host_port.h"
@@ -118,11 +119,20 @@ absl::Status AddApiListener(const std::string& value,
 
 constexpr absl::string_view kListKey = "api_listeners";
 
+bool Contains(const std::vector<std::string>& keys, const std::string& key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
 const std::vector<std::string>& Keys() {
-  static const auto& keys = *new std::vector<std::string>{
-      "node_name",    "data_dir",          "unix_socket",   "listen_addr",
-      "cluster_addr", "log_level",         "api_listeners", "seal_key_file",
-      "socket_group", "leave_on_terminate"};
+  static const auto& keys = *[] {
+    auto* all = new std::vector<std::string>{
+        "node_name",     "data_dir",      "unix_socket",
+        "listen_addr",   "cluster_addr",  "log_level",
+        "api_listeners", "seal_key_file", "socket_group",
+        "leave_on_terminate"};
+    all->insert(all->end(), RaftKeys().begin(), RaftKeys().end());
+    return all;
+  }();
   return keys;
 }
 
@@ -140,6 +150,7 @@ absl::Status Set(const std::string& key, const std::string& value,
     return SetBool(value, &config->leave_on_terminate);
   }
   if (key == kListKey) return AddApiListener(value, &config->api_listeners);
+  if (Contains(RaftKeys(), key)) return SetRaft(key, value, &config->raft);
   const std::string meant = Suggest(key, Keys());
   return Invalid(absl::StrCat(
       "unknown key ", Quoted(key),
@@ -244,7 +255,9 @@ class FileParser {
       const absl::Status set = SetEntry(entry, config);
       if (!set.ok()) return At(entry.line, set.message());
     }
-    return absl::OkStatus();
+    const absl::Status fits = CheckRaft(config->raft);
+    return fits.ok() ? fits
+                     : Invalid(absl::StrCat(path_, ": ", fits.message()));
   }
 
  private:
@@ -274,8 +287,7 @@ class FileParser {
   }
 
   static absl::Status SetEntry(const Entry& entry, Config* config) {
-    const bool known =
-        std::find(Keys().begin(), Keys().end(), entry.key) != Keys().end();
+    const bool known = Contains(Keys(), entry.key);
     if (entry.key == kListKey && entry.items) return SetItems(entry, config);
     if (known && !entry.value) {
       return Invalid(absl::StrCat(entry.key, ": must be a single value"));

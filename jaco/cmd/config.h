@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/logger.h"
+#include "jaco/raft/raft.h"
 
 namespace jaco::cmd {
 
@@ -34,6 +35,7 @@ struct Config {
   std::string seal_key_file;  // empty: the keyring is not sealed
   LogLevel log_level = LogLevel::kInfo;
   bool leave_on_terminate = false;  // SIGTERM takes the server out
+  raft::Options raft;  // those of raft_settings.h
 };
 
 // What the command line said.

@@ -20,6 +20,7 @@
 #include "jaco/base/version.h"
 #include "jaco/cmd/data_dir.h"
 #include "jaco/cmd/host_address.h"
+#include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/sd_notify.h"
 #include "jaco/env/posix/posix_clock.h"
 #include "jaco/env/posix/posix_disk.h"
@@ -152,6 +153,7 @@ class Daemon {
     options.certificate_hosts = HostsOfCertificate();
     options.seal_key = seal_key_;
     options.use_rocksdb = mode_ != DaemonMode::kDev;
+    options.raft = config_.raft;
     options.join_peer = &join_peer_;
     server_.emplace(options, env::Environment{.clock = &clock_,
                                               .loop = &loop_,
@@ -166,6 +168,7 @@ class Daemon {
     Log(absl::StrCat("jacod ", kVersion, ", node ", config_.node_name,
                      ", data in ", config_.data_dir, ", peers reach it at ",
                      options.peer_address));
+    Log(DescribeRaft(options.raft));
   }
 
   std::vector<std::string> HostsOfCertificate() const {

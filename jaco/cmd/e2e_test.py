@@ -68,6 +68,17 @@ class EndToEndTest(unittest.TestCase):
     self.assertEqual(host.stop(), 0)
     self.assertFalse(os.path.exists(host.socket))
 
+  def test_reads_by_lease(self):
+    host = self.host(lease_reads='true', clock_drift_ppm_max='500',
+                     priority='70', election_timeout_ms='500',
+                     heartbeat_interval_ms='50')
+    host.start()
+    self.assertEqual(host.jaco('cluster', 'init').returncode, 0)
+    self.assertIn('bootstrap', host.jaco('token', 'list').stdout)
+    self.assertIn('election timeout 500 ms, heartbeats every 50 ms, '
+                  'priority 70, lease reads on, trusting clocks to 500 ppm',
+                  host.read_log())
+
   def test_before_init(self):
     host = self.host()
     host.start()

@@ -1,6 +1,7 @@
 #include "jaco/server/replica.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -16,6 +17,17 @@ namespace jaco::server {
 namespace {
 
 constexpr absl::string_view kSubsystem = "raft";
+
+// One job of the log lane writes so much, or one write that is longer. What is
+// queued while a disk is slow would else be one long write, and look like a
+// disk that hangs.
+constexpr size_t kWriteBytesMax = size_t{4} << 20;
+
+size_t BytesOf(const raft::Persist& write) {
+  size_t bytes = 0;
+  for (const raft::EntryPtr& entry : write.entries) bytes += entry->data.size();
+  return bytes;
+}
 
 // Reads that know their index, and wait for the state machine to get there.
 constexpr size_t kConfirmedReadsMax = 16384;
@@ -193,12 +205,26 @@ void Replica::OnPeerDown(env::PeerId peer) {
   forwarder_.OnPeerDown(raft::NodeId(peer));
 }
 
-// ---- The log lane: everything queued goes in one write and one sync.
+// ---- The log lane: what is queued goes in one write and one sync.
+
+Replica::Batch Replica::TakeBatch() {
+  size_t bytes = 0;
+  auto end = writes_.begin();
+  while (end != writes_.end()) {
+    bytes += BytesOf(*end);
+    if (bytes > kWriteBytesMax && end != writes_.begin()) break;
+    ++end;
+  }
+  Batch batch(std::make_move_iterator(writes_.begin()),
+              std::make_move_iterator(end));
+  writes_.erase(writes_.begin(), end);
+  return batch;
+}
 
 void Replica::SubmitWrites() {
   if (writing_ || writes_.empty()) return;
   writing_ = true;
-  auto batch = std::make_shared<Batch>(std::exchange(writes_, {}));
+  auto batch = std::make_shared<Batch>(TakeBatch());
   env_.disk->Submit(
       env::Lane::kLog,
       [log = log_, batch](env::FileSystem&) { return log->Write(*batch); },

@@ -142,6 +142,7 @@ class Replica final : public env::FrameReceiver {
   void SetAddresses(const Addresses& addresses);
   void SendMessages(const std::vector<raft::OutgoingMessage>& messages);
   const env::PeerAddress* AddressOf(raft::NodeId node);
+  Batch TakeBatch();
   void SubmitWrites();
   void OnWritten(Batch& batch, const absl::Status& status);
   void OnDiskFull(Batch& batch, const absl::Status& status);
