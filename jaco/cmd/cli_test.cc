@@ -114,6 +114,25 @@ TEST_F(CliTest, Init) {
   EXPECT_EQ(err_.str(), "Error: cluster_already_initialized: is there\n");
 }
 
+TEST_F(CliTest, RemoveNode) {
+  EXPECT_CALL(api_, RemoveNode)
+      .Times(4)
+      .WillRepeatedly([](auto&, const auto& request, auto reply) {
+        if (request.node_name == "n") {
+          return reply(server::RemoveNodeResponse{request.force ? 1u : 2u});
+        }
+        reply(MakeError(ErrorCode::kNodeNotFound, "no node"));
+      });
+  Serve();
+  EXPECT_EQ(Run({"node", "remove", "n"}), 0);
+  EXPECT_EQ(out_.str(), "Removed node n\n");
+  EXPECT_EQ(Run({"node", "remove", "x", "--force"}), 1);
+  EXPECT_EQ(err_.str(), "Error: node_not_found: no node\n");
+  EXPECT_EQ(Run({"server", "force-leave", "x"}), 0);
+  EXPECT_EQ(Run({"server", "force-leave", "n"}), 0);
+  EXPECT_EQ(out_.str() + err_.str(), "");
+}
+
 TEST_F(CliTest, StatusInEveryFormat) {
   Serve();
   EXPECT_EQ(Run({"cluster", "status"}), 0);

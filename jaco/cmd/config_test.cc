@@ -84,6 +84,16 @@ TEST(ParseConfigTest, NamesKeyAndLine) {
             "/etc/jaco/jacod.yaml:1: a key must be a word");
 }
 
+TEST(ParseConfigTest, LeaveOnTerminate) {
+  EXPECT_FALSE(ParseConfig("", "f")->leave_on_terminate);
+  EXPECT_TRUE(ParseConfig("leave_on_terminate: true", "f")->leave_on_terminate);
+  EXPECT_FALSE(
+      ParseConfig("leave_on_terminate: 'false'", "f")->leave_on_terminate);
+  EXPECT_EQ(ErrorOf("leave_on_terminate: yes\n"),
+            "/etc/jaco/jacod.yaml:1: leave_on_terminate: \"yes\" is not true "
+            "or false");
+}
+
 TEST(ParseConfigTest, WhatIsNotAMap) {
   EXPECT_THAT(ErrorOf("just words\n"), HasSubstr(":1: the file must hold"));
   EXPECT_THAT(ErrorOf("- a\n- b\n"), HasSubstr(":1: the file must hold"));

@@ -100,6 +100,7 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> LeaveNode(raft::LogIndex index);
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   void ForgetRemoved();
+  void KeepTheLast(raft::LogIndex index);
 
   // cluster_state_join.cc.
   absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);

@@ -63,8 +63,19 @@ absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
   tables_.RemoveNode(id);
   ForgetRemoved();
   tables_.PutRemoved(std::move(removed));
+  KeepTheLast(index);
   Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
   return reply;
+}
+
+// The one that was to stay may have gone in another way.
+void ClusterState::KeepTheLast(raft::LogIndex index) {
+  if (nodes().size() != 1) return;
+  Node last = nodes().begin()->second;
+  if (last.leaving() == NODE_LEAVING_NO) return;
+  last.set_leaving(NODE_LEAVING_NO);
+  last.set_modify_index(index.value());
+  tables_.PutNode(std::move(last));
 }
 
 // Makes room for one more.

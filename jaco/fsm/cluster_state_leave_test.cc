@@ -77,6 +77,12 @@ TEST_F(ClusterStateLeaveTest, SomebodyStays) {
   EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "conflict");
 }
 
+TEST_F(ClusterStateLeaveTest, TheLastOneDoesNotLeave) {
+  EXPECT_EQ(Leave(1, NODE_LEAVING_FORCED), "ok");
+  EXPECT_EQ(Do(testing::Remove(2)), "ok");
+  EXPECT_EQ(state_.nodes().at(1).leaving(), NODE_LEAVING_NO);
+}
+
 TEST_F(ClusterStateLeaveTest, TheOldestAreForgotten) {
   const uint64_t many = ClusterState::kRemovedNodesMax + 10;
   for (uint64_t i = 0; i < many; ++i) {

@@ -96,11 +96,9 @@ std::optional<absl::StatusOr<RemoveNodeResponse>> LeaveService::OutcomeOf(
   const fsm::ClusterState& state = node_->state();
   const RemoveNodeResponse done{.index = state.applied().value()};
   const raft::Raft* raft = node_->raft();
-  // This server may hear no more than that it is out.
-  if (node_->lifecycle() == Lifecycle::kRemoved && raft != nullptr &&
-      raft->id().value() == waiting.id) {
-    return done;
-  }
+  // It hears no more than that it is out itself.
+  const bool out = node_->lifecycle() == Lifecycle::kRemoved;
+  if (out && raft->id().value() == waiting.id) return done;
   // The write was acknowledged by the leader; it need not be here yet.
   if (state.applied() >= waiting.since) {
     const auto node = state.nodes().find(waiting.id);
@@ -115,7 +113,7 @@ std::optional<absl::StatusOr<RemoveNodeResponse>> LeaveService::OutcomeOf(
                        "as soon as that is possible"));
     }
   }
-  if (node_->env().clock->Now() < waiting.deadline) return std::nullopt;
+  if (!out && node_->env().clock->Now() < waiting.deadline) return std::nullopt;
   return MakeError(ErrorCode::kTimeout,
                    absl::StrCat("node \"", waiting.name,
                                 "\" is not removed yet; that goes on by "

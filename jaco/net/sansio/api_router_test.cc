@@ -152,6 +152,40 @@ TEST_F(ApiRouterTest, RevokeTokenDecodesThePath) {
   EXPECT_EQ(response.body, R"({"index":5})");
 }
 
+TEST_F(ApiRouterTest, RemoveNode) {
+  const auto expect = [this](const std::string& name, bool force) {
+    EXPECT_CALL(
+        api_,
+        RemoveNode(_,
+                   AllOf(Field(&server::RemoveNodeRequest::node_name, name),
+                         Field(&server::RemoveNodeRequest::force, force)),
+                   _))
+        .WillOnce([](auto&, auto, auto reply) {
+          reply(server::RemoveNodeResponse{7});
+        });
+  };
+  expect("a", false);
+  EXPECT_EQ(Call("DELETE", "/v1/node/a").body, R"({"index":7})");
+  expect("join", true);  // a name like any other
+  EXPECT_EQ(Call("DELETE", "/v1/node/join?force=true").status, 200);
+  expect("b", true);
+  EXPECT_EQ(
+      Call("POST", "/v1/node/remove", R"({"hostname":"b","force":true})").body,
+      R"({"index":7})");
+  EXPECT_EQ(Call("DELETE", "/v1/node/a?force=1").status, 400);
+  EXPECT_EQ(Call("POST", "/v1/node/remove", R"({"hostname":""})").status, 400);
+  EXPECT_EQ(Call("POST", "/v1/node/remove", R"({"name":"a"})").status, 400);
+  // An uninitialized server may still join.
+  SetLifecycle(server::Lifecycle::kUninitialized);
+  EXPECT_CALL(api_, Join).WillOnce([](auto&, auto, auto reply) {
+    reply(server::JoinResponse{"c"});
+  });
+  EXPECT_EQ(Call("POST", "/v1/node/join", R"({"peer":"a:1","join_token":"x"})")
+                .status,
+            200);
+  EXPECT_EQ(Call("DELETE", "/v1/node/a").status, 503);
+}
+
 TEST_F(ApiRouterTest, HealthAndVersion) {
   SetLifecycle(server::Lifecycle::kStarting);
   EXPECT_EQ(Call("GET", "/v1/health").body,

@@ -124,14 +124,14 @@ TEST_F(LeaveTest, SeveralAtOnce) {
   const auto first = std::make_shared<std::string>("none");
   const auto second = std::make_shared<std::string>("none");
   const auto third = std::make_shared<std::string>("none");
-  BeginRemove(2, 1, first);
-  BeginRemove(3, 2, second);
-  BeginRemove(1, 3, third);
+  BeginRemove(4, 1, first);
+  BeginRemove(5, 2, second);
+  BeginRemove(6, 3, third);
   Run(Seconds(12));
   EXPECT_EQ(*first, "ok");
   EXPECT_EQ(*second, "ok");
   EXPECT_EQ(*third, "ok");
-  ExpectGone("n1", 3);
+  ExpectGone("n3", 3);
 }
 
 // Its frames are refused by then; a member tells it.
