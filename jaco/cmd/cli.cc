@@ -49,6 +49,7 @@ struct Options {
   std::string node_name;
   std::string peer;
   std::string join_token;
+  std::vector<std::string> addresses;
   bool allow_privileged = false;
   OfflineRaftOptions raft;
 };
@@ -118,6 +119,26 @@ class Session {
   int ListNodes() {
     const Outcome outcome = Call({"GET", "/v1/cluster/status"});
     return Show(outcome, net::DecodeStatusResponse, FormatNodes);
+  }
+
+  int JoinServers() {
+    std::string target = "/v1/agent/join";
+    for (const std::string& address : options_.addresses) {
+      absl::StrAppend(&target, target.back() == 'n' ? "?" : "&",
+                      "address=", net::PercentEncode(address));
+    }
+    const Outcome outcome = Call({"PUT", target, "", kInitTimeout});
+    if (outcome.error) return Fail(*outcome.error);
+    const auto response = net::DecodeJoinServersResponse(outcome.body);
+    if (!response.ok()) return FailUntyped(response.status());
+    const std::string text = FormatJoinedServers(*response);
+    *(response->error.empty() ? world_.out : world_.err) << text;
+    return response->error.empty() ? 0 : 1;
+  }
+
+  int ListServers() {
+    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
+    return Show(outcome, net::DecodeStatusResponse, FormatServers);
   }
 
   int OfflineRaft() {
@@ -273,6 +294,20 @@ void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
   list->callback([command] { *command = &Session::ListNodes; });
 }
 
+void AddServerCommands(CLI::App* app, Options* options, Command* command) {
+  CLI::App* server = app->add_subcommand("server", "Manage the servers");
+  server->require_subcommand(1);
+  CLI::App* join = server->add_subcommand(
+      "join", "Tell this server where others are that share its bootstrap_key");
+  join->add_option("address", options->addresses,
+                   "API of another server, as HOST[:PORT]")
+      ->required();
+  join->callback([command] { *command = &Session::JoinServers; });
+  CLI::App* members = server->add_subcommand("members", "List the servers");
+  AddOutput(members, options);
+  members->callback([command] { *command = &Session::ListServers; });
+}
+
 void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
   CLI::App* token = app->add_subcommand("token", "Manage operator tokens");
   token->require_subcommand(1);
@@ -392,6 +427,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   app.set_version_flag("--version", std::string(kVersion));
   AddClusterCommands(&app, &options, &command);
   AddNodeCommands(&app, &options, &command);
+  AddServerCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
   bool version = false;

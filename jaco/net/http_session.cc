@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/sansio/api_router.h"
 
 namespace jaco::net {
@@ -44,14 +45,18 @@ class Stream {
  public:
   using executor_type = asio::io_context::executor_type;
 
-  Stream(HttpSocket socket, const std::shared_ptr<TlsSetup>& tls)
+  Stream(HttpSocket socket, const std::shared_ptr<asio::ssl::context>& tls)
       : plain_(std::move(socket)) {
-    if (tls != nullptr) ssl_.emplace(plain_, tls->api());
+    if (tls != nullptr) ssl_.emplace(plain_, *tls);
   }
 
   PlainStream* operator->() { return &plain_; }
   executor_type get_executor() { return plain_.get_executor(); }
   bool secure() const { return ssl_.has_value(); }
+  // Whether the client has shown the bootstrap key.
+  bool bootstrap_peer() {
+    return ssl_ && BootstrapPsk::IsUsedBy(ssl_->native_handle());
+  }
 
   template <typename Handler>
   void async_handshake(Handler&& handler) {
@@ -289,6 +294,10 @@ class Session final : public HttpSession,
   absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message,
                                           int64_t* wait_seconds) {
     if (listener_.authenticate == nullptr) return server::Caller();
+    if (stream_.bootstrap_peer()) {
+      return server::Caller{.identity = "bootstrap_key",
+                            .bootstrap_peer = true};
+    }
     return owner_->Identify(*listener_.authenticate, listener_.address,
                             TokenOf(message), wait_seconds);
   }
@@ -317,7 +326,7 @@ class Session final : public HttpSession,
     constexpr unsigned kHttp11 = 11;
     response_ = Response(static_cast<http::status>(response.status), kHttp11);
     response_.set(http::field::server, Beast(absl::StrCat("jacod/", kVersion)));
-    response_.set(http::field::content_type, "application/json");
+    response_.set(http::field::content_type, Beast(response.content_type));
     if (!response.allow.empty()) {
       response_.set(http::field::allow, Beast(response.allow));
     }

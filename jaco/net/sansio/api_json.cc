@@ -355,7 +355,8 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"cluster_id", Text(response.cluster_id)},
       {"cluster_name", Text(response.cluster_name)},
       {"raft_term", response.raft_term},
-      {"repair", Text(response.repair)}});
+      {"repair", Text(response.repair)},
+      {"bootstrap", Text(response.bootstrap)}});
 }
 
 std::string EncodeIssueTokenResponse(
@@ -405,6 +406,12 @@ std::string EncodeAdmitResponse(const server::AdmitResponse& response) {
                    {"keyring", absl::Base64Escape(response.keyring)}});
 }
 
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response) {
+  return json::serialize(json::object{{"error", Text(response.error)},
+                                      {"num_joined", response.num_joined}});
+}
+
 std::string EncodeHealth(server::Lifecycle lifecycle) {
   return json::serialize(json::object{
       {"status", "ok"}, {"lifecycle", Text(server::LifecycleName(lifecycle))}});
@@ -436,6 +443,7 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.raft_index = reader.Number("raft_index");
         response.raft_term = reader.Number("raft_term");
         response.repair = reader.String("repair");
+        response.bootstrap = reader.String("bootstrap");
         reader.Objects("nodes", [&](ResponseReader& node) {
           response.nodes.push_back(ReadNode(node));
         });
@@ -495,6 +503,14 @@ absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
   }
   response->keyring = std::move(keyring);
   return response;
+}
+
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
+    absl::string_view body) {
+  return DecodeResponse<server::JoinServersResponse>(
+      body, [](ResponseReader& reader) -> server::JoinServersResponse {
+        return {reader.Number("num_joined"), reader.String("error")};
+      });
 }
 
 std::string EncodeError(const absl::Status& status) {

@@ -46,6 +46,8 @@ std::string EncodeIssueJoinTokenResponse(
     const server::IssueJoinTokenResponse& response);
 std::string EncodeJoinResponse(const server::JoinResponse& response);
 std::string EncodeAdmitResponse(const server::AdmitResponse& response);
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response);
 std::string EncodeHealth(server::Lifecycle lifecycle);
 std::string EncodeVersion(absl::string_view version);
 
@@ -62,6 +64,8 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
     absl::string_view body);
 absl::StatusOr<server::JoinResponse> DecodeJoinResponse(absl::string_view body);
 absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
+    absl::string_view body);
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
     absl::string_view body);
 
 // validation_failed about one field of a request, which EncodeError shows as

@@ -7,10 +7,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/host_port.h"
+#include "jaco/server/bootstrap.pb.h"
 
 namespace jaco::net {
 namespace {
@@ -86,7 +89,8 @@ std::string Shown(absl::string_view text) {
 
 struct ApiRouter::Call {
   const server::Caller& caller;
-  std::string argument;  // the last segment of a path that ends in one
+  std::string argument;     // the last segment of a path that ends in one
+  absl::string_view query;  // as sent
   absl::string_view body;
   HttpReply reply;
 };
@@ -115,12 +119,16 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/node/issue-join-token", false, &ApiRouter::IssueJoinToken},
     {"POST", "/v1/node/admit", false, &ApiRouter::Admit},
     {"POST", "/v1/node/join", true, &ApiRouter::Join},
+    {"POST", "/v1/server/hello", true, &ApiRouter::Hello},
+    {"PUT", "/v1/agent/join", true, &ApiRouter::JoinServers},
+    {"POST", "/v1/agent/join", true, &ApiRouter::JoinServers},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
                        HttpReply reply) {
-  const absl::string_view path =
-      request.target.substr(0, request.target.find('?'));
+  const std::pair<absl::string_view, absl::string_view> target =
+      absl::StrSplit(request.target, absl::MaxSplits('?', 1));
+  const absl::string_view path = target.first;
   const Route* route = nullptr;
   std::string allow;
   bool before_init = false;
@@ -154,10 +162,16 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
         ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
                                 "a join token is good for joining only")));
   }
+  // So does the bootstrap key.
+  if (caller.bootstrap_peer && route->handler != &ApiRouter::Hello) {
+    return reply(
+        ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
+                                "the bootstrap key is good for one call")));
+  }
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
-  (this->*route->handler)(
-      {caller, *std::move(argument), request.body, std::move(reply)});
+  (this->*route->handler)({caller, *std::move(argument), target.second,
+                           request.body, std::move(reply)});
 }
 
 absl::Status ApiRouter::CheckInitialized() const {
@@ -237,6 +251,44 @@ void ApiRouter::Join(Call call) {
   if (!request.ok()) return call.reply(ErrorResponse(request.status()));
   api_->Join(call.caller, *std::move(request),
              Encoded(std::move(call.reply), EncodeJoinResponse));
+}
+
+// Between servers, in their own words.
+void ApiRouter::Hello(Call call) {
+  server::HelloRequest request;
+  if (!request.ParseFromArray(call.body.data(),
+                              static_cast<int>(call.body.size()))) {
+    return call.reply(
+        ErrorResponse(MakeError(ErrorCode::kParseFailed, "this is no hello")));
+  }
+  api_->Hello(call.caller, std::move(request),
+              [reply = std::move(call.reply)](
+                  absl::StatusOr<server::HelloResponse> response) mutable {
+                if (!response.ok()) {
+                  return reply(ErrorResponse(response.status()));
+                }
+                reply({.body = response->SerializeAsString(),
+                       .content_type = "application/x-protobuf"});
+              });
+}
+
+// Nomad's: ?address=A&address=B. That nobody was reached is said with a 200.
+void ApiRouter::JoinServers(Call call) {
+  server::JoinServersRequest request;
+  for (const absl::string_view parameter :
+       absl::StrSplit(call.query, '&', absl::SkipEmpty())) {
+    absl::string_view value = parameter;
+    if (!absl::ConsumePrefix(&value, "address=")) continue;
+    auto address = PercentDecode(value);
+    if (address.ok()) address = WithPort(*address, kApiPort);
+    if (!address.ok()) {
+      return call.reply(
+          ErrorResponse(FieldError("address", address.status().message())));
+    }
+    request.addresses.push_back(*std::move(address));
+  }
+  api_->JoinServers(call.caller, std::move(request),
+                    Encoded(std::move(call.reply), EncodeJoinServersResponse));
 }
 
 void ApiRouter::Health(Call call) {

@@ -39,6 +39,8 @@ class ApiRouter {
   void IssueJoinToken(Call call);
   void Admit(Call call);
   void Join(Call call);
+  void Hello(Call call);
+  void JoinServers(Call call);
   void Health(Call call);
   void Version(Call call);
 

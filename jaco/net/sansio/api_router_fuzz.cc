@@ -9,6 +9,7 @@
 #include "jaco/base/check.h"
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/api_router.h"
+#include "jaco/server/bootstrap_record.h"
 
 namespace jaco::net {
 namespace {
@@ -51,6 +52,20 @@ class EchoApi final : public server::Api {
     JACO_CHECK(!request.peer.empty());
     reply(server::JoinResponse{request.join_token});
   }
+  void Hello(const server::Caller&, server::HelloRequest request,
+             server::Reply<server::HelloResponse> reply) override {
+    server::FounderVote vote;
+    if (server::ValidateHello(request).ok() &&
+        server::Accept(request.ballot(), request.founder(), &vote)) {
+      JACO_CHECK(!server::Promise(server::Ballot(), &vote) ||
+                 request.ballot().round() == 0);
+    }
+    reply(server::HelloResponse());
+  }
+  void JoinServers(const server::Caller&, server::JoinServersRequest request,
+                   server::Reply<server::JoinServersResponse> reply) override {
+    reply(server::JoinServersResponse{request.addresses.size(), ""});
+  }
   void ListTokens(const server::Caller&,
                   server::Reply<server::ListTokensResponse> reply) override {
     reply(server::ListTokensResponse{});
@@ -66,6 +81,7 @@ absl::string_view Line(absl::string_view& rest) {
 
 void Run(absl::string_view input) {
   (void)DecodeError(input);
+  (void)DecodeJoinServersResponse(input);
   (void)DecodeInitResponse(input);
   (void)DecodeStatusResponse(input);
   (void)DecodeIssueTokenResponse(input);

@@ -20,10 +20,11 @@ struct HttpRequest {
   absl::string_view body;
 };
 
-// The body is JSON.
+// The body is JSON, unless it says otherwise.
 struct HttpResponse {
   int status = 200;
   std::string body;
+  std::string content_type = "application/json";
   std::string allow;                // the Allow header of a 405
   int64_t retry_after_seconds = 0;  // the Retry-After header; 0: none
 };
