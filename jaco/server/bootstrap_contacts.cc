@@ -6,13 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
+#include "jaco/fsm/validate.h"
 #include "jaco/server/bootstrap_record.h"
 
 namespace jaco::server {
 
 bool BootstrapContacts::Learn(const std::string& address, Instant now) {
   if (address == self_.address || contacts_.contains(address) ||
-      contacts_.size() >= kBootstrapAddressesMax) {
+      contacts_.size() >= kBootstrapAddressesMax ||
+      !fsm::ValidateAddress(address).ok()) {
     return false;
   }
   contacts_[address].next = now;

@@ -34,7 +34,8 @@ class BootstrapContacts {
   const Self& self() const { return self_; }
 
   // Whether there is something to ask at `address` now that was not to be asked
-  // soon anyway. Addresses beyond kBootstrapAddressesMax are forgotten.
+  // soon anyway. Forgets what is no address, our own, and those beyond
+  // kBootstrapAddressesMax.
   bool Learn(const std::string& address, Instant now);
   // The same of a server that has just spoken to us, and perhaps said that it
   // is a member now.
@@ -52,6 +53,10 @@ class BootstrapContacts {
   // addresses by id.
   std::map<uint64_t, std::string> Fresh() const;
   std::vector<std::string> Members() const;
+  // Of the member at `address`.
+  std::string ClusterOf(const std::string& address) const {
+    return contacts_.at(address).heard.cluster_id();
+  }
   // Why no cluster may be founded: config_mismatch, conflict.
   absl::Status Problem() const;
   // Who founds: whoever was accepted in the highest ballot, by `own` or by one

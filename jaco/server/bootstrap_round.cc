@@ -56,7 +56,7 @@ HelloRequest BootstrapService::Request(HelloRequest::Ask ask) const {
   request.set_node_name(described.node_name());
   request.set_expect(described.expect());
   *request.mutable_addresses() = described.addresses();
-  request.set_address(options().api_address);
+  request.set_address(described.address());
   request.set_member(described.member());
   request.set_ask(ask);
   return request;
@@ -84,8 +84,10 @@ void BootstrapService::Hear(const std::string& address,
   const Instant now = node_->env().clock->Now();
   if (!answer.ok()) return contacts_.Missed(address, answer.status(), now);
   contacts_.Heard(address, *answer, now);
+  // Also under the name that its certificate is for.
+  again_ |= contacts_.Learn(answer->address(), now);
   for (const std::string& learned : answer->addresses()) {
-    if (contacts_.Learn(learned, now)) again_ = true;
+    again_ |= contacts_.Learn(learned, now);
   }
 }
 
@@ -136,8 +138,8 @@ void BootstrapService::DecideWhoFounds() {
 }
 
 // Paxos, first half. Any two sets of servers that are large enough have one in
-// common as long as there are less than twice as many as are expected, or as
-// long as all of them are known here.
+// common as long as there are less than twice as many as are expected, or the
+// proposers know all of them.
 void BootstrapService::Propose() {
   Report("asking the others to let this server found the cluster");
   auto attempt = std::make_shared<Attempt>();
@@ -234,7 +236,9 @@ void BootstrapService::OnFounded() {
 void BootstrapService::JoinCluster(const std::vector<std::string>& members) {
   const std::string member = members[joins_tried_++ % members.size()];
   joining_ = true;
-  if (!record_.join_token().empty()) return JoinThrough(member);
+  if (record_.cluster_id() == contacts_.ClusterOf(member)) {
+    return JoinThrough(member);
+  }
   AskAll({member}, Request(HelloRequest::JOIN_TOKEN),
          [this, member](const Answers& answers) {
            if (!Active() || answers.empty() || !answers[0].granted()) {
@@ -243,9 +247,10 @@ void BootstrapService::JoinCluster(const std::vector<std::string>& members) {
                  absl::StrCat("no join token: ", contacts_.LastFailure())));
            }
            record_.set_join_token(answers[0].join_token());
+           record_.set_cluster_id(answers[0].cluster_id());
            Store([this, member](absl::Status stored) {
              if (!stored.ok()) {
-               record_.clear_join_token();
+               ForgetToken();
                return OnNotJoined(stored);
              }
              JoinThrough(member);
@@ -262,6 +267,11 @@ void BootstrapService::JoinThrough(const std::string& member) {
                });
 }
 
+void BootstrapService::ForgetToken() {
+  record_.clear_join_token();
+  record_.clear_cluster_id();
+}
+
 void BootstrapService::OnNotJoined(const absl::Status& why) {
   joining_ = false;
   Report(absl::StrCat("cannot join yet: ", ErrorCodeName(CodeOf(why)), ": ",
@@ -271,8 +281,7 @@ void BootstrapService::OnNotJoined(const absl::Status& why) {
     case ErrorCode::kJoinTokenInvalid:
     case ErrorCode::kJoinTokenExpired:
     case ErrorCode::kJoinTokenConsumed:
-    case ErrorCode::kPeerUntrusted:
-      record_.clear_join_token();
+      ForgetToken();
       break;
     default:
       break;

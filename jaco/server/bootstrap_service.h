@@ -101,6 +101,7 @@ class BootstrapService {
   void OnFounded();
   void JoinCluster(const std::vector<std::string>& members);
   void JoinThrough(const std::string& member);
+  void ForgetToken();
   void OnNotJoined(const absl::Status& why);
 
   Node* const node_;

@@ -9,7 +9,7 @@
 #include "jaco/base/check.h"
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/api_router.h"
-#include "jaco/server/bootstrap_record.h"
+#include "jaco/server/bootstrap.pb.h"
 
 namespace jaco::net {
 namespace {
@@ -52,14 +52,8 @@ class EchoApi final : public server::Api {
     JACO_CHECK(!request.peer.empty());
     reply(server::JoinResponse{request.join_token});
   }
-  void Hello(const server::Caller&, server::HelloRequest request,
+  void Hello(const server::Caller&, server::HelloRequest,
              server::Reply<server::HelloResponse> reply) override {
-    server::FounderVote vote;
-    if (server::ValidateHello(request).ok() &&
-        server::Accept(request.ballot(), request.founder(), &vote)) {
-      JACO_CHECK(!server::Promise(server::Ballot(), &vote) ||
-                 request.ballot().round() == 0);
-    }
     reply(server::HelloResponse());
   }
   void JoinServers(const server::Caller&, server::JoinServersRequest request,
