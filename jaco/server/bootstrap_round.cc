@@ -95,6 +95,12 @@ void BootstrapService::Decide() {
   if (!Active()) return Rest();
   const std::vector<std::string> members = contacts_.Members();
   if (!members.empty()) return JoinCluster(members);
+  if (!record_.join_token().empty()) {
+    Report(absl::StrCat("waiting for a member of cluster ",
+                        record_.cluster_id(), ", which this server joins; ",
+                        contacts_.LastFailure()));
+    return Rest();
+  }
   if (const absl::Status problem = contacts_.Problem(); !problem.ok()) {
     Report(absl::StrCat(ErrorCodeName(CodeOf(problem)), ": ", problem.message(),
                         "; no cluster is founded"),

@@ -221,6 +221,50 @@ TEST_F(BootstrapTest, WhoWasAcceptedFounds) {
   ExpectOneClusterOf(3);
 }
 
+// Somebody has founded by hand, is known to one of those that wait, and is gone
+// when the others come: they do not found another cluster with its vote.
+TEST_F(BootstrapTest, WhoKnowsOfAClusterLetsNobodyFound) {
+  retry_join_ = {1, 2};
+  Start(1);
+  At(1).Init({}, {}, [](const auto&) {});
+  Run(Seconds(1));
+  int calls = 0;
+  on_call_ = [&](NodeNumber from, NodeNumber to) {
+    // A hello, then one for a join token, then the join itself.
+    if (from == 2 && to == 1 && ++calls == 3) PowerLoss(1);
+  };
+  Start(2);
+  Run(Seconds(1));
+  ASSERT_GE(calls, 3);
+  Start(3);
+  Start(4);
+  Run(Seconds(8));
+  EXPECT_EQ(Members(), 0u) << AllProgress();
+  Start(1);
+  Run(Seconds(40));
+  ExpectOneClusterOf(4);
+}
+
+// Two servers know each other from a third, which crashes; when it comes back
+// they are members and look for nobody.
+TEST_F(BootstrapTest, WhoWasAnsweredIsRemembered) {
+  expect_ = 2;
+  expects_[1] = 0;
+  bool crashed = false;
+  on_call_ = [&](NodeNumber from, NodeNumber to) {
+    if (from == 1 || to == 1 || crashed) return;
+    crashed = true;
+    PowerLoss(1);
+  };
+  for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+  Run(Seconds(8));
+  ASSERT_TRUE(crashed);
+  ExpectOneClusterOf(2);
+  Start(1);
+  Run(Seconds(8));
+  ExpectOneClusterOf(3);
+}
+
 // The power fails at every operation of a server's disk.
 TEST_F(BootstrapTest, PowerFailsAtAnyDiskOperation) {
   for (const NodeNumber victim : {1, 2, 3}) {
