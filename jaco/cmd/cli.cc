@@ -34,6 +34,7 @@ struct Options {
   std::string node_name;
   std::string peer;
   std::string join_token;
+  std::vector<std::string> addresses;
   bool allow_privileged = false;
   bool force = false;
   OfflineRaftOptions raft;
@@ -129,6 +130,26 @@ class Session : public CliSession {
   int ListNodes() {
     const Outcome outcome = Call({"GET", "/v1/cluster/status"});
     return Show(outcome, net::DecodeStatusResponse, FormatNodes);
+  }
+
+  int JoinServers() {
+    std::string target = "/v1/agent/join";
+    for (const std::string& address : options_.addresses) {
+      absl::StrAppend(&target, target.back() == 'n' ? "?" : "&",
+                      "address=", net::PercentEncode(address));
+    }
+    const Outcome outcome = Call({"PUT", target, "", kInitTimeout});
+    if (outcome.error) return Fail(*outcome.error);
+    const auto response = net::DecodeJoinServersResponse(outcome.body);
+    if (!response.ok()) return FailUntyped(response.status());
+    const std::string text = FormatJoinedServers(*response);
+    *(response->error.empty() ? world_.out : world_.err) << text;
+    return response->error.empty() ? 0 : 1;
+  }
+
+  int ListServers() {
+    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
+    return Show(outcome, net::DecodeStatusResponse, FormatServers);
   }
 
   int OfflineRaft() {
@@ -228,6 +249,15 @@ void AddServerCommands(CLI::App* app, Options* options, Command* command) {
       "force-leave", "Take a server that has failed out of the cluster");
   leave->add_option("name", options->name, "The server's name")->required();
   leave->callback([command] { *command = &Session::ForceLeave; });
+  CLI::App* join = server->add_subcommand(
+      "join", "Tell this server where others are that share its bootstrap_key");
+  join->add_option("address", options->addresses,
+                   "API of another server, as HOST[:PORT]")
+      ->required();
+  join->callback([command] { *command = &Session::JoinServers; });
+  CLI::App* members = server->add_subcommand("members", "List the servers");
+  AddOutput(members, options);
+  members->callback([command] { *command = &Session::ListServers; });
 }
 
 void AddTokenCommands(CLI::App* app, Options* options, Command* command) {

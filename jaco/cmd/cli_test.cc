@@ -176,6 +176,27 @@ TEST_F(CliTest, Tokens) {
   EXPECT_THAT(out_.str(), HasSubstr("\"revoked_at\": null"));
 }
 
+TEST_F(CliTest, ServerJoin) {
+  using Request = server::JoinServersRequest;
+  EXPECT_CALL(api_,
+              JoinServers(_,
+                          Field(&Request::addresses,
+                                std::vector<std::string>{"a:7000", "b:1"}),
+                          _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::JoinServersResponse{2, ""});
+      })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::JoinServersResponse{0, "failed joining: no"});
+      });
+  Serve();
+  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 0);
+  EXPECT_EQ(out_.str(), "Joined 2 servers successfully\n");
+  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 1);
+  EXPECT_EQ(err_.str(), "Error joining: failed joining: no\n");
+  EXPECT_EQ(Run({"server", "join"}), 1);
+}
+
 TEST_F(CliTest, WaitsForALeader) {
   EXPECT_CALL(api_, RevokeToken).WillRepeatedly([](auto&, auto, auto reply) {
     reply(MakeError(ErrorCode::kNoLeader, "election"));

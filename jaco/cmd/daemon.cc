@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/base/hash.h"
@@ -28,7 +30,9 @@
 #include "jaco/env/posix/posix_event_loop.h"
 #include "jaco/env/posix/posix_file_system.h"
 #include "jaco/env/posix/spdlog_logger.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/http_server.h"
+#include "jaco/net/https_bootstrap_peer.h"
 #include "jaco/net/https_join_peer.h"
 #include "jaco/net/peer_transport.h"
 #include "jaco/net/pki/node_uri.h"
@@ -102,6 +106,7 @@ class Daemon {
   absl::Status Open() {
     absl::Status status = OpenDataDir();
     if (status.ok()) status = ReadSealKey();
+    if (status.ok()) status = ReadBootstrapKey();
     if (status.ok()) status = OpenPeerTransport();
     if (!status.ok()) return status;
     OpenServer();
@@ -135,6 +140,50 @@ class Daemon {
     return absl::OkStatus();
   }
 
+  absl::Status ReadBootstrapKey() {
+    std::string key = config_.bootstrap_key;
+    if (const std::string& path = config_.bootstrap_key_file; !path.empty()) {
+      const auto text = storage::ReadFile(files_, path);
+      if (!text.ok()) return text.status();
+      key = std::string(absl::StripAsciiWhitespace(*text));
+      if (absl::Status status = CheckBootstrapKey(key); !status.ok()) {
+        return MakeError(
+            ErrorCode::kValidationFailed,
+            absl::StrCat("bootstrap_key_file ", path, ": ", status.message()));
+      }
+    }
+    if (key.empty() || mode_ == DaemonMode::kDev) return absl::OkStatus();
+    const net::BootstrapPsk psk(key);
+    tls_.AllowBootstrap(psk);
+    bootstrap_peer_.emplace(psk, PostToLoop());
+    return absl::OkStatus();
+  }
+
+  // From other threads.
+  std::function<void(absl::AnyInvocable<void()>)> PostToLoop() {
+    return [this](absl::AnyInvocable<void()> task) {
+      boost::asio::post(loop_.io_context(), std::move(task));
+    };
+  }
+
+  server::BootstrapOptions BootstrapOptions() {
+    server::BootstrapOptions options;
+    if (mode_ == DaemonMode::kDev) return options;
+    const auto api = net::ParseHostPort(config_.listen_addr);
+    options.expect = config_.bootstrap_expect;
+    options.retry_join = config_.retry_join;
+    options.api_address = net::JoinHostPort(
+        AdvertisedHost(api->host, ListInterfaceAddresses()), api->port);
+    if (bootstrap_peer_) options.peer = &*bootstrap_peer_;
+    if (options.expect > 0 && options.expect % 2 == 0) {
+      logger_.Write(LogLevel::kWarning, "jacod",
+                    absl::StrCat("bootstrap_expect ", options.expect,
+                                 " is even: one server less survives as many "
+                                 "failures"));
+    }
+    return options;
+  }
+
   absl::Status OpenPeerTransport() {
     network_.emplace(
         loop_.io_context(), &logger_, Prng(NewSeed(entropy_)),
@@ -155,6 +204,7 @@ class Daemon {
     options.use_rocksdb = mode_ != DaemonMode::kDev;
     options.raft = config_.raft;
     options.join_peer = &join_peer_;
+    options.bootstrap = BootstrapOptions();
     server_.emplace(options, env::Environment{.clock = &clock_,
                                               .loop = &loop_,
                                               .network = &*network_,
@@ -356,9 +406,8 @@ class Daemon {
   std::shared_ptr<const server::Keyring> seal_key_;
   net::OpenSslPki pki_{&entropy_};
   net::TlsIdentity tls_;
-  net::HttpsJoinPeer join_peer_{[this](absl::AnyInvocable<void()> task) {
-    boost::asio::post(loop_.io_context(), std::move(task));
-  }};
+  net::HttpsJoinPeer join_peer_{PostToLoop()};
+  std::optional<net::HttpsBootstrapPeer> bootstrap_peer_;
   std::optional<net::PeerTransport> network_;
   std::optional<server::Server> server_;
   std::optional<net::ApiRouter> router_;

@@ -210,7 +210,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
       const auto remote = socket.remote_endpoint(error);
       if (!error) from.address = remote.address().to_string();
       if (listener->tls != nullptr) {
-        from.tls = listener->tls->current();
+        from.tls = listener->tls->api();
         if (from.tls == nullptr) {
           OnNoHandshake(from.address, "this server has no certificate yet");
         }

@@ -68,8 +68,9 @@ class HttpServer {
   absl::Status ListenUnix(absl::string_view path, absl::string_view group = "");
 
   // Serves HTTPS on `host_port` (port 0: any) to bearers of a token, as
-  // `Authorization: Bearer TOKEN` or `X-Nomad-Token: TOKEN`. `tls` is borrowed;
-  // while it is empty connections are closed. Returns the port.
+  // `Authorization: Bearer TOKEN` or `X-Nomad-Token: TOKEN`, and to bootstrap
+  // peers. `tls` is borrowed; while it is empty connections are closed. Returns
+  // the port.
   // kFailedPrecondition, naming the address and the system's reason.
   absl::StatusOr<uint16_t> ListenTls(absl::string_view host_port,
                                      const TlsIdentity* tls,

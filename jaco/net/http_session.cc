@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/sansio/api_router.h"
 
 namespace jaco::net {
@@ -44,14 +45,18 @@ class Stream {
  public:
   using executor_type = asio::io_context::executor_type;
 
-  Stream(HttpSocket socket, const std::shared_ptr<TlsSetup>& tls)
+  Stream(HttpSocket socket, const std::shared_ptr<asio::ssl::context>& tls)
       : plain_(std::move(socket)) {
-    if (tls != nullptr) ssl_.emplace(plain_, tls->api());
+    if (tls != nullptr) ssl_.emplace(plain_, *tls);
   }
 
   PlainStream* operator->() { return &plain_; }
   executor_type get_executor() { return plain_.get_executor(); }
   bool secure() const { return ssl_.has_value(); }
+  // Whether the client has shown the bootstrap key.
+  bool bootstrap_peer() {
+    return ssl_ && BootstrapPsk::IsUsedBy(ssl_->native_handle());
+  }
 
   template <typename Handler>
   void async_handshake(Handler&& handler) {
@@ -258,6 +263,10 @@ class Session final : public HttpSession,
     const uint64_t request = ++requests_;
     AwaitReply(request);
     if (listener_.authenticate == nullptr) return Handle(request, {});
+    if (stream_.bootstrap_peer()) {
+      return Handle(request,
+                    {.identity = "bootstrap_key", .bootstrap_peer = true});
+    }
     owner_->Identify(*listener_.authenticate, listener_.address,
                      TokenOf(message),
                      [weak = weak_from_this(), request](

@@ -58,8 +58,8 @@ class HttpSession {
 struct HttpListener {
   // Null where the socket is the trust boundary; borrowed from the owner.
   HttpServer::Authenticate* authenticate = nullptr;
-  std::shared_ptr<TlsSetup> tls;  // null: plain HTTP
-  std::string address;            // of the client
+  std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain HTTP
+  std::string address;                             // of the client
 };
 
 // `on_end` runs once, unless Close was called.

@@ -18,6 +18,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/http_client.h"
 #include "jaco/net/http_server.h"
 #include "jaco/net/testing_authority.h"
@@ -222,6 +223,59 @@ TEST_F(HttpsTest, WithoutACertificateConnectionsAreClosed) {
   OnLoop([&] { EXPECT_TRUE(none.Update(authority_.For(1)).ok()); });
   EXPECT_EQ(Call(remote)->status, 200);
   OnLoop([&] { server_.reset(); });
+}
+
+TEST_F(HttpsTest, TheBootstrapKeyIsShownByBothSides) {
+  const BootstrapPsk key("a key that all of them have");
+  const BootstrapPsk other("a key that somebody else has");
+  HttpRemote peer = remote_;
+  peer.authorities = "";
+  peer.token = "";
+  peer.bootstrap_psk = &key;
+  const auto expect_untrusted = [&] {
+    const auto answer = Call(peer);
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(CodeOf(answer.status()), ErrorCode::kPeerUntrusted)
+        << answer.status();
+    EXPECT_THAT(answer.status().message(),
+                HasSubstr("does not have our bootstrap_key"));
+  };
+  // The server has a certificate, but no key.
+  expect_untrusted();
+  OnLoop([&] { tls_.AllowBootstrap(key); });
+  auto answer = Call(peer, "12345");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->body, "/x bootstrap_key 5");
+  peer.bootstrap_psk = &other;
+  expect_untrusted();
+  // For everybody else all is as it was.
+  ExpectServing();
+  // New credentials change nothing about it.
+  OnLoop([&] { EXPECT_TRUE(tls_.Update(authority_.For(1)).ok()); });
+  expect_untrusted();
+  peer.bootstrap_psk = &key;
+  EXPECT_TRUE(Call(peer).ok());
+  ExpectServing();
+}
+
+TEST_F(HttpsTest, TheBootstrapKeyNeedsNoCertificate) {
+  const BootstrapPsk key("a key that all of them have");
+  const BootstrapPsk other("a key that somebody else has");
+  TlsIdentity fresh;
+  fresh.AllowBootstrap(key);
+  HttpRemote peer = remote_;
+  OnLoop([&] {
+    peer.port = *server_->ListenTls("127.0.0.1:0", &fresh, Authenticate);
+  });
+  peer.bootstrap_psk = &key;
+  const auto answer = Call(peer);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->body, "/x bootstrap_key 0");
+  peer.bootstrap_psk = &other;
+  EXPECT_EQ(CodeOf(Call(peer).status()), ErrorCode::kPeerUntrusted);
+  // Who has no key at all gets no connection.
+  peer.bootstrap_psk = nullptr;
+  EXPECT_FALSE(Call(peer).ok());
 }
 
 }  // namespace

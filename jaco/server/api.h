@@ -25,6 +25,9 @@ struct Caller {
   // The hash of the join token that was shown instead of an operator's. Whoever
   // has only that may be admitted as a node, and nothing else.
   std::string join_token_hash;
+  // A server that has shown the bootstrap key. It may say hello, and nothing
+  // else.
+  bool bootstrap_peer = false;
 };
 
 struct InitRequest {
@@ -65,6 +68,9 @@ struct StatusResponse {
   // Empty, or what is wrong with this server's log, which is being repaired
   // from others: it does not vote until then.
   std::string repair;
+  // While it has no cluster, how far it is with finding one; empty unless it
+  // looks for one by itself.
+  std::string bootstrap;
   std::vector<NodeStatus> nodes;  // by hostname
 };
 
@@ -115,6 +121,20 @@ struct JoinRequest {
 struct JoinResponse {
   std::string cluster_id;
 };
+
+// `jaco server join`: makes servers that share a bootstrap key known to each
+// other.
+struct JoinServersRequest {
+  std::vector<std::string> addresses;  // host:port of their APIs
+};
+struct JoinServersResponse {
+  uint64_t num_joined = 0;  // how many answered
+  std::string error;        // empty unless none did
+};
+
+// See bootstrap.proto.
+class HelloRequest;
+class HelloResponse;
 
 // What the joining server asks the member for, with the join token in its
 // Caller.
@@ -182,6 +202,13 @@ class Api {
   // Admit says there. May be repeated with the same token whatever went wrong.
   virtual void Join(const Caller& caller, JoinRequest request,
                     Reply<JoinResponse> reply) = 0;
+  // Of a server that has the bootstrap key: permission_denied of others;
+  // config_mismatch, conflict, validation_failed, and what IssueJoinToken says.
+  virtual void Hello(const Caller& caller, HelloRequest request,
+                     Reply<HelloResponse> reply) = 0;
+  // conflict without a bootstrap key, validation_failed.
+  virtual void JoinServers(const Caller& caller, JoinServersRequest request,
+                           Reply<JoinServersResponse> reply) = 0;
   // Takes a node, which may lead, be dead or be this one, out of the
   // configuration and the table; answered when that is so. node_not_found;
   // conflict when it is the last one, or cannot be spared and `force` is not

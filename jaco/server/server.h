@@ -16,6 +16,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/server/bootstrap_peer.h"
 #include "jaco/server/join_peer.h"
 #include "jaco/server/security/secrets.h"
 #include "jaco/server/snapshots.h"
@@ -37,6 +38,19 @@ struct AutopilotOptions {
   fsm::AutopilotConfig config = fsm::DefaultAutopilotConfig();
 };
 
+// How a server without a cluster comes to one by itself.
+struct BootstrapOptions {
+  // So many servers found a cluster together, 0: this one only joins.
+  uint32_t expect = 0;
+  std::vector<std::string> retry_join;  // where there may be servers
+  std::string api_address;              // of this server, as others dial it
+  // Between two looks at those that answer, and at those that do not.
+  Duration retry = Seconds(1);
+  Duration retry_max = Seconds(30);
+  // Outlives the server; nullptr: there is no bootstrap key.
+  BootstrapPeer* peer = nullptr;
+};
+
 struct ServerOptions {
   std::string node_name;
   std::string data_dir;      // exists, is locked by the caller
@@ -52,6 +66,7 @@ struct ServerOptions {
   AutopilotOptions autopilot;
   // Outlives the server; nullptr: it cannot join by itself.
   JoinPeer* join_peer = nullptr;
+  BootstrapOptions bootstrap;
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -124,6 +139,10 @@ class Server final : public Api {
   OperatorApi& operators() override;
   void RemoveNode(const Caller& caller, RemoveNodeRequest request,
                   Reply<RemoveNodeResponse> reply) override;
+  void Hello(const Caller& caller, HelloRequest request,
+             Reply<HelloResponse> reply) override;
+  void JoinServers(const Caller& caller, JoinServersRequest request,
+                   Reply<JoinServersResponse> reply) override;
 
   // Who bears `token`: token_invalid, token_revoked, as of all that was
   // acknowledged anywhere before this call; else the errors of a read.

@@ -212,7 +212,8 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"cluster_id", Text(response.cluster_id)},
       {"cluster_name", Text(response.cluster_name)},
       {"raft_term", response.raft_term},
-      {"repair", Text(response.repair)}});
+      {"repair", Text(response.repair)},
+      {"bootstrap", Text(response.bootstrap)}});
 }
 
 std::string EncodeIssueTokenResponse(
@@ -272,6 +273,12 @@ std::string EncodeRemoveNodeResponse(
   return json::serialize(json::object{{"index", response.index}});
 }
 
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response) {
+  return json::serialize(json::object{{"error", Text(response.error)},
+                                      {"num_joined", response.num_joined}});
+}
+
 std::string EncodeHealth(server::Lifecycle lifecycle) {
   return json::serialize(json::object{
       {"status", "ok"}, {"lifecycle", Text(server::LifecycleName(lifecycle))}});
@@ -303,6 +310,7 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.raft_index = reader.Number("raft_index");
         response.raft_term = reader.Number("raft_term");
         response.repair = reader.String("repair");
+        response.bootstrap = reader.String("bootstrap");
         reader.Objects("nodes", [&](ResponseReader& node) {
           response.nodes.push_back(ReadNode(node));
         });
@@ -362,6 +370,14 @@ absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
   }
   response->keyring = std::move(keyring);
   return response;
+}
+
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
+    absl::string_view body) {
+  return DecodeResponse<server::JoinServersResponse>(
+      body, [](ResponseReader& reader) -> server::JoinServersResponse {
+        return {reader.Number("num_joined"), reader.String("error")};
+      });
 }
 
 std::string EncodeError(const absl::Status& status) {

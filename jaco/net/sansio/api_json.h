@@ -52,6 +52,8 @@ std::string EncodeJoinResponse(const server::JoinResponse& response);
 std::string EncodeAdmitResponse(const server::AdmitResponse& response);
 std::string EncodeRemoveNodeResponse(
     const server::RemoveNodeResponse& response);
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response);
 std::string EncodeHealth(server::Lifecycle lifecycle);
 std::string EncodeVersion(absl::string_view version);
 
@@ -68,6 +70,8 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
     absl::string_view body);
 absl::StatusOr<server::JoinResponse> DecodeJoinResponse(absl::string_view body);
 absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
+    absl::string_view body);
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
     absl::string_view body);
 
 // {"code":...,"message":...,"details":{...}}. `status` is not OK.

@@ -12,9 +12,11 @@
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/host_port.h"
 #include "jaco/net/sansio/http_error.h"
 #include "jaco/net/sansio/operator_json.h"
 #include "jaco/net/sansio/query.h"
+#include "jaco/server/bootstrap.pb.h"
 
 namespace jaco::net {
 namespace {
@@ -92,6 +94,9 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/node/join", true, &ApiRouter::Join},
     {"POST", "/v1/node/remove", false, &ApiRouter::RemoveNode},
     {"DELETE", "/v1/node/", false, &ApiRouter::RemoveNamedNode},
+    {"POST", "/v1/server/hello", true, &ApiRouter::Hello},
+    {"PUT", "/v1/agent/join", true, &ApiRouter::JoinServers},
+    {"POST", "/v1/agent/join", true, &ApiRouter::JoinServers},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
@@ -133,6 +138,12 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
     return reply(
         ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
                                 "a join token is good for joining only")));
+  }
+  // So does the bootstrap key.
+  if (caller.bootstrap_peer && route->handler != &ApiRouter::Hello) {
+    return reply(
+        ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
+                                "the bootstrap key is good for one call")));
   }
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
@@ -262,6 +273,42 @@ void ApiRouter::RemoveNamedNode(Call call) {
   api_->RemoveNode(call.caller,
                    {.node_name = std::move(call.argument), .force = *force},
                    Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
+}
+
+// Between servers, in their own words.
+void ApiRouter::Hello(Call call) {
+  server::HelloRequest request;
+  if (!request.ParseFromArray(call.body.data(),
+                              static_cast<int>(call.body.size()))) {
+    return call.reply(
+        ErrorResponse(MakeError(ErrorCode::kParseFailed, "this is no hello")));
+  }
+  api_->Hello(call.caller, std::move(request),
+              [reply = std::move(call.reply)](
+                  absl::StatusOr<server::HelloResponse> response) mutable {
+                if (!response.ok()) {
+                  return reply(ErrorResponse(response.status()));
+                }
+                reply({.body = response->SerializeAsString(),
+                       .content_type = "application/x-protobuf"});
+              });
+}
+
+// Nomad's: ?address=A&address=B. That nobody was reached is said with a 200.
+void ApiRouter::JoinServers(Call call) {
+  const auto query = Query::Of(call.target);
+  if (!query.ok()) return call.reply(ErrorResponse(query.status()));
+  server::JoinServersRequest request;
+  for (const std::string& text : query->All("address")) {
+    auto address = WithPort(text, kApiPort);
+    if (!address.ok()) {
+      return call.reply(
+          ErrorResponse(FieldError("address", address.status().message())));
+    }
+    request.addresses.push_back(*std::move(address));
+  }
+  api_->JoinServers(call.caller, std::move(request),
+                    Encoded(std::move(call.reply), EncodeJoinServersResponse));
 }
 
 void ApiRouter::Health(Call call) {

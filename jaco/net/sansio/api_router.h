@@ -46,6 +46,8 @@ class ApiRouter {
   void RetireAuthorities(Call call);
   void RemoveNode(Call call);
   void RemoveNamedNode(Call call);
+  void Hello(Call call);
+  void JoinServers(Call call);
   void Health(Call call);
   void Version(Call call);
 

@@ -44,6 +44,11 @@ const std::vector<std::string>& Seeds() {
       "nvioJ9HmqiFQPr1PxyR6xQzTfS4MLQjJYhu3Ag==\n"
       "-----END CERTIFICATE-----\n",
       "spiffe://c1/node/7/n",
+      // A hello of server 7, which asks to accept.
+      std::string("\x09\7\0\0\0\0\0\0\0\x12\1n\x1a\3a:1\x20\3\x30\2"
+                  "\x3a\x0b\x08\1\x11\7\0\0\0\0\0\0\0"
+                  "\x42\x0c\x09\7\0\0\0\0\0\0\0\x12\1n",
+                  46),
   };
   return seeds;
 }

@@ -4,6 +4,7 @@
 #include "gmock/gmock.h"
 #include "jaco/server/api.h"
 #include "jaco/server/operator_api.h"
+#include "jaco/server/bootstrap.pb.h"
 
 namespace jaco::net {
 
@@ -73,6 +74,14 @@ class MockApi : public server::Api {
   MOCK_METHOD(void, RemoveNode,
               (const server::Caller&, server::RemoveNodeRequest,
                server::Reply<server::RemoveNodeResponse>),
+              (override));
+  MOCK_METHOD(void, Hello,
+              (const server::Caller&, server::HelloRequest,
+               server::Reply<server::HelloResponse>),
+              (override));
+  MOCK_METHOD(void, JoinServers,
+              (const server::Caller&, server::JoinServersRequest,
+               server::Reply<server::JoinServersResponse>),
               (override));
   MOCK_METHOD(void, ListTokens,
               (const server::Caller&,
