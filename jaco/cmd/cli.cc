@@ -143,7 +143,7 @@ class Session : public CliSession {
     const auto response = net::DecodeJoinServersResponse(outcome.body);
     if (!response.ok()) return FailUntyped(response.status());
     const std::string text = FormatJoinedServers(*response);
-    *(response->error.empty() ? world_.out : world_.err) << text;
+    *(response->error.empty() ? world().out : world().err) << text;
     return response->error.empty() ? 0 : 1;
   }
 

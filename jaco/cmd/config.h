@@ -40,7 +40,7 @@ struct Config {
   std::string bootstrap_key_file;       // that holds it instead
   LogLevel log_level = LogLevel::kInfo;
   bool leave_on_terminate = false;  // SIGTERM takes the server out
-  raft::Options raft;  // those of raft_settings.h
+  raft::Options raft;               // those of raft_settings.h
 };
 
 // A bootstrap key that is worth the name; validation_failed, without a word of

@@ -304,18 +304,18 @@ class Session final : public HttpSession,
 
   void Handle(uint64_t request, const server::Caller& caller) {
     const auto& message = parser_->get();
-    owner_->Handle(this,
-                   {.method = View(message.method_string()),
-                    .target = View(message.target()),
-                    .body = message.body(),
-                    .wants_json = absl::StrContains(
-                        View(message[http::field::accept]), "json")},
-                   caller,
-                   [weak = weak_from_this(), request](HttpResponse response) {
-                     if (const auto self = weak.lock()) {
-                       self->OnReply(request, std::move(response));
-                     }
-                   });
+    owner_->Handle(
+        this,
+        {.method = View(message.method_string()),
+         .target = View(message.target()),
+         .body = message.body(),
+         .wants_json =
+             absl::StrContains(View(message[http::field::accept]), "json")},
+        caller, [weak = weak_from_this(), request](HttpResponse response) {
+          if (const auto self = weak.lock()) {
+            self->OnReply(request, std::move(response));
+          }
+        });
   }
 
   // Empty when there is none.

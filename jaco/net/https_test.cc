@@ -265,7 +265,7 @@ TEST_F(HttpsTest, TheBootstrapKeyNeedsNoCertificate) {
   fresh.AllowBootstrap(key);
   HttpRemote peer = remote_;
   OnLoop([&] {
-    peer.port = *server_->ListenTls("127.0.0.1:0", &fresh, Authenticate);
+    peer.port = *server_->ListenTls("127.0.0.1:0", &fresh, Authenticator());
   });
   peer.bootstrap_psk = &key;
   const auto answer = Call(peer);

@@ -268,8 +268,7 @@ void Nemesis::ChangeMembers(Prng prng, server::Server& leader) {
                        [this, number](const absl::Status& status) {
                          departures_.OnAdded(number, status);
                        });
-  } else if (prng.Chance(1, 2) &&
-             SoundWithout(number, world_, configuration)) {
+  } else if (prng.Chance(1, 2) && SoundWithout(number, world_, configuration)) {
     leader.RemoveMember(member.id, [](const absl::Status&) {});
   }
 }

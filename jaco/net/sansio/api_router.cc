@@ -14,6 +14,7 @@
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/host_port.h"
 #include "jaco/net/sansio/http_error.h"
+#include "jaco/net/sansio/json_fields.h"
 #include "jaco/net/sansio/operator_json.h"
 #include "jaco/net/sansio/query.h"
 #include "jaco/server/bootstrap.pb.h"

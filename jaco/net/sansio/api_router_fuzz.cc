@@ -11,8 +11,8 @@
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/sansio/operator_json.h"
 #include "jaco/net/sansio/query.h"
-#include "jaco/server/operator_api.h"
 #include "jaco/server/bootstrap.pb.h"
+#include "jaco/server/operator_api.h"
 
 namespace jaco::net {
 namespace {

@@ -156,21 +156,22 @@ void TokenHistory::OnShown(Identity identity, Shown shown, Moment called,
                            Moment now, Findings& findings) {
   Token& token = tokens_[identity];
   if (shown != Shown::kUnknown) {
-    token.exists_since = std::min(token.exists_since, now);
+    token.issue.since = std::min(token.issue.since, now);
   }
-  const Moment revoked_since = token.revoked_since;
+  const Moment revoked_since = token.revocation.since;
   if (shown == Shown::kRevoked) {
-    token.revoked_since = std::min(token.revoked_since, now);
+    token.revocation.since = std::min(token.revocation.since, now);
   }
-  const bool wrong = (shown == Shown::kAccepted && revoked_since < called) ||
-                     (shown == Shown::kRevoked && token.revoke_calls == 0) ||
-                     (shown == Shown::kUnknown && token.exists_since < called);
+  const bool wrong =
+      (shown == Shown::kAccepted && revoked_since < called) ||
+      (shown == Shown::kRevoked && token.revocation.calls == 0) ||
+      (shown == Shown::kUnknown && token.issue.since < called);
   if (!wrong) return;
   static constexpr absl::string_view kSaid[] = {"accepted", "revoked",
                                                 "not known"};
   findings.Report(
       "token_shown",
-      absl::StrCat("token ", token.name, ", seen at event ", token.exists_since,
+      absl::StrCat("token ", token.name, ", seen at event ", token.issue.since,
                    " and revoked at event ", revoked_since, ", shown at event ",
                    called, ", was ", kSaid[static_cast<size_t>(shown)]));
 }

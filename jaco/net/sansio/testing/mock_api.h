@@ -3,8 +3,8 @@
 
 #include "gmock/gmock.h"
 #include "jaco/server/api.h"
-#include "jaco/server/operator_api.h"
 #include "jaco/server/bootstrap.pb.h"
+#include "jaco/server/operator_api.h"
 
 namespace jaco::net {
 

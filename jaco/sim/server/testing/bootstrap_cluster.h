@@ -107,9 +107,12 @@ class BootstrapCluster : public ClusterTest {
           self, peer, std::move(reply),
           [join_token, request = std::move(request)](
               Server& server, Reply<AdmitResponse> answer) {
-            const auto caller = server.Authenticate(join_token);
-            if (!caller.ok()) return answer(caller.status());
-            server.Admit(*caller, request, std::move(answer));
+            server.Authenticate(
+                join_token, [&server, request, answer = std::move(answer)](
+                                const absl::StatusOr<Caller>& caller) mutable {
+                  if (!caller.ok()) return answer(caller.status());
+                  server.Admit(*caller, request, std::move(answer));
+                });
           });
     }
 
