@@ -99,7 +99,7 @@ class EndToEndTest(unittest.TestCase):
           refused.stderr.startswith('Error: cluster_uninitialized: '),
           refused.stderr)
     for method, target in (('GET', '/v1/tokens'), ('PUT', '/v1/no/such'),
-                           ('GET', '/v1/operator/raft/configuration')):
+                           ('POST', '/v1/node/issue-join-token')):
       status, answer = host.call(method, target)
       self.assertEqual((status, answer['code']), (503, 'cluster_uninitialized'))
     self.assertEqual(os.listdir(host.data), ['LOCK'])

@@ -223,7 +223,7 @@ TEST_F(ApiRouterTest, RemoveNode) {
   EXPECT_EQ(
       Call("POST", "/v1/node/remove", R"({"hostname":"b","force":true})").body,
       R"({"index":7})");
-  EXPECT_EQ(Call("DELETE", "/v1/node/a?force=1").status, 400);
+  EXPECT_EQ(Call("DELETE", "/v1/node/a?force=maybe").status, 400);
   EXPECT_EQ(Call("POST", "/v1/node/remove", R"({"hostname":""})").status, 400);
   EXPECT_EQ(Call("POST", "/v1/node/remove", R"({"name":"a"})").status, 400);
   // An uninitialized server may still join.
