@@ -45,6 +45,8 @@ struct NodeStatus {
   std::string status;    // "READY", ...
   std::string suffrage;  // "VOTER", "NONVOTER", or "?" where this server cannot
                          // vouch for it: only a leader can
+  std::string version;         // of its build; empty: it has not said
+  uint32_t feature_level = 0;  // of its build
 };
 struct StatusResponse {
   bool initialized = false;
@@ -58,6 +60,7 @@ struct StatusResponse {
   // Empty, or what is wrong with this server's log, which is being repaired
   // from others: it does not vote until then.
   std::string repair;
+  uint32_t feature_level = 0;  // what all servers of the cluster can do
   std::vector<NodeStatus> nodes;  // by hostname
 };
 
@@ -116,6 +119,8 @@ struct AdmitRequest {
   std::string node_name;
   std::string address;              // of its peer transport
   std::string certificate_request;  // PEM
+  std::string version;              // of its build
+  uint32_t feature_level = 0;
 };
 struct AdmitResponse {
   std::string cluster_id;

@@ -76,6 +76,7 @@ class Autopilot {
   bool MarkReady();
   bool CleanUp();
   bool TakeIn();
+  bool HasMoved(const fsm::Node& node) const;
   void Steer();
   bool IsLeader() const;
   void Watch(Instant now);
@@ -96,6 +97,7 @@ class Autopilot {
 
   Node* const node_;
   raft::Term term_;         // of the leadership that the records are of
+  raft::LogIndex led_since_;  // the end of the log when it began, about
   Instant judged_;          // the last time ...
   Instant watching_since_;  // ... of an unbroken series
   std::map<raft::NodeId, Record> records_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "jaco/server/announcer.h"
 #include "jaco/server/autopilot.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
@@ -20,7 +21,8 @@ struct Server::Impl {
         tokens(&node),
         joins(&node, &certificates),
         autopilot(&node),
-        operators(&node, &autopilot, &certificates) {}
+        operators(&node, &autopilot, &certificates),
+        announcer(&node, &certificates) {}
 
   Node node;
   Certificates certificates;
@@ -29,6 +31,7 @@ struct Server::Impl {
   JoinService joins;
   Autopilot autopilot;
   OperatorService operators;
+  Announcer announcer;
 };
 
 Server::Server(ServerOptions options, env::Environment environment)
@@ -45,7 +48,10 @@ void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
           return impl->node.RefuseToStart(loaded, std::move(started));
         impl->node.Start(
             [impl, started = std::move(started)](absl::Status status) mutable {
-              if (status.ok()) impl->certificates.Start();
+              if (status.ok()) {
+                impl->certificates.Start();
+                impl->announcer.Start();
+              }
               started(std::move(status));
             },
             std::move(failed));
