@@ -191,10 +191,10 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
     return status;
   }
   if (command_.needs_level() > feature_level()) {
-    return MakeError(ErrorCode::kConfigMismatch,
-                     absl::StrCat("this needs feature level ",
-                                  command_.needs_level(),
-                                  ", the cluster is at ", feature_level()));
+    return MakeError(
+        ErrorCode::kConfigMismatch,
+        absl::StrCat("this needs feature level ", command_.needs_level(),
+                     ", the cluster is at ", feature_level()));
   }
   switch (command_.payload_case()) {
     case Command::kClusterInit:

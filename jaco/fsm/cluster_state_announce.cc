@@ -64,10 +64,10 @@ absl::StatusOr<std::string> ClusterState::AnnounceNode(raft::LogIndex index) {
 void ClusterState::AuditAnnouncement(raft::LogIndex index,
                                      uint32_t level_before) {
   const NodeAnnounce& announce = command_.node_announce();
-  std::string what = absl::StrCat(
-      tables_.FindNode(announce.id())->name(), " @ ", announce.address(),
-      ", version ", announce.version(), ", feature level ",
-      announce.feature_level());
+  std::string what =
+      absl::StrCat(tables_.FindNode(announce.id())->name(), " @ ",
+                   announce.address(), ", version ", announce.version(),
+                   ", feature level ", announce.feature_level());
   if (feature_level() != level_before) {
     absl::StrAppend(&what, "; the cluster's is ", feature_level(), " now");
   }

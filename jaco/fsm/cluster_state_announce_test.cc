@@ -43,8 +43,8 @@ class AnnounceTest : public ::testing::Test {
   }
   // The code of the refusal.
   std::string Apply(const Command& command) {
-    const auto result = state_.Apply(state_.applied().Next(),
-                                     command.SerializeAsString());
+    const auto result =
+        state_.Apply(state_.applied().Next(), command.SerializeAsString());
     EXPECT_TRUE(result.ok()) << result.status();
     return result->status.ok()
                ? "ok"

@@ -77,8 +77,10 @@ absl::Status ValidateVersion(absl::string_view version) {
       std::all_of(version.begin(), version.end(),
                   [](unsigned char c) { return absl::ascii_isgraph(c); });
   if (fits) return absl::OkStatus();
-  return Refuse("version", absl::StrCat("\"", absl::CHexEscape(version.substr(0, kNameBytesMax)),
-                                        "\" is too long or not printable ASCII"));
+  return Refuse(
+      "version",
+      absl::StrCat("\"", absl::CHexEscape(version.substr(0, kNameBytesMax)),
+                   "\" is too long or not printable ASCII"));
 }
 
 absl::Status ValidateTokenHash(absl::string_view hash) {

@@ -74,15 +74,15 @@ void Announcer::Announce(fsm::NodeAnnounce present) {
   fsm::Command command;
   *command.mutable_node_announce() = std::move(present);
   announcing_ = true;
-  node_->Propose({.identity = std::string(kSystem)}, std::move(command),
-                 [this](const auto& result, raft::LogIndex) {
-                   announcing_ = false;
-                   if (result.ok()) return node_->NotifyWatcher();
-                   node_->env().logger->Write(
-                       LogLevel::kWarning, kSubsystem,
-                       absl::StrCat("not announced: ",
-                                    result.status().message()));
-                 });
+  node_->Propose(
+      {.identity = std::string(kSystem)}, std::move(command),
+      [this](const auto& result, raft::LogIndex) {
+        announcing_ = false;
+        if (result.ok()) return node_->NotifyWatcher();
+        node_->env().logger->Write(
+            LogLevel::kWarning, kSubsystem,
+            absl::StrCat("not announced: ", result.status().message()));
+      });
 }
 
 }  // namespace jaco::server

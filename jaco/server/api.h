@@ -45,7 +45,7 @@ struct NodeStatus {
   std::string status;    // "READY", ...
   std::string suffrage;  // "VOTER", "NONVOTER", or "?" where this server cannot
                          // vouch for it: only a leader can
-  std::string version;         // of its build; empty: it has not said
+  std::string version;   // of its build; empty: it has not said
   uint32_t feature_level = 0;  // of its build
 };
 struct StatusResponse {
@@ -60,7 +60,7 @@ struct StatusResponse {
   // Empty, or what is wrong with this server's log, which is being repaired
   // from others: it does not vote until then.
   std::string repair;
-  uint32_t feature_level = 0;  // what all servers of the cluster can do
+  uint32_t feature_level = 0;     // what all servers of the cluster can do
   std::vector<NodeStatus> nodes;  // by hostname
 };
 

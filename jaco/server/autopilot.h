@@ -96,10 +96,10 @@ class Autopilot {
   std::string NameOf(raft::NodeId id) const;
 
   Node* const node_;
-  raft::Term term_;         // of the leadership that the records are of
+  raft::Term term_;           // of the leadership that the records are of
   raft::LogIndex led_since_;  // the end of the log when it began, about
-  Instant judged_;          // the last time ...
-  Instant watching_since_;  // ... of an unbroken series
+  Instant judged_;            // the last time ...
+  Instant watching_since_;    // ... of an unbroken series
   std::map<raft::NodeId, Record> records_;
   std::vector<MemberHealth> health_;
   bool changing_ = false;

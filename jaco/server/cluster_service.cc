@@ -48,9 +48,9 @@ void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
                               : std::move(request.cluster_name);
   founding.token_hash = HashToken(response.operator_token);
   founding.time_unix_ms = absl::ToUnixMillis(node_->env().clock->WallNow());
-  founding.members = {
-      {self, node_->options().node_name, node_->options().peer_address,
-       node_->options().version, node_->options().feature_level}};
+  founding.members = {{self, node_->options().node_name,
+                       node_->options().peer_address, node_->options().version,
+                       node_->options().feature_level}};
   std::optional<Secrets> secrets;
   if (node_->env().pki != nullptr) {
     auto created = certificates_->Create(response.cluster_id, self);

@@ -13,7 +13,12 @@ namespace {
 
 constexpr uint8_t kForwardFrame = 0x46;
 constexpr uint8_t kVersion = 1;
-enum class Type : uint8_t { kRequest = 1, kResponse = 2, kCall = 3, kAddress = 4 };
+enum class Type : uint8_t {
+  kRequest = 1,
+  kResponse = 2,
+  kCall = 3,
+  kAddress = 4
+};
 
 void AppendSized(absl::string_view bytes, std::string* out) {
   AppendLittleEndian(static_cast<uint32_t>(bytes.size()), out);

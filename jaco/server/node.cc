@@ -394,11 +394,11 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
   if (command.needs_level() > state_.feature_level()) {
     return PostError(
         *env_.loop,
-        MakeError(ErrorCode::kConfigMismatch,
-                  absl::StrCat("this needs feature level ",
-                               command.needs_level(), ", the cluster is at ",
-                               state_.feature_level(),
-                               ": upgrade all servers")),
+        MakeError(
+            ErrorCode::kConfigMismatch,
+            absl::StrCat("this needs feature level ", command.needs_level(),
+                         ", the cluster is at ", state_.feature_level(),
+                         ": upgrade all servers")),
         std::move(done), raft::LogIndex());
   }
   command.set_identity(caller.identity);

@@ -454,12 +454,12 @@ void OperatorService::RotateAuthority(const Caller& caller,
 void OperatorService::RetireAuthorities(const Caller& caller,
                                         RetireAuthoritiesRequest request,
                                         Reply<AuthoritiesResponse> reply) {
-  node_->Read(
-      [this, caller, request, reply = std::move(reply)](absl::Status status) mutable {
-        if (!status.ok()) return reply(std::move(status));
-        certificates_->Retire(caller, request.force,
+  node_->Read([this, caller, request,
+               reply = std::move(reply)](absl::Status status) mutable {
+    if (!status.ok()) return reply(std::move(status));
+    certificates_->Retire(caller, request.force,
                           AnswerAuthorities(std::move(reply)));
-      });
+  });
 }
 
 }  // namespace jaco::server

@@ -356,8 +356,8 @@ void Replica::LearnAddress(raft::NodeId from, const ForwardAddress& said) {
   if (said.node != from || leader == raft_.id() || leader == from) return;
   const env::PeerAddress* to = AddressOf(leader);
   if (to == nullptr) return;
-  env_.network->Send(
-      *to, std::make_shared<const std::string>(EncodeForward(said)));
+  env_.network->Send(*to,
+                     std::make_shared<const std::string>(EncodeForward(said)));
 }
 
 void Replica::SayAddress(const std::string& address) {

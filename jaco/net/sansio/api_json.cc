@@ -130,9 +130,9 @@ absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
     absl::string_view body) {
   const auto object = ParseObject(body);
   if (!object.ok()) return object.status();
-  absl::Status status = CheckKeys(
-      *object, {"node_id", "node_name", "address", "certificate_request",
-                "version", "feature_level"});
+  absl::Status status =
+      CheckKeys(*object, {"node_id", "node_name", "address",
+                          "certificate_request", "version", "feature_level"});
   server::AdmitRequest request;
   // A string: not every JSON parser can read all 64 bits.
   std::string id;

@@ -51,8 +51,8 @@ class AnnounceTest : public ClusterTest {
     Issue(1);
     Run(Milliseconds(500));
     for (NodeNumber node = 1; node <= servers; ++node) {
-      EXPECT_TRUE(At(node).state().tokens().contains(
-          absl::StrCat("t", issued_)))
+      EXPECT_TRUE(
+          At(node).state().tokens().contains(absl::StrCat("t", issued_)))
           << int{node};
     }
   }

@@ -170,9 +170,9 @@ TEST_F(JoinTest, AnAuthorityThatIsInUseStays) {
   const auto answer = [this](auto ask) {
     std::string code = "none";
     ask([&code](const absl::StatusOr<AuthoritiesResponse>& response) {
-      code = response.ok() ? absl::StrCat(response->trusted)
-                           : std::string(ErrorCodeName(CodeOf(
-                                 response.status())));
+      code = response.ok()
+                 ? absl::StrCat(response->trusted)
+                 : std::string(ErrorCodeName(CodeOf(response.status())));
     });
     Run(Seconds(1));
     return code;
