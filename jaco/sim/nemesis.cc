@@ -172,8 +172,30 @@ void Nemesis::Damage(const Fault& fault, NodeNumber node, DamageKind kind) {
     std::set<NodeNumber> damaged = world_.Damaged();
     damaged.insert(node);
     if (!AllStarted(world_) || !CanSpare(world_, std::move(damaged))) return;
+    if (world_.options().voter_policy && !VotersAreSettled()) return;
   }
   world_.Damage(node, kind, fault.length, Prng(fault.draw));
+}
+
+// Until then a leader that still takes it for sound may make it the only voter
+// of the next configuration, and a change from one voter to one tolerates no
+// loss.
+bool Nemesis::VotersAreSettled() {
+  const NodeNumber leader = world_.Leader();
+  if (leader == kWorld) return false;
+  const server::Server& server = *world_.node(leader).server();
+  const raft::Raft& raft = *server.raft();
+  const raft::Configuration& configuration = raft.configuration();
+  const size_t voters = configuration.voters.size();
+  if (configuration.IsJoint() || raft.configuration_index() > raft.commit() ||
+      voters < 3 ||
+      voters != server::VotersFor(configuration.Members().size())) {
+    return false;
+  }
+  const auto& nodes = server.state().nodes();
+  return std::all_of(nodes.begin(), nodes.end(), [](const auto& node) {
+    return node.second.leaving() == fsm::NODE_LEAVING_NO;
+  });
 }
 
 void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
@@ -243,7 +265,12 @@ void Nemesis::Walk(Prng prng, server::Server& leader) {
     NodeNumber next = 1;
     while (configuration.Contains(raft::NodeId(next))) ++next;
     const server::FoundingMember member = MemberOf(next);
-    leader.AddNonvoter(member.id, member.address, counted);
+    departures_.OnAddCall(next);
+    leader.AddNonvoter(member.id, member.address,
+                       [this, next, counted](const absl::Status& status) {
+                         departures_.OnAdded(next, status);
+                         counted(status);
+                       });
     return;
   }
   const std::vector<raft::NodeId> all = configuration.Members();

@@ -38,6 +38,7 @@ class Nemesis {
   void Strike(size_t number);
   void StrikeNode(const Fault& fault, NodeNumber node);
   void Damage(const Fault& fault, NodeNumber node, DamageKind kind);
+  bool VotersAreSettled();
   void StrikeLinks(const Fault& fault, const Target& target);
   void StrikeMembers(const Fault& fault, const Target& target);
   void Walk(Prng prng, server::Server& leader);

@@ -7,6 +7,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/prng.h"
+#include "jaco/raft/describe.h"
 #include "jaco/server/voter_policy.h"
 #include "jaco/sim/bearer.h"
 #include "jaco/sim/loss.h"
@@ -249,7 +250,8 @@ std::string Simulation::WhereNodesStand() {
                       seen.leader.value(), " last ", seen.last.index.value(),
                       seen.repairing ? " in repair" : "", " commit ",
                       seen.commit.index.value(), " applied ",
-                      seen.applied.value());
+                      seen.applied.value(), " members ",
+                      raft::Describe(node.server()->raft()->configuration()));
     }
   }
   return text;
