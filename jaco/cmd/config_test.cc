@@ -35,6 +35,25 @@ TEST(ParseConfigTest, Defaults) {
   }
 }
 
+// The example that is shipped, as it stands and with every key set.
+TEST(ParseConfigTest, TheExample) {
+  std::ifstream file("packaging/jacod.yaml");
+  ASSERT_TRUE(file.is_open());
+  std::string as_it_stands;
+  std::string all;
+  int keys = 0;
+  for (std::string line; std::getline(file, line);) {
+    as_it_stands += line + "\n";
+    const bool key = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+    keys += key ? 1 : 0;
+    all += line.substr(key ? 1 : 0) + "\n";
+  }
+  EXPECT_EQ(ErrorOf(as_it_stands), "");
+  EXPECT_EQ(ErrorOf(all), "");
+  // All but bootstrap_key, which is better in a file of its own.
+  EXPECT_EQ(keys, 18);
+}
+
 TEST(ParseConfigTest, NodeNamesAreWhatTheClusterTakes) {
   EXPECT_EQ(ErrorOf("node_name: " + std::string(128, 'a')), "");
   EXPECT_THAT(ErrorOf("node_name: " + std::string(129, 'a')),

@@ -323,7 +323,7 @@ absl::StatusOr<std::string> ClusterState::IssueToken(raft::LogIndex index) {
 
 absl::Status ClusterState::CheckNewToken(const std::string& identity,
                                          absl::string_view hash) const {
-  if (absl::Status status = ValidateName("identity", identity); !status.ok()) {
+  if (absl::Status status = ValidateIdentity(identity); !status.ok()) {
     return status;
   }
   if (absl::Status status = ValidateTokenHash(hash); !status.ok()) {

@@ -142,8 +142,9 @@ TEST_F(ClusterStateTest, IssueIsRefused) {
   EXPECT_EQ(Refusal(testing::Issue("alice", 2)), ErrorCode::kTokenExists);
   EXPECT_EQ(Refusal(testing::Issue("bob", 1)), ErrorCode::kValidationFailed);
   for (const std::string& identity :
-       {std::string(), std::string(129, 'a'), std::string("a b"),
-        std::string("a/b"), std::string("\x7f"), std::string("\xc3\xa4")}) {
+       {std::string(), std::string("local"), std::string(129, 'a'),
+        std::string("a b"), std::string("a/b"), std::string("\x7f"),
+        std::string("\xc3\xa4")}) {
     EXPECT_EQ(Refusal(testing::Issue(identity, 2)),
               ErrorCode::kValidationFailed);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -55,6 +56,16 @@ absl::Status ValidateName(absl::string_view what, absl::string_view name) {
                                      "[A-Za-z0-9._@:-]"));
   }
   return absl::OkStatus();
+}
+
+absl::Status ValidateIdentity(absl::string_view name) {
+  static constexpr absl::string_view kReserved[] = {"local", "system",
+                                                    "bootstrap_key"};
+  if (std::find(std::begin(kReserved), std::end(kReserved), name) !=
+      std::end(kReserved)) {
+    return Refuse("identity", absl::StrCat("\"", name, "\" is reserved"));
+  }
+  return ValidateName("identity", name);
 }
 
 absl::Status ValidateAddress(absl::string_view address) {

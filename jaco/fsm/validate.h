@@ -20,6 +20,10 @@ inline constexpr size_t kAddressBytesMax = 256;
 // or a row key. `what` begins the message. Error: validation_failed.
 absl::Status ValidateName(absl::string_view what, absl::string_view name);
 
+// A name that a token may be issued to: not one that audit events have for who
+// needs none. Error: validation_failed.
+absl::Status ValidateIdentity(absl::string_view name);
+
 // 1 to kAddressBytesMax bytes of printable ASCII without blanks; whether it
 // leads anywhere is the network's business. Error: validation_failed.
 absl::Status ValidateAddress(absl::string_view address);

@@ -12,7 +12,7 @@ namespace jaco::server {
 
 void TokenService::Issue(const Caller& caller, IssueTokenRequest request,
                          Reply<IssueTokenResponse> reply) {
-  if (absl::Status status = fsm::ValidateName("identity", request.identity);
+  if (absl::Status status = fsm::ValidateIdentity(request.identity);
       !status.ok()) {
     return node_->Refuse(std::move(status), std::move(reply));
   }
