@@ -44,6 +44,8 @@ const std::vector<std::string>& Seeds() {
       "nvioJ9HmqiFQPr1PxyR6xQzTfS4MLQjJYhu3Ag==\n"
       "-----END CERTIFICATE-----\n",
       "spiffe://c1/node/7/n",
+      "jaco-history 1\nc1 10 20 n issue a ok 5\nc2 2 - n revoke a unknown x\n"
+      "c1 21 30 n list ok 9 a=5/8\nc1 31 40 n issue a exists\n",
   };
   return seeds;
 }
