@@ -113,6 +113,9 @@ class Host:
     self.process.send_signal(signum)
     return self.process.wait(20)
 
+  def kill(self):
+    self.stop(signal.SIGKILL)
+
   def close(self):
     if self.process and self.process.poll() is None:
       self.process.kill()

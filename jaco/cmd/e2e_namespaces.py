@@ -51,5 +51,6 @@ class Skipped:
       self._lines.append(line)
       print('\n*** %s\n' % line, file=sys.stderr, flush=True)
 
-  def summary(self):
-    return '\n'.join('*** ' + line for line in self._lines)
+  def repeat(self):
+    for line in self._lines:
+      print('*** ' + line, flush=True)

@@ -1,9 +1,9 @@
 """A cluster of real jacods on this host, of any size, on a network that can be
 cut where that is permitted."""
 
+import http.client
 import os
 import shutil
-import signal
 import subprocess
 import time
 
@@ -55,7 +55,7 @@ class Member(Host):
     """What it says of its cluster; None while it does not answer."""
     try:
       code, answer = self.call('GET', '/v1/cluster/status', timeout=timeout)
-    except OSError:
+    except (OSError, http.client.HTTPException, ValueError):
       return None
     return answer if code == 200 else None
 
@@ -70,9 +70,6 @@ class Member(Host):
 
   def signal(self, signum):
     self.process.send_signal(signum)
-
-  def kill(self):
-    self.stop(signal.SIGKILL)
 
   def wipe(self):
     """Nothing is left of a stopped server but its place."""
@@ -140,11 +137,24 @@ class Cluster:
     return former
 
   def shrink(self, member):
-    """Takes a member out of the cluster, and ends its server."""
-    by = next(m for m in self.members if m is not member)
-    by.command('node', 'remove', member.name)
-    self.members.remove(member)
+    """Takes a member out of the cluster, and ends its server; how long the
+    removal took."""
+    self.members.remove(member)  # so that nobody calls it any more
+    begun = time.monotonic()
+    refusal = ''
+
+    def removed():
+      nonlocal refusal
+      refusal = self.members[0].jaco('node', 'remove', member.name).stderr
+      # no_leader, or a change is under way.
+      return not refusal or 'node_not_found' in refusal
+    try:
+      wait('remove %s' % member.name, removed)
+    except Failure as failure:
+      raise Failure('%s: %s' % (failure, refusal)) from None
+    took = time.monotonic() - begun
     member.close()
+    return took
 
   def can_remove(self):
     """Whether this jaco knows `node remove`."""
@@ -184,12 +194,13 @@ class Cluster:
       return voters is not None and len(voters & names) >= wanted
     return wait('%d voters of %s' % (wanted, sorted(names)), settled)
 
-  def seen_by_all(self, name):
-    for member in self.members:
-      status = member.status()
-      if not status or name not in [n['hostname'] for n in status['nodes']]:
-        return False
-    return True
+  def agrees(self):
+    """Whether every member lists exactly the members."""
+    names = {member.name for member in self.members}
+    return all(
+        (status := member.status()) and
+        {node['hostname'] for node in status['nodes']} == names
+        for member in self.members)
 
   def check_alive(self):
     for member in self.members:

@@ -33,6 +33,7 @@ class History:
     self.counts = {}  # of operations by 'issue ok' and the like
     self.issued, self.revoked = set(), set()  # acknowledged
     self.refusals = {}  # by code, of refused and unknown ones
+    self.defects = set()  # messages of answers that should never be
     self._file = open(path, 'w', encoding='ascii')
     self._file.write('jaco-history 1\n')
     self._lock = threading.Lock()
@@ -190,8 +191,7 @@ class Client(threading.Thread):
       return None, 'unknown connection-lost'
     return answer, self._outcome(status, answer)
 
-  @staticmethod
-  def _outcome(status, answer):
+  def _outcome(self, status, answer):
     if status == 200:
       rows = sorted(_row(token) for token in answer.get('tokens', []))
       return ' '.join(['ok %d' % answer['index'], *rows])
@@ -200,6 +200,8 @@ class Client(threading.Thread):
       return 'exists'
     if code == 'token_not_found':
       return 'missing'
+    if code == 'internal':
+      self._history.defects.add(answer['message'])
     nothing = code == 'disk_full' and 'nothing is written' in answer['message']
     return ('refused ' if nothing or code in REFUSALS else 'unknown ') + code
 
