@@ -22,7 +22,9 @@ _RAFT_TYPES = ['jaco/raft/types.h', 'jaco/raft/message.h', 'jaco/raft/ready.h',
                'jaco/raft/snapshot.h']
 _RAFT_CODEC = ['jaco/raft/codec.h']
 _ENV = ['jaco/env/*.h']  # The interfaces, not env/posix.
-_SERVER_API = ['jaco/server/api.h', 'jaco/server/server.h']
+_SERVER_API = [
+    'jaco/server/api.h', 'jaco/server/operator_api.h', 'jaco/server/server.h'
+]
 # The parts of net that do no I/O: a server and the simulator may use them.
 _NET_WITHOUT_IO = ['jaco/net/sansio/**']
 

@@ -9,38 +9,23 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/api_client.h"
+#include "jaco/cmd/cli_completion.h"
+#include "jaco/cmd/cli_operator.h"
 #include "jaco/cmd/cli_output.h"
+#include "jaco/cmd/cli_session.h"
 #include "jaco/cmd/config.h"
 #include "jaco/cmd/offline_raft.h"
 #include "jaco/cmd/suggest.h"
 #include "jaco/net/sansio/api_json.h"
-#include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/query.h"
 
 namespace jaco::cmd {
 namespace {
 
 constexpr absl::Duration kInitTimeout = absl::Seconds(60);
-// Longer than the server waits for a write: its answer says more than silence.
-constexpr absl::Duration kTimeout = absl::Seconds(15);
-constexpr absl::string_view kNoLeader = "no_leader";
-
-struct Request {
-  absl::string_view method;
-  std::string target;
-  std::string body;
-  absl::Duration timeout = kTimeout;
-};
-
-// One of the two: the body of a 2xx, or an error; without a code when nobody
-// gave a typed answer.
-struct Outcome {
-  std::string body;
-  std::optional<net::ApiError> error;
-};
 
 struct Options {
   ApiClientOptions api;
@@ -51,12 +36,15 @@ struct Options {
   std::string join_token;
   bool allow_privileged = false;
   OfflineRaftOptions raft;
+  OperatorOptions operators;
+  std::string shell;
 };
 
-class Session {
+class Session : public CliSession {
  public:
   Session(const CliWorld& world, const Options& options, ApiClient client)
-      : world_(world), options_(options), client_(std::move(client)) {}
+      : CliSession(world, options.output, std::move(client)),
+        options_(options) {}
 
   int Init() {
     const Outcome outcome =
@@ -85,7 +73,7 @@ class Session {
         CallLeader({"DELETE", absl::StrCat("/v1/token/",
                                            net::PercentEncode(options_.name))});
     if (outcome.error) return Fail(*outcome.error);
-    *world_.out << FormatRevokedToken(options_.name);
+    *world().out << FormatRevokedToken(options_.name);
     return 0;
   }
 
@@ -96,10 +84,10 @@ class Session {
     if (outcome.error) return Fail(*outcome.error);
     const auto response = net::DecodeIssueJoinTokenResponse(outcome.body);
     if (!response.ok()) return FailUntyped(response.status());
-    *world_.out << FormatJoinToken(options_.api.server.empty()
-                                       ? "<this-node-host:port>"
-                                       : options_.api.server,
-                                   *response);
+    *world().out << FormatJoinToken(options_.api.server.empty()
+                                        ? "<this-node-host:port>"
+                                        : options_.api.server,
+                                    *response);
     return 0;
   }
 
@@ -123,7 +111,7 @@ class Session {
   int OfflineRaft() {
     OfflineRaftOptions raft = options_.raft;
     raft.output = options_.output;
-    return RunOfflineRaft(raft, world_);
+    return RunOfflineRaft(raft, world());
   }
 
   int ListTokens() {
@@ -132,87 +120,17 @@ class Session {
   }
 
  private:
-  template <typename Response>
-  using Decode = absl::StatusOr<Response> (*)(absl::string_view);
-  template <typename Response>
-  using Format = std::string (*)(const Response&);
-
-  Outcome Call(const Request& request) {
-    const auto answer = client_.Call(request.method, request.target,
-                                     request.body, request.timeout);
-    if (!answer.ok()) {
-      const bool untrusted =
-          CodeOf(answer.status()) == ErrorCode::kPeerUntrusted;
-      return {"", net::ApiError{untrusted ? std::string(ErrorCodeName(
-                                                ErrorCode::kPeerUntrusted))
-                                          : "",
-                                std::string(answer.status().message())}};
-    }
-    if (answer->status / 100 == 2) return {answer->body, std::nullopt};
-    const auto error = net::DecodeError(answer->body);
-    if (error.ok()) return {"", *error};
-    return {"", net::ApiError{"", absl::StrCat(client_.name(),
-                                               " answers with HTTP status ",
-                                               answer->status)}};
-  }
-
-  // An election is under way: the command may succeed if it is patient.
-  Outcome CallLeader(const Request& request) {
-    const absl::Time give_up = absl::Now() + world_.retry_for;
-    bool told = false;
-    while (true) {
-      Outcome outcome = Call(request);
-      if (!outcome.error || outcome.error->code != kNoLeader) return outcome;
-      if (!std::exchange(told, true)) *world_.err << "no leader, retrying\n";
-      if (absl::Now() + world_.retry_every >= give_up) {
-        const std::string said = std::move(outcome.error->message);
-        outcome.error->message = absl::StrCat(
-            "no leader after ", absl::ToInt64Seconds(world_.retry_for), " s",
-            said.empty() ? "" : "\n  last answer: ", said);
-        return outcome;
-      }
-      absl::SleepFor(world_.retry_every);
-    }
-  }
-
-  template <typename Response>
-  int Finish(const Outcome& outcome, Decode<Response> decode,
-             Format<Response> format) {
-    if (outcome.error) return Fail(*outcome.error);
-    const auto response = decode(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
-    *world_.out << format(*response);
-    return 0;
-  }
-
-  // As Finish, in the format that -o asks for.
-  template <typename Response>
-  int Show(const Outcome& outcome, Decode<Response> decode,
-           Format<Response> format) {
-    if (options_.output == "table" || outcome.error) {
-      return Finish(outcome, decode, format);
-    }
-    const auto response = decode(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
-    *world_.out << (options_.output == "json" ? FormatJson(outcome.body)
-                                              : FormatYaml(outcome.body));
-    return 0;
-  }
-
-  int Fail(const net::ApiError& error) {
-    *world_.err << FormatError(error.code, error.message);
-    return 1;
-  }
-  int FailUntyped(const absl::Status& status) {
-    return Fail({"", std::string(status.message())});
-  }
-
-  const CliWorld& world_;
   const Options& options_;
-  const ApiClient client_;
 };
 
 using Command = std::function<int(Session&)>;
+
+// For commands that live in files of their own.
+ChooseCommand Choose(Command* command) {
+  return [command](std::function<int(CliSession&)> chosen) {
+    *command = std::move(chosen);
+  };
+}
 
 // How to reach a server: welcome after any command.
 void AddConnection(CLI::App* app, ApiClientOptions* options) {
@@ -250,6 +168,7 @@ void AddClusterCommands(CLI::App* app, Options* options, Command* command) {
       "status", "Show whether this node is initialized, its leader and nodes");
   AddOutput(status, options);
   status->callback([command] { *command = &Session::Status; });
+  AddAuthorityCommands(cluster, &options->operators, Choose(command));
 }
 
 void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
@@ -322,6 +241,9 @@ void AddOperatorCommands(CLI::App* app, Options* options, Command* command) {
                  command);
   AddOfflineRaft(raft, "state", "The replicated state", What::kState, options,
                  command);
+  AddRaftCommands(raft, &options->operators, &options->output, Choose(command));
+  AddAutopilotCommands(operate, &options->operators, &options->output,
+                       Choose(command));
 }
 
 const CLI::App* FindSubcommand(const CLI::App& app, const std::string& name) {
@@ -398,6 +320,11 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   app.add_subcommand("version", "Print the version")->callback([&version] {
     version = true;
   });
+  CLI::App* completion = app.add_subcommand(
+      "completion", "Print what makes a shell complete these commands");
+  completion->add_option("shell", options.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   try {
     // CLI11 takes the arguments from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -409,6 +336,10 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   }
   if (version) {
     *world.out << std::string(kVersion) << "\n";
+    return 0;
+  }
+  if (completion->parsed()) {
+    *world.out << CompletionScript(app, options.shell);
     return 0;
   }
   auto client = ApiClient::Create(options.api);

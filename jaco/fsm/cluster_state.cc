@@ -109,6 +109,16 @@ absl::Status CheckAuthorities(
                                       kAuthorityBytesMax, " bytes each"));
 }
 
+// For the audit log: what was set, in the order of the fields.
+std::string DescribeAutopilot(const AutopilotConfig& config) {
+  return absl::StrCat(
+      "CleanupDeadServers=", config.cleanup_dead_servers() ? "true" : "false",
+      " LastContactThreshold=", config.last_contact_threshold_ns(),
+      "ns MaxTrailingLogs=", config.max_trailing_logs(),
+      " ServerStabilizationTime=", config.server_stabilization_time_ns(),
+      "ns MinQuorum=", config.min_quorum());
+}
+
 absl::Status NameTaken(absl::string_view name) {
   return MakeError(ErrorCode::kNodeAlreadyMember,
                    absl::StrCat("node \"", name, "\" is a member already"));
@@ -434,7 +444,10 @@ absl::StatusOr<std::string> ClusterState::SetAutopilot(raft::LogIndex index) {
   config.set_create_index(known.has_value() ? known->create_index()
                                             : index.value());
   config.set_modify_index(index.value());
-  return tables_.PutAutopilot(std::move(config));
+  std::string reply = tables_.PutAutopilot(std::move(config));
+  Audit(index, AUDIT_TYPE_AUTOPILOT_SET, "settings",
+        DescribeAutopilot(set.config()));
+  return reply;
 }
 
 void ClusterState::Audit(raft::LogIndex index, AuditType type,

@@ -274,16 +274,18 @@ class Session final : public HttpSession,
                             "the server did not answer in time; what was asked "
                             "for may still happen")));
         });
-    owner_->Handle(this,
-                   {.method = View(message.method_string()),
-                    .target = View(message.target()),
-                    .body = message.body()},
-                   *caller,
-                   [weak = weak_from_this(), request](HttpResponse response) {
-                     if (const auto self = weak.lock()) {
-                       self->OnReply(request, std::move(response));
-                     }
-                   });
+    owner_->Handle(
+        this,
+        {.method = View(message.method_string()),
+         .target = View(message.target()),
+         .body = message.body(),
+         .wants_json =
+             absl::StrContains(View(message[http::field::accept]), "json")},
+        *caller, [weak = weak_from_this(), request](HttpResponse response) {
+          if (const auto self = weak.lock()) {
+            self->OnReply(request, std::move(response));
+          }
+        });
   }
 
   absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message,
@@ -317,7 +319,9 @@ class Session final : public HttpSession,
     constexpr unsigned kHttp11 = 11;
     response_ = Response(static_cast<http::status>(response.status), kHttp11);
     response_.set(http::field::server, Beast(absl::StrCat("jacod/", kVersion)));
-    response_.set(http::field::content_type, "application/json");
+    if (!response.body.empty()) {
+      response_.set(http::field::content_type, Beast(response.content_type));
+    }
     if (!response.allow.empty()) {
       response_.set(http::field::allow, Beast(response.allow));
     }

@@ -338,5 +338,27 @@ TEST_F(RaftTest, CommitMovesAtMostToWhatTheAppendProves) {
               ElementsAre(append.entries[0], append.entries[1]));
 }
 
+// A snapshot may stand for entries that are in the log and not yet durable.
+TEST_F(RaftTest, TheLogIsCompactedNoFurtherThanItIsDurable) {
+  Start({.voters = Nodes({1, 2, 3})});
+  AppendEntriesRequest append{.term = Term(1)};
+  for (uint64_t i : {1, 2, 3}) {
+    append.entries.push_back(std::make_shared<const Entry>(
+        Entry{.id = {Term(1), LogIndex(i)}, .kind = EntryKind::kCommand}));
+  }
+  Step(2, append);
+  const EntryId last = append.entries.back()->id;
+  Do([&](Raft& raft) {
+    ASSERT_TRUE(
+        raft.InstallSnapshot(server_->now(), last, raft.configuration()));
+    raft.CompactTo(last.index);
+  });
+  ASSERT_EQ(raft().applied(), last.index);
+  EXPECT_EQ(raft().log().start(), EntryId());
+  Persist();
+  Do([&](Raft& raft) { raft.CompactTo(last.index); });
+  EXPECT_EQ(raft().log().start(), last);
+}
+
 }  // namespace
 }  // namespace jaco::raft

@@ -124,6 +124,8 @@ struct AdmitResponse {
   std::string keyring;       // secret; see Keyring::Encode
 };
 
+class OperatorApi;
+
 // The API of one server. Writes and ListTokens need a leader: elsewhere they
 // fail with no_leader, whose message names the leader when it is known.
 // Loop thread.
@@ -163,6 +165,9 @@ class Api {
   // May be repeated with the same token whatever went wrong.
   virtual void Join(const Caller& caller, JoinRequest request,
                     Reply<JoinResponse> reply) = 0;
+
+  // What operator_api.h has; lives as long as this.
+  virtual OperatorApi& operators() = 0;
 };
 
 }  // namespace jaco::server

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint8_t kForwardFrame = 0x46;
 constexpr uint8_t kVersion = 1;
-enum class Type : uint8_t { kRequest = 1, kResponse = 2 };
+enum class Type : uint8_t { kRequest = 1, kResponse = 2, kCall = 3 };
 
 void AppendSized(absl::string_view bytes, std::string* out) {
   AppendLittleEndian(static_cast<uint32_t>(bytes.size()), out);
@@ -25,7 +25,8 @@ std::string ReadSized(ByteReader& reader) {
 }
 
 void Append(const ForwardRequest& request, std::string* out) {
-  out->push_back(static_cast<char>(Type::kRequest));
+  out->push_back(
+      static_cast<char>(request.call ? Type::kCall : Type::kRequest));
   AppendLittleEndian(request.term.value(), out);
   AppendLittleEndian(request.incarnation, out);
   AppendLittleEndian(request.sequence, out);
@@ -46,8 +47,9 @@ absl::Status Malformed(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("forward frame: ", why));
 }
 
-absl::StatusOr<ForwardMessage> ReadRequest(ByteReader& reader) {
+absl::StatusOr<ForwardMessage> ReadRequest(ByteReader& reader, bool call) {
   ForwardRequest request;
+  request.call = call;
   request.term = raft::Term(reader.Read<uint64_t>());
   request.incarnation = reader.Read<uint64_t>();
   request.sequence = reader.Read<uint64_t>();
@@ -97,8 +99,9 @@ absl::StatusOr<ForwardMessage> DecodeForward(absl::string_view frame) {
   const auto type = reader.Read<uint8_t>();
   if (!reader.ok()) return Malformed("cut short");
   absl::StatusOr<ForwardMessage> message = Malformed("unknown type");
-  if (type == static_cast<uint8_t>(Type::kRequest)) {
-    message = ReadRequest(reader);
+  if (type == static_cast<uint8_t>(Type::kRequest) ||
+      type == static_cast<uint8_t>(Type::kCall)) {
+    message = ReadRequest(reader, type == static_cast<uint8_t>(Type::kCall));
   } else if (type == static_cast<uint8_t>(Type::kResponse)) {
     message = ReadResponse(reader);
   }

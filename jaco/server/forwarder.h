@@ -58,6 +58,8 @@ class Forwarder {
     absl::AnyInvocable<raft::Term()> leadership;
     // See Replica::Propose.
     absl::AnyInvocable<void(std::string, ProposeDone)> propose;
+    // Answers a call; with index 0.
+    absl::AnyInvocable<void(std::string, ProposeDone)> serve;
   };
 
   Forwarder(const env::Environment& environment, uint64_t incarnation,
@@ -70,6 +72,10 @@ class Forwarder {
   // outcome is not known.
   void Forward(raft::NodeId leader, raft::Term term, std::string command,
                ProposeDone done);
+  // The same for what the leader does or knows outside of the log. It is served
+  // once at most.
+  void ForwardCall(raft::NodeId leader, raft::Term term, std::string call,
+                   ProposeDone done);
 
   void OnFrame(raft::NodeId from, absl::string_view frame);
   // What is under way to `node` may have been lost.
@@ -89,6 +95,7 @@ class Forwarder {
     ProposeDone done;
   };
 
+  void Send(raft::NodeId leader, ForwardRequest request, ProposeDone done);
   void Handle(raft::NodeId from, ForwardRequest request);
   void Handle(raft::NodeId from, ForwardResponse response);
   void Answer(raft::NodeId to, ForwardResponse response);

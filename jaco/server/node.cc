@@ -152,6 +152,9 @@ absl::Status Node::Resume(Opened& opened) {
     NotifyFounded();
     NotifyReconfigured();
   };
+  parts.serve = [this](std::string call, ProposeDone done) {
+    serve_(std::move(call), std::move(done));
+  };
   leaderless_since_ = env_.clock->Now();
   replica_ = std::make_unique<Replica>(env_, std::move(parts));
   lifecycle_ = Lifecycle::kMember;
@@ -371,8 +374,20 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
   }
   command.set_identity(caller.identity);
   command.set_time_unix_ms(absl::ToUnixMillis(env_.clock->WallNow()));
-  replica_->Propose(
-      command.SerializeAsString(),
+  replica_->Propose(command.SerializeAsString(), Explained(std::move(done)));
+}
+
+void Node::AskLeader(std::string call, Done done) {
+  absl::Status admitted = Admit();
+  if (!admitted.ok()) {
+    return PostError(*env_.loop, std::move(admitted), std::move(done),
+                     raft::LogIndex());
+  }
+  replica_->Ask(std::move(call), Explained(std::move(done)));
+}
+
+ProposeDone Node::Explained(Done done) const {
+  return
       [this, done = std::move(done)](absl::StatusOr<Applied> applied) mutable {
         if (!applied.ok()) {
           done(Explain(applied.status()), raft::LogIndex());
@@ -381,7 +396,7 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
         } else {
           done(std::move(applied->result.reply), applied->index);
         }
-      });
+      };
 }
 
 void Node::Read(absl::AnyInvocable<void(absl::Status)> done) {

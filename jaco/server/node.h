@@ -67,6 +67,14 @@ class Node {
       absl::AnyInvocable<void(absl::StatusOr<std::string>, raft::LogIndex)>;
   void Propose(const Caller& caller, fsm::Command command, Done done);
 
+  // Asks the leader, perhaps this server, what `ServeCalls` has set up there;
+  // see Replica::Ask.
+  void AskLeader(std::string call, Done done);
+  // `serve` runs while this server leads. Before Start.
+  void ServeCalls(absl::AnyInvocable<void(std::string, ProposeDone)> serve) {
+    serve_ = std::move(serve);
+  }
+
   // `done` runs once the state is as new as any write that was acknowledged
   // before this call.
   void Read(absl::AnyInvocable<void(absl::Status)> done);
@@ -104,6 +112,7 @@ class Node {
   void OnRoleChange(const raft::RoleChange& change);
   void Fail(const absl::Status& status);
   absl::Status Explain(absl::Status status) const;
+  ProposeDone Explained(Done done) const;
   absl::Status NoLeaderError() const;
   void NotifyFounded();
   void NotifyReconfigured();
@@ -116,6 +125,7 @@ class Node {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void()> founded_;
   absl::AnyInvocable<void()> watcher_;
+  absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
   // What `watcher_` knows of: the configuration, the number of nodes.
   raft::LogIndex watched_;
   size_t watched_nodes_ = 0;

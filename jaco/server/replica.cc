@@ -54,13 +54,17 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       failed_(std::move(parts.failed)),
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
+      serve_(std::move(parts.serve)),
       snapshots_(environment, parts.snapshot_options, parts.snapshots, log_,
                  &raft_, machine_, parts.newest_snapshot, SnapshotHooks()),
       forwarder_(environment, parts.seed, kProposeTimeout, ForwarderHooks()),
       stored_(parts.stored),
       flushed_(parts.stored),
       // Answers to reads of an earlier run may still be under way.
-      next_read_(parts.seed) {}
+      next_read_(parts.seed) {
+  // What lies between would be applied by nobody.
+  JACO_CHECK(machine_->applied() == raft_.applied());
+}
 
 Replica::~Replica() {
   if (!stopped_) env_.network->Bind(nullptr);
@@ -337,6 +341,10 @@ Forwarder::Hooks Replica::ForwarderHooks() {
           .propose =
               [this](std::string command, ProposeDone done) {
                 ProposeHere(std::move(command), std::move(done));
+              },
+          .serve =
+              [this](std::string call, ProposeDone done) {
+                serve_(std::move(call), std::move(done));
               }};
 }
 
@@ -346,6 +354,23 @@ void Replica::Propose(std::string command, ProposeDone done) {
     return ProposeHere(std::move(command), std::move(done));
   }
   forwarder_.Forward(leader, raft_.term(), std::move(command), std::move(done));
+}
+
+void Replica::Ask(std::string call, ProposeDone done) {
+  const raft::NodeId leader = raft_.leader();
+  if (leader == raft::kNoNode) {
+    return PostError(*env_.loop,
+                     MakeError(ErrorCode::kNoLeader, "there is nobody to ask"),
+                     std::move(done));
+  }
+  if (leader != raft_.id()) {
+    return forwarder_.ForwardCall(leader, raft_.term(), std::move(call),
+                                  std::move(done));
+  }
+  env_.loop->Post(
+      [this, call = std::move(call), done = std::move(done)]() mutable {
+        serve_(std::move(call), std::move(done));
+      });
 }
 
 void Replica::ProposeHere(std::string command, ProposeDone done) {

@@ -60,6 +60,8 @@ class Replica final : public env::FrameReceiver {
     absl::AnyInvocable<void(const raft::RoleChange&)> role_changed;
     // Runs whenever the state machine has moved on.
     absl::AnyInvocable<void()> applied;
+    // Answers a call while this server leads; see Ask.
+    absl::AnyInvocable<void(std::string, ProposeDone)> serve;
   };
 
   // A proposal that is not decided after this long fails with `timeout`; it may
@@ -81,6 +83,12 @@ class Replica final : public env::FrameReceiver {
   // disk_full: one or the other, as its message says. Never runs `done` before
   // it returns.
   void Propose(std::string command, ProposeDone done);
+
+  // Takes `call` to the leader, perhaps this server, which answers through
+  // Parts::serve; the index of the answer is 0. no_leader; rate_limited;
+  // timeout: it is not known what came of it. Never runs `done` before it
+  // returns.
+  void Ask(std::string call, ProposeDone done);
 
   // See Raft::ProposeConfiguration; `done` runs when its entry is committed, or
   // with the errors of Propose. The change may then still be on its way out of
@@ -164,6 +172,7 @@ class Replica final : public env::FrameReceiver {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
   absl::AnyInvocable<void()> applied_;
+  absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
 
   Snapshots snapshots_;
   Forwarder forwarder_;

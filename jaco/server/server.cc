@@ -7,6 +7,7 @@
 #include "jaco/server/cluster_service.h"
 #include "jaco/server/join_service.h"
 #include "jaco/server/node.h"
+#include "jaco/server/operator_service.h"
 #include "jaco/server/token_service.h"
 
 namespace jaco::server {
@@ -18,7 +19,8 @@ struct Server::Impl {
         cluster(&node, &certificates),
         tokens(&node),
         joins(&node, &certificates),
-        autopilot(&node) {}
+        autopilot(&node),
+        operators(&node, &autopilot, &certificates) {}
 
   Node node;
   Certificates certificates;
@@ -26,6 +28,7 @@ struct Server::Impl {
   TokenService tokens;
   JoinService joins;
   Autopilot autopilot;
+  OperatorService operators;
 };
 
 Server::Server(ServerOptions options, env::Environment environment)
@@ -91,15 +94,7 @@ void Server::ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done) {
   impl_->certificates.Load(std::move(done));
 }
 
-void Server::RotateAuthority(const Caller& caller,
-                             absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->certificates.Rotate(caller, std::move(done));
-}
-
-void Server::RetireAuthorities(const Caller& caller,
-                               absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->certificates.Retire(caller, std::move(done));
-}
+OperatorApi& Server::operators() { return impl_->operators; }
 
 void Server::Init(const Caller& caller, InitRequest request,
                   Reply<InitResponse> reply) {

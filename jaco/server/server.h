@@ -119,6 +119,7 @@ class Server final : public Api {
              Reply<AdmitResponse> reply) override;
   void Join(const Caller& caller, JoinRequest request,
             Reply<JoinResponse> reply) override;
+  OperatorApi& operators() override;
 
   // Who bears `token`: token_invalid, token_revoked, or as of a server that is
   // no member.
@@ -129,14 +130,6 @@ class Server final : public Api {
   void WatchCredentials(absl::AnyInvocable<void(const Credentials&)> changed);
   // Reads them from disk again.
   void ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done);
-
-  // A new certificate authority signs from now on; servers renew by themselves
-  // within a minute. RetireAuthorities, once all have, ends the trust in the
-  // earlier ones. On the leader.
-  void RotateAuthority(const Caller& caller,
-                       absl::AnyInvocable<void(absl::Status)> done);
-  void RetireAuthorities(const Caller& caller,
-                         absl::AnyInvocable<void(absl::Status)> done);
 
   Lifecycle lifecycle() const override;
   // nullptr unless the server is a member.

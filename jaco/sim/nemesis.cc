@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "jaco/base/prng.h"
+#include "jaco/raft/raft.h"
 #include "jaco/raft/types.h"
+#include "jaco/server/voter_policy.h"
 #include "jaco/sim/loss.h"
 
 namespace jaco::sim {
@@ -217,6 +219,8 @@ void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
         server::Server& server = *world_.node(leader).server();
         if (fault.kind == FaultKind::kTransfer) {
           server.TransferLeadership(raft::NodeId(target.peer)).IgnoreError();
+        } else if (world_.options().walk) {
+          Walk(Prng(fault.draw), server);
         } else if (world_.options().voter_policy) {
           ChangeMembers(Prng(fault.draw), world_, server);
         } else {
@@ -227,6 +231,37 @@ void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
                                      [](const absl::Status&) {});
         }
       });
+}
+
+// One step, once the voters are what they should be after the last one.
+void Nemesis::Walk(Prng prng, server::Server& leader) {
+  if (leader.raft() == nullptr) return;
+  const raft::Raft& raft = *leader.raft();
+  const raft::Configuration& configuration = raft.configuration();
+  const size_t members = configuration.Members().size();
+  if (configuration.IsJoint() ||
+      configuration.voters.size() != server::VotersFor(members)) {
+    return;
+  }
+  grown_ = grown_ || members == world_.servers();
+  walked_ = walked_ || (grown_ && members == 1);
+  if (walked_) return;
+  const auto counted = [this](const absl::Status& status) {
+    if (status.ok()) ++steps_;
+  };
+  if (!grown_) {
+    NodeNumber next = 1;
+    while (configuration.Contains(raft::NodeId(next))) ++next;
+    const server::FoundingMember member = MemberOf(next);
+    leader.AddNonvoter(member.id, member.address, counted);
+    return;
+  }
+  const std::vector<raft::NodeId> all = configuration.Members();
+  const raft::NodeId out = all[prng.Below(all.size())];
+  if (SoundWithout(static_cast<NodeNumber>(out.value()), world_,
+                   configuration)) {
+    leader.RemoveMember(out, counted);
+  }
 }
 
 void Nemesis::Undo(size_t number, const Target& target) {

@@ -23,6 +23,10 @@ class Nemesis {
   // undoes what there is.
   void Stop();
 
+  // How often a member was added or removed in a walk: 16 are a whole one.
+  uint64_t steps() const { return steps_; }
+  bool walked() const { return walked_; }
+
  private:
   struct Target {
     NodeNumber node;
@@ -34,6 +38,7 @@ class Nemesis {
   void Damage(const Fault& fault, NodeNumber node, DamageKind kind);
   void StrikeLinks(const Fault& fault, const Target& target);
   void StrikeMembers(const Fault& fault, const Target& target);
+  void Walk(Prng prng, server::Server& leader);
   void Undo(size_t number, const Target& target);
   Target TargetOf(const Fault& fault);
   // Calls `apply` for every one-way link that the fault cuts.
@@ -43,6 +48,9 @@ class Nemesis {
   World& world_;
   const std::vector<Fault> schedule_;
   const EventOwner owner_;
+  uint64_t steps_ = 0;
+  bool grown_ = false;
+  bool walked_ = false;
 };
 
 }  // namespace jaco::sim

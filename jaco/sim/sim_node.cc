@@ -154,6 +154,7 @@ void SimNode::Start() {
   JACO_CHECK(!up());
   ++starts_;
   failed_ = false;
+  was_full_ = full_;
   last_seen_.reset();
   context_.trace.Note(
       {EventKind::kStart, number_, kWorld, static_cast<uint32_t>(starts_)});
@@ -206,7 +207,7 @@ void SimNode::Doom(absl::string_view what, const absl::Status& status) {
   const bool disk_failed =
       power_failed() ||
       (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
-  if (disk_failed || (full_ && absl::IsResourceExhausted(status))) return;
+  if (disk_failed || (was_full_ && absl::IsResourceExhausted(status))) return;
   context_.findings.Report(
       "server_failed",
       absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
@@ -252,7 +253,7 @@ void SimNode::StallDisk(Duration length) {
 }
 
 void SimNode::FillDisk() {
-  full_ = true;
+  full_ = was_full_ = true;
   files_.SetCapacity(files_.used_bytes());
 }
 

@@ -81,7 +81,8 @@ RunResult Simulation::Run() {
           .installs = world_.installs(),
           .leases = world_.leases(),
           .damages = world_.damages(),
-          .repairs = world_.repairs()};
+          .repairs = world_.repairs(),
+          .steps = nemesis_.steps()};
 }
 
 bool Simulation::RunUntil(Instant deadline, absl::string_view wish,
@@ -103,7 +104,7 @@ bool Simulation::RunUntil(Instant deadline, absl::string_view wish,
 
 bool Simulation::RunFaults() {
   return RunUntil(Instant() + world_.options().fault_time, "",
-                  [] { return false; });
+                  [this] { return nemesis_.walked(); });
 }
 
 bool Simulation::RunLiveness() {

@@ -160,10 +160,26 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   return options;
 }
 
+void MakeWalk(SwarmOptions& options) {
+  options.walk = true;
+  options.voter_policy = true;
+  options.servers = 1;
+  options.spares = kMembersMax - 1;
+  options.settle_time = Milliseconds(250);
+  // Members are removed by the walk only.
+  options.remove_dead_after = Seconds(100'000);
+  options.FaultsOf(FaultKind::kReconfigure) = {Milliseconds(250),
+                                               Milliseconds(50)};
+  options.fault_time = Seconds(60);
+  // The state grows for longer, and has to arrive within the same time.
+  options.snapshot_chunk_bytes *= 8;
+}
+
 std::string Describe(const SwarmOptions& options) {
   std::string text = absl::StrCat(
       "servers=", options.servers, " spares=", options.spares,
       " policy=", options.voter_policy ? "yes" : "no",
+      options.walk ? " walk=yes" : "",
       " rocksdb=", options.rocksdb ? "yes" : "no",
       " segment=", options.segment_bytes,
       " heartbeat=", Text(options.heartbeat_interval),

@@ -88,6 +88,10 @@ struct SwarmOptions {
   Duration settle_time = Milliseconds(500);
   Duration remove_dead_after = Seconds(5);
 
+  // kReconfigure adds servers one after the other to the first until there are
+  // nine, and then removes any, until there is one. Never drawn: MakeWalk.
+  bool walk = false;
+
   int clients = 3;
   Duration client_pause = Milliseconds(100);  // between operations, on average
   Duration client_timeout = Seconds(2);
@@ -107,6 +111,9 @@ struct SwarmOptions {
 };
 
 SwarmOptions DrawSwarmOptions(uint64_t seed);
+
+// The same with a cluster that grows from one member to nine and shrinks again.
+void MakeWalk(SwarmOptions& options);
 
 // One line, "servers=3 rocksdb=no ... crash=500ms/1200ms ...".
 std::string Describe(const SwarmOptions& options);

@@ -40,8 +40,9 @@ std::string EncodeIssueTokenResponse(
     const server::IssueTokenResponse& response);
 std::string EncodeRevokeTokenResponse(
     const server::RevokeTokenResponse& response);
-std::string EncodeListTokensResponse(
-    const server::ListTokensResponse& response);
+// `next_token` goes in when it is not empty: where the next page begins.
+std::string EncodeListTokensResponse(const server::ListTokensResponse& response,
+                                     absl::string_view next_token = "");
 std::string EncodeIssueJoinTokenResponse(
     const server::IssueJoinTokenResponse& response);
 std::string EncodeJoinResponse(const server::JoinResponse& response);
@@ -63,10 +64,6 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
 absl::StatusOr<server::JoinResponse> DecodeJoinResponse(absl::string_view body);
 absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
     absl::string_view body);
-
-// validation_failed about one field of a request, which EncodeError shows as
-// details.field.
-absl::Status FieldError(absl::string_view field, absl::string_view message);
 
 // {"code":...,"message":...,"details":{...}}. `status` is not OK.
 std::string EncodeError(const absl::Status& status);

@@ -1,65 +1,23 @@
 #include "jaco/net/sansio/api_router.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/http_error.h"
+#include "jaco/net/sansio/operator_json.h"
+#include "jaco/net/sansio/query.h"
 
 namespace jaco::net {
 namespace {
-
-int HttpStatusOf(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kValidationFailed:
-    case ErrorCode::kParseFailed:
-      return 400;
-    case ErrorCode::kTokenInvalid:
-    case ErrorCode::kTokenRevoked:
-      return 401;
-    case ErrorCode::kJoinTokenInvalid:
-    case ErrorCode::kJoinTokenExpired:
-    case ErrorCode::kJoinTokenConsumed:
-    case ErrorCode::kPermissionDenied:
-      return 403;
-    case ErrorCode::kTokenNotFound:
-    case ErrorCode::kNodeNotFound:
-    case ErrorCode::kNotFound:
-      return 404;
-    case ErrorCode::kClusterAlreadyInitialized:
-    case ErrorCode::kNodeAlreadyMember:
-    case ErrorCode::kNotAMember:
-    case ErrorCode::kConfigMismatch:
-    case ErrorCode::kTokenExists:
-    case ErrorCode::kConflict:
-      return 409;
-    case ErrorCode::kTooLarge:
-      return 413;
-    case ErrorCode::kRateLimited:
-      return 429;
-    case ErrorCode::kDataLoss:
-    case ErrorCode::kInternal:
-      return 500;
-    case ErrorCode::kPeerUnreachable:
-    case ErrorCode::kPeerUntrusted:
-      return 502;
-    case ErrorCode::kClusterUninitialized:
-    case ErrorCode::kNoLeader:
-    case ErrorCode::kQuorumLost:
-      return 503;
-    case ErrorCode::kTimeout:
-      return 504;
-    case ErrorCode::kDiskFull:
-      return 507;
-  }
-  return 500;
-}
 
 // Turns the reply of a service into one of HTTP.
 template <typename Response>
@@ -77,6 +35,20 @@ bool IsLocal(const server::Caller& caller) {
   return caller.identity == server::Caller().identity;
 }
 
+// Keeps `per_page` tokens (0: all) from identity `from` on. The identity after
+// them; empty when there is none.
+std::string CutPage(absl::string_view from, uint64_t per_page,
+                    std::vector<server::TokenInfo>* tokens) {
+  const auto first = std::find_if(
+      tokens->begin(), tokens->end(),
+      [&](const server::TokenInfo& token) { return token.identity >= from; });
+  tokens->erase(tokens->begin(), first);
+  if (per_page == 0 || tokens->size() <= per_page) return "";
+  std::string next = (*tokens)[per_page].identity;
+  tokens->resize(per_page);
+  return next;
+}
+
 // A name that came off the wire, fit for a message.
 std::string Shown(absl::string_view text) {
   return absl::CHexEscape(text.substr(0, 128));
@@ -86,7 +58,8 @@ std::string Shown(absl::string_view text) {
 
 struct ApiRouter::Call {
   const server::Caller& caller;
-  std::string argument;  // the last segment of a path that ends in one
+  absl::string_view target;  // with the query
+  std::string argument;      // the last segment of a path that ends in one
   absl::string_view body;
   HttpReply reply;
 };
@@ -107,6 +80,8 @@ struct ApiRouter::Route {
 const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/cluster/init", true, &ApiRouter::Init},
     {"GET", "/v1/cluster/status", true, &ApiRouter::Status},
+    {"POST", "/v1/cluster/rotate-ca", false, &ApiRouter::RotateAuthority},
+    {"POST", "/v1/cluster/retire-ca", false, &ApiRouter::RetireAuthorities},
     {"GET", "/v1/health", true, &ApiRouter::Health},
     {"GET", "/v1/version", true, &ApiRouter::Version},
     {"GET", "/v1/tokens", false, &ApiRouter::ListTokens},
@@ -121,6 +96,9 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
                        HttpReply reply) {
   const absl::string_view path =
       request.target.substr(0, request.target.find('?'));
+  if (NomadRouter::Knows(path)) {
+    return nomad_.Handle(request, caller, std::move(reply));
+  }
   const Route* route = nullptr;
   std::string allow;
   bool before_init = false;
@@ -156,8 +134,8 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
   }
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
-  (this->*route->handler)(
-      {caller, *std::move(argument), request.body, std::move(reply)});
+  (this->*route->handler)({caller, request.target, *std::move(argument),
+                           request.body, std::move(reply)});
 }
 
 absl::Status ApiRouter::CheckInitialized() const {
@@ -196,8 +174,24 @@ void ApiRouter::Status(Call call) {
 }
 
 void ApiRouter::ListTokens(Call call) {
-  api_->ListTokens(call.caller,
-                   Encoded(std::move(call.reply), EncodeListTokensResponse));
+  const auto query = Query::Of(call.target);
+  absl::Status status = query.status();
+  std::optional<uint64_t> per_page;
+  if (status.ok()) {
+    const auto number = query->Number("per_page");
+    status = number.status();
+    if (number.ok()) per_page = *number;
+  }
+  if (!status.ok()) return call.reply(ErrorResponse(status));
+  api_->ListTokens(
+      call.caller,
+      [reply = std::move(call.reply), per_page = per_page.value_or(0),
+       from = query->First("next_token").value_or("")](
+          absl::StatusOr<server::ListTokensResponse> tokens) mutable {
+        if (!tokens.ok()) return reply(ErrorResponse(tokens.status()));
+        const std::string next = CutPage(from, per_page, &tokens->tokens);
+        reply({.body = EncodeListTokensResponse(*tokens, next)});
+      });
 }
 
 void ApiRouter::IssueToken(Call call) {
@@ -239,47 +233,24 @@ void ApiRouter::Join(Call call) {
              Encoded(std::move(call.reply), EncodeJoinResponse));
 }
 
+void ApiRouter::RotateAuthority(Call call) {
+  api_->operators().RotateAuthority(
+      call.caller, Encoded(std::move(call.reply), EncodeAuthorities));
+}
+
+void ApiRouter::RetireAuthorities(Call call) {
+  auto request = DecodeRetireAuthorities(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->operators().RetireAuthorities(
+      call.caller, *request, Encoded(std::move(call.reply), EncodeAuthorities));
+}
+
 void ApiRouter::Health(Call call) {
   call.reply({.body = EncodeHealth(api_->lifecycle())});
 }
 
 void ApiRouter::Version(Call call) {
   call.reply({.body = EncodeVersion(kVersion)});
-}
-
-HttpResponse ErrorResponse(const absl::Status& status) {
-  return {.status = HttpStatusOf(CodeOf(status)), .body = EncodeError(status)};
-}
-
-absl::StatusOr<std::string> PercentDecode(absl::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    const absl::string_view digits = text.substr(i + 1, 2);
-    if (digits.size() != 2 || !absl::ascii_isxdigit(digits[0]) ||
-        !absl::ascii_isxdigit(digits[1])) {
-      return MakeError(ErrorCode::kValidationFailed,
-                       absl::StrCat("broken escape in path: ", Shown(text)));
-    }
-    absl::StrAppend(&decoded, absl::HexStringToBytes(digits));
-    i += 2;
-  }
-  return decoded;
-}
-
-std::string PercentEncode(absl::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    if (absl::ascii_isalnum(c) || absl::StrContains("-._~", c)) {
-      encoded.push_back(c);
-    } else {
-      absl::StrAppendFormat(&encoded, "%%%02X", static_cast<unsigned char>(c));
-    }
-  }
-  return encoded;
 }
 
 }  // namespace jaco::net

@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/query.h"
 #include "jaco/net/sansio/testing/mock_api.h"
 
 namespace jaco::net {

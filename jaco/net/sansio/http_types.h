@@ -18,12 +18,13 @@ struct HttpRequest {
   absl::string_view method;  // "GET"
   absl::string_view target;  // path and query as sent
   absl::string_view body;
+  bool wants_json = false;  // its Accept header names JSON
 };
 
-// The body is JSON.
 struct HttpResponse {
   int status = 200;
   std::string body;
+  std::string content_type = "application/json";
   std::string allow;                // the Allow header of a 405
   int64_t retry_after_seconds = 0;  // the Retry-After header; 0: none
 };

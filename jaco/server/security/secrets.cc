@@ -8,6 +8,7 @@
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
+#include "jaco/server/security/format_line.h"
 #include "jaco/storage/atomic_file.h"
 
 namespace jaco::server {
@@ -21,10 +22,18 @@ constexpr absl::string_view kPlainKeyring = "plain\n";
 constexpr absl::string_view kSealedKeyring = "sealed\n";
 constexpr absl::string_view kKeyringPurpose = "keyring";
 constexpr absl::string_view kKeyPurpose = "node key";
-constexpr absl::string_view kMagic = "jaco-secrets 1\n";
+constexpr absl::string_view kFormat = "jaco-secrets";
+constexpr uint32_t kVersion = 1;
 
 absl::Status Damaged(absl::string_view path) {
   return MakeError(ErrorCode::kDataLoss, absl::StrCat(path, " is damaged"));
+}
+
+// What a part of the file says: another version, or else damage.
+absl::Status Unreadable(absl::string_view path, const absl::Status& status) {
+  if (!absl::IsFailedPrecondition(status)) return Damaged(path);
+  return absl::Status(status.code(),
+                      absl::StrCat(path, ": ", status.message()));
 }
 
 void AppendText(absl::string_view text, std::string* out) {
@@ -50,7 +59,7 @@ absl::StatusOr<Keyring> DecodeKeyring(absl::string_view path,
                                       const Keyring* seal_key) {
   if (absl::ConsumePrefix(&bytes, kPlainKeyring)) {
     auto keyring = Keyring::Decode(bytes);
-    if (!keyring.ok()) return Damaged(path);
+    if (!keyring.ok()) return Unreadable(path, keyring.status());
     return keyring;
   }
   if (!absl::ConsumePrefix(&bytes, kSealedKeyring)) return Damaged(path);
@@ -60,20 +69,23 @@ absl::StatusOr<Keyring> DecodeKeyring(absl::string_view path,
         absl::StrCat(path, " is sealed; seal_key_file must name the key"));
   }
   auto plain = seal_key->Open(kKeyringPurpose, bytes);
+  if (absl::IsFailedPrecondition(plain.status())) {
+    return Unreadable(path, plain.status());
+  }
   if (!plain.ok()) {
     return MakeError(
         ErrorCode::kPermissionDenied,
         absl::StrCat(path, " does not open with the key of seal_key_file"));
   }
   auto keyring = Keyring::Decode(*plain);
-  if (!keyring.ok()) return Damaged(path);
+  if (!keyring.ok()) return Unreadable(path, keyring.status());
   return keyring;
 }
 
 std::string Encode(const Secrets& secrets, const Keyring* seal_key,
                    env::Entropy& entropy) {
   const Credentials& credentials = secrets.credentials;
-  std::string bytes(kMagic);
+  std::string bytes = FormatLine(kFormat, kVersion);
   AppendText(EncodeKeyring(secrets.keyring, seal_key, entropy), &bytes);
   AppendText(secrets.keyring.Seal(entropy, kKeyPurpose, credentials.key),
              &bytes);
@@ -86,12 +98,13 @@ std::string Encode(const Secrets& secrets, const Keyring* seal_key,
 absl::StatusOr<Secrets> Decode(absl::string_view path, absl::string_view bytes,
                                const Keyring* seal_key) {
   if (bytes.size() < sizeof(uint32_t)) return Damaged(path);
-  const absl::string_view body = bytes.substr(0, bytes.size() - 4);
+  absl::string_view body = bytes.substr(0, bytes.size() - 4);
   if (LoadLittleEndian<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) {
     return Damaged(path);
   }
+  const absl::Status format = ConsumeFormatLine(kFormat, kVersion, &body);
+  if (!format.ok()) return Unreadable(path, format);
   ByteReader reader(body);
-  if (reader.ReadBytes(kMagic.size()) != kMagic) return Damaged(path);
   const std::string keyring_bytes = ReadText(reader);
   const std::string sealed_key = ReadText(reader);
   Credentials credentials;
@@ -101,7 +114,7 @@ absl::StatusOr<Secrets> Decode(absl::string_view path, absl::string_view bytes,
   auto keyring = DecodeKeyring(path, keyring_bytes, seal_key);
   if (!keyring.ok()) return keyring.status();
   auto key = keyring->Open(kKeyPurpose, sealed_key);
-  if (!key.ok()) return Damaged(path);
+  if (!key.ok()) return Unreadable(path, key.status());
   credentials.key = *std::move(key);
   return Secrets{.keyring = *std::move(keyring),
                  .credentials = std::move(credentials),

@@ -138,6 +138,7 @@ class ClusterTest : public ::testing::Test {
     options.autopilot.enabled = policy_;
     options.autopilot.remove_dead_after = remove_dead_after_;
     options.join_peer = join_peer_;
+    if (tune_ != nullptr) tune_(options);
     processes_[node] = std::make_unique<Process>(
         queue_, fabric_, node, *files_[node], ++started_, options,
         [this](env::PeerId number) {
@@ -241,6 +242,7 @@ class ClusterTest : public ::testing::Test {
   uint64_t started_ = 0;
   bool policy_ = false;
   JoinPeer* join_peer_ = nullptr;
+  std::function<void(ServerOptions&)> tune_;  // has the last word
   Duration remove_dead_after_ = Seconds(3600);
   int issued_ = 0;
   std::set<std::string> acknowledged_;
