@@ -2,6 +2,7 @@
 cut where that is permitted."""
 
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -64,6 +65,20 @@ class Member(Host):
     if done.returncode != 0:
       raise Failure('jaco %s: %s' % (' '.join(arguments[:2]), done.stderr))
     return done.stdout
+
+  def configurations(self):
+    """Of a stopped server, every configuration in its log: (index, [voters],
+    [voters that are on their way out])."""
+    done = subprocess.run(
+        [self._jaco, 'operator', 'raft', 'logs', '--data-dir', self.data, '-o',
+         'json'], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+      raise Failure('jaco operator raft logs: ' + done.stderr)
+    for entry in json.loads(done.stdout)['entries']:
+      if entry['kind'] == 'configuration':
+        voters = entry['summary'].split(' learners ')[0].split(' from ')
+        yield (entry['index'], voters[0].split(),
+               voters[1].split() if len(voters) > 1 else [])
 
   def last_words(self):
     return '\n'.join(self.read_log().splitlines()[-10:])
