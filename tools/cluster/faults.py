@@ -173,7 +173,7 @@ def available(names, cluster, skipped):
   for name in names:
     kind = KINDS[name]
     if kind.needs == 'cut' and not cluster.network.can_cut:
-      skipped.add(name, 'network name spaces are not permitted here')
+      skipped.add(name, 'the network is ' + cluster.network.description)
     elif kind.needs == 'disk' and not cluster.disk_bytes:
       skipped.add(name, 'mounting is not permitted here')
     else:

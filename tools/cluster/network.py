@@ -13,7 +13,10 @@ class Loopback:
   """One address, a port each: nothing can be cut."""
 
   can_cut = False
-  description = 'loopback'
+
+  def __init__(self, why):
+    """`why` it is not Namespaces."""
+    self.description = 'loopback (%s)' % why
 
   def add(self, number):
     del number  # unused

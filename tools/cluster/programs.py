@@ -2,6 +2,7 @@
 where."""
 
 import os
+import signal
 import sys
 
 import e2e_namespaces as namespaces
@@ -20,7 +21,13 @@ def add_arguments(parser, root):
                       help='no name spaces, even where they are permitted')
 
 
-def find(options):
+def prepare(options, *wanted):
+  """Checks that the programs are there, and enters name spaces of our own (see
+  e2e_namespaces)."""
+  # So that what is to be done in the end is done.
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+  namespaces.enter(*(kind for kind in wanted
+                     if kind != 'net' or not options.loopback))
   for program in _PROGRAMS:
     path = os.path.abspath(getattr(options, program.replace('-', '_')))
     if not os.access(path, os.X_OK):
@@ -31,14 +38,13 @@ def find(options):
 def make_cluster(options, skipped, disk_bytes=0, delay=0.0, loss=0.0):
   """A cluster without members, on the best network that can be had."""
   if options.loopback:
-    network = Loopback()
+    network = Loopback('--loopback')
   elif namespaces.have('net'):
     network = Namespaces(delay, loss)
   else:
-    network = Loopback()
-    skipped.add('a network of our own',
-                'network name spaces are not permitted here; the servers share '
-                'loopback')
+    why = 'network name spaces are not permitted here'
+    network = Loopback(why)
+    skipped.add('a network of our own', why + '; the servers share loopback')
   if (delay or loss) and not network.can_cut:
     skipped.add('delay and loss', 'the network is loopback')
   if disk_bytes and not namespaces.have('mount'):
