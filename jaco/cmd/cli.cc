@@ -34,7 +34,9 @@ struct Options {
   std::string node_name;
   std::string peer;
   std::string join_token;
+  std::vector<std::string> addresses;
   bool allow_privileged = false;
+  bool force = false;
   OfflineRaftOptions raft;
   OperatorOptions operators;
   std::string shell;
@@ -103,9 +105,51 @@ class Session : public CliSession {
     return Finish(outcome, net::DecodeJoinResponse, FormatJoined);
   }
 
+  int RemoveNode() {
+    const Outcome outcome =
+        CallLeader({"POST", "/v1/node/remove",
+                    net::EncodeRemoveNodeRequest({.node_name = options_.name,
+                                                  .force = options_.force})});
+    if (outcome.error) return Fail(*outcome.error);
+    *world().out << "Removed node " << options_.name << "\n";
+    return 0;
+  }
+
+  // As Nomad's: silent, and content with a server that nobody knows.
+  int ForceLeave() {
+    const Outcome outcome =
+        CallLeader({"POST", "/v1/node/remove",
+                    net::EncodeRemoveNodeRequest(
+                        {.node_name = options_.name, .force = true})});
+    const bool gone =
+        !outcome.error ||
+        outcome.error->code == ErrorCodeName(ErrorCode::kNodeNotFound);
+    return gone ? 0 : Fail(*outcome.error);
+  }
+
   int ListNodes() {
     const Outcome outcome = Call({"GET", "/v1/cluster/status"});
     return Show(outcome, net::DecodeStatusResponse, FormatNodes);
+  }
+
+  int JoinServers() {
+    std::string target = "/v1/agent/join";
+    for (const std::string& address : options_.addresses) {
+      absl::StrAppend(&target, target.back() == 'n' ? "?" : "&",
+                      "address=", net::PercentEncode(address));
+    }
+    const Outcome outcome = Call({"PUT", target, "", kInitTimeout});
+    if (outcome.error) return Fail(*outcome.error);
+    const auto response = net::DecodeJoinServersResponse(outcome.body);
+    if (!response.ok()) return FailUntyped(response.status());
+    const std::string text = FormatJoinedServers(*response);
+    *(response->error.empty() ? world().out : world().err) << text;
+    return response->error.empty() ? 0 : 1;
+  }
+
+  int ListServers() {
+    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
+    return Show(outcome, net::DecodeStatusResponse, FormatServers);
   }
 
   int OfflineRaft() {
@@ -187,9 +231,33 @@ void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
   join->add_option("--token", options->join_token,
                    "The join token (or $JACO_JOIN_TOKEN)");
   join->callback([command] { *command = &Session::JoinCluster; });
+  CLI::App* remove =
+      node->add_subcommand("remove", "Take a node out of the cluster");
+  remove->add_option("name", options->name, "The node's name")->required();
+  remove->add_flag("--force", options->force,
+                   "Remove it as soon as it can be spared");
+  remove->callback([command] { *command = &Session::RemoveNode; });
   CLI::App* list = node->add_subcommand("list", "List the nodes");
   AddOutput(list, options);
   list->callback([command] { *command = &Session::ListNodes; });
+}
+
+void AddServerCommands(CLI::App* app, Options* options, Command* command) {
+  CLI::App* server = app->add_subcommand("server", "Manage the servers");
+  server->require_subcommand(1);
+  CLI::App* leave = server->add_subcommand(
+      "force-leave", "Take a server that has failed out of the cluster");
+  leave->add_option("name", options->name, "The server's name")->required();
+  leave->callback([command] { *command = &Session::ForceLeave; });
+  CLI::App* join = server->add_subcommand(
+      "join", "Tell this server where others are that share its bootstrap_key");
+  join->add_option("address", options->addresses,
+                   "API of another server, as HOST[:PORT]")
+      ->required();
+  join->callback([command] { *command = &Session::JoinServers; });
+  CLI::App* members = server->add_subcommand("members", "List the servers");
+  AddOutput(members, options);
+  members->callback([command] { *command = &Session::ListServers; });
 }
 
 void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
@@ -314,6 +382,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   app.set_version_flag("--version", std::string(kVersion));
   AddClusterCommands(&app, &options, &command);
   AddNodeCommands(&app, &options, &command);
+  AddServerCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
   bool version = false;

@@ -114,6 +114,25 @@ TEST_F(CliTest, Init) {
   EXPECT_EQ(err_.str(), "Error: cluster_already_initialized: is there\n");
 }
 
+TEST_F(CliTest, RemoveNode) {
+  EXPECT_CALL(api_, RemoveNode)
+      .Times(4)
+      .WillRepeatedly([](auto&, const auto& request, auto reply) {
+        if (request.node_name == "n") {
+          return reply(server::RemoveNodeResponse{request.force ? 1u : 2u});
+        }
+        reply(MakeError(ErrorCode::kNodeNotFound, "no node"));
+      });
+  Serve();
+  EXPECT_EQ(Run({"node", "remove", "n"}), 0);
+  EXPECT_EQ(out_.str(), "Removed node n\n");
+  EXPECT_EQ(Run({"node", "remove", "x", "--force"}), 1);
+  EXPECT_EQ(err_.str(), "Error: node_not_found: no node\n");
+  EXPECT_EQ(Run({"server", "force-leave", "x"}), 0);
+  EXPECT_EQ(Run({"server", "force-leave", "n"}), 0);
+  EXPECT_EQ(out_.str() + err_.str(), "");
+}
+
 TEST_F(CliTest, StatusInEveryFormat) {
   Serve();
   EXPECT_EQ(Run({"cluster", "status"}), 0);
@@ -155,6 +174,27 @@ TEST_F(CliTest, Tokens) {
   EXPECT_THAT(out_.str(), HasSubstr("1970-01-01T00:00:00Z -\n"));
   EXPECT_EQ(Run({"token", "list", "-o", "json"}), 0);
   EXPECT_THAT(out_.str(), HasSubstr("\"revoked_at\": null"));
+}
+
+TEST_F(CliTest, ServerJoin) {
+  using Request = server::JoinServersRequest;
+  EXPECT_CALL(api_,
+              JoinServers(_,
+                          Field(&Request::addresses,
+                                std::vector<std::string>{"a:7000", "b:1"}),
+                          _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::JoinServersResponse{2, ""});
+      })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::JoinServersResponse{0, "failed joining: no"});
+      });
+  Serve();
+  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 0);
+  EXPECT_EQ(out_.str(), "Joined 2 servers successfully\n");
+  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 1);
+  EXPECT_EQ(err_.str(), "Error joining: failed joining: no\n");
+  EXPECT_EQ(Run({"server", "join"}), 1);
 }
 
 TEST_F(CliTest, WaitsForALeader) {

@@ -38,7 +38,8 @@ bool HasOnlyKnownFields(const Message& message) {
 }
 
 bool IsKnown(const Node& node) {
-  return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status());
+  return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status()) &&
+         NodeLeaving_IsValid(node.leaving());
 }
 
 bool AreKnown(const google::protobuf::RepeatedPtrField<Authority>& all) {
@@ -65,6 +66,9 @@ bool IsKnown(const Command& command) {
              IsKnown(command.node_upsert().node());
     case Command::kNodeRemove:
       return HasOnlyKnownFields(command.node_remove());
+    case Command::kNodeLeave:
+      return HasOnlyKnownFields(command.node_leave()) &&
+             NodeLeaving_IsValid(command.node_leave().leaving());
     case Command::kAuthoritiesReplace:
       return HasOnlyKnownFields(command.authorities_replace()) &&
              AreKnown(command.authorities_replace().authorities());
@@ -199,6 +203,8 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return UpsertNode(index);
     case Command::kNodeRemove:
       return RemoveNode(index);
+    case Command::kNodeLeave:
+      return LeaveNode(index);
     case Command::kAuthoritiesReplace:
       return ReplaceAuthorities(index);
     case Command::kJoinTokenIssue:
@@ -396,20 +402,9 @@ std::string ClusterState::PutNode(raft::LogIndex index, Node node) {
   node.set_create_index(known != nullptr ? known->create_index()
                                          : index.value());
   node.set_modify_index(index.value());
+  node.set_leaving(known != nullptr ? known->leaving() : NODE_LEAVING_NO);
+  if (tables_.removed().contains(node.id())) tables_.ForgetRemoved(node.id());
   return tables_.PutNode(std::move(node));
-}
-
-absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
-  const uint64_t id = command_.node_remove().id();
-  const Node* node = tables_.FindNode(id);
-  if (node == nullptr) {
-    return MakeError(ErrorCode::kNodeNotFound, absl::StrCat("no node ", id));
-  }
-  std::string reply = node->SerializeAsString();
-  const std::string name = node->name();
-  tables_.RemoveNode(id);
-  Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
-  return reply;
 }
 
 absl::StatusOr<std::string> ClusterState::SetNodeStatus(raft::LogIndex index) {

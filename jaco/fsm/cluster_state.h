@@ -39,6 +39,10 @@ class ClusterState final : public StateMachine {
   static constexpr size_t kJoinTokensMax = 1'000;
   // How long an expired join token is remembered, to say so.
   static constexpr int64_t kJoinTokenMemoryMs = int64_t{7} * 24 * 3600 * 1000;
+  // Removed nodes: the newest of them, and for longer than their certificates
+  // are valid.
+  static constexpr size_t kRemovedNodesMax = 1'000;
+  static constexpr int64_t kRemovedMemoryMs = int64_t{400} * 24 * 3600 * 1000;
 
   // kFailedPrecondition for bytes that are no Command, and for a Command with
   // a payload, a field or a value of an enum that this build does not know: a
@@ -59,6 +63,10 @@ class ClusterState final : public StateMachine {
   const std::optional<Cluster>& cluster() const { return tables_.cluster(); }
   const std::map<uint64_t, Node>& nodes() const {  // by id
     return tables_.nodes();
+  }
+  // Nodes that are gone, by id.
+  const std::map<uint64_t, RemovedNode>& removed() const {
+    return tables_.removed();
   }
   // nullopt: never set.
   const std::optional<AutopilotConfig>& autopilot() const {
@@ -84,10 +92,15 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> IssueToken(raft::LogIndex index);
   absl::StatusOr<std::string> RevokeToken(raft::LogIndex index);
   absl::StatusOr<std::string> UpsertNode(raft::LogIndex index);
-  absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   absl::StatusOr<std::string> SetNodeStatus(raft::LogIndex index);
   absl::StatusOr<std::string> SetAutopilot(raft::LogIndex index);
   absl::StatusOr<std::string> ReplaceAuthorities(raft::LogIndex index);
+
+  // cluster_state_leave.cc.
+  absl::StatusOr<std::string> LeaveNode(raft::LogIndex index);
+  absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
+  void ForgetRemoved();
+  void KeepTheLast(raft::LogIndex index);
 
   // cluster_state_join.cc.
   absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);

@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/sansio/api_router.h"
 
 namespace jaco::net {
@@ -44,14 +45,18 @@ class Stream {
  public:
   using executor_type = asio::io_context::executor_type;
 
-  Stream(HttpSocket socket, const std::shared_ptr<TlsSetup>& tls)
+  Stream(HttpSocket socket, const std::shared_ptr<asio::ssl::context>& tls)
       : plain_(std::move(socket)) {
-    if (tls != nullptr) ssl_.emplace(plain_, tls->api());
+    if (tls != nullptr) ssl_.emplace(plain_, *tls);
   }
 
   PlainStream* operator->() { return &plain_; }
   executor_type get_executor() { return plain_.get_executor(); }
   bool secure() const { return ssl_.has_value(); }
+  // Whether the client has shown the bootstrap key.
+  bool bootstrap_peer() {
+    return ssl_ && BootstrapPsk::IsUsedBy(ssl_->native_handle());
+  }
 
   template <typename Handler>
   void async_handshake(Handler&& handler) {
@@ -253,16 +258,27 @@ class Session final : public HttpSession,
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive();
     head_only_ = message.method() == http::verb::head;
-    int64_t wait_seconds = 0;
-    const auto caller = CallerOf(message, &wait_seconds);
-    if (!caller.ok()) {
-      HttpResponse response = ErrorResponse(caller.status());
-      response.retry_after_seconds = wait_seconds;
-      return Write(std::move(response));
-    }
     // The handler has its own limit: the stream's must not end the wait.
     stream_->expires_never();
     const uint64_t request = ++requests_;
+    AwaitReply(request);
+    if (listener_.authenticate == nullptr) return Handle(request, {});
+    if (stream_.bootstrap_peer()) {
+      return Handle(request,
+                    {.identity = "bootstrap_key", .bootstrap_peer = true});
+    }
+    owner_->Identify(*listener_.authenticate, listener_.address,
+                     TokenOf(message),
+                     [weak = weak_from_this(), request](
+                         const absl::StatusOr<server::Caller>& caller,
+                         int64_t wait_seconds) {
+                       if (const auto self = weak.lock()) {
+                         self->OnIdentified(request, caller, wait_seconds);
+                       }
+                     });
+  }
+
+  void AwaitReply(uint64_t request) {
     awaiting_reply_ = true;
     reply_timer_.expires_after(Chrono(options_.reply_timeout));
     reply_timer_.async_wait(
@@ -274,6 +290,20 @@ class Session final : public HttpSession,
                             "the server did not answer in time; what was asked "
                             "for may still happen")));
         });
+  }
+
+  void OnIdentified(uint64_t request,
+                    const absl::StatusOr<server::Caller>& caller,
+                    int64_t wait_seconds) {
+    if (!Awaits(request)) return;
+    if (caller.ok()) return Handle(request, *caller);
+    HttpResponse response = ErrorResponse(caller.status());
+    response.retry_after_seconds = wait_seconds;
+    OnReply(request, std::move(response));
+  }
+
+  void Handle(uint64_t request, const server::Caller& caller) {
+    const auto& message = parser_->get();
     owner_->Handle(
         this,
         {.method = View(message.method_string()),
@@ -281,18 +311,11 @@ class Session final : public HttpSession,
          .body = message.body(),
          .wants_json =
              absl::StrContains(View(message[http::field::accept]), "json")},
-        *caller, [weak = weak_from_this(), request](HttpResponse response) {
+        caller, [weak = weak_from_this(), request](HttpResponse response) {
           if (const auto self = weak.lock()) {
             self->OnReply(request, std::move(response));
           }
         });
-  }
-
-  absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message,
-                                          int64_t* wait_seconds) {
-    if (listener_.authenticate == nullptr) return server::Caller();
-    return owner_->Identify(*listener_.authenticate, listener_.address,
-                            TokenOf(message), wait_seconds);
   }
 
   // Empty when there is none.
@@ -308,8 +331,12 @@ class Session final : public HttpSession,
   }
 
   // A reply after the 504, or after the end, finds another number or no owner.
+  bool Awaits(uint64_t request) const {
+    return owner_ != nullptr && awaiting_reply_ && request == requests_;
+  }
+
   void OnReply(uint64_t request, HttpResponse response) {
-    if (owner_ == nullptr || !awaiting_reply_ || request != requests_) return;
+    if (!Awaits(request)) return;
     awaiting_reply_ = false;
     reply_timer_.cancel();
     Write(std::move(response));

@@ -76,6 +76,13 @@ class Autopilot {
   bool MarkReady();
   bool CleanUp();
   bool TakeIn();
+  bool Leave();
+  bool Dismiss(const fsm::Node& node);
+  bool Decide(fsm::Command command);
+  bool Resign();
+  bool HandOverSoon(Instant now);
+  bool IsLeaving(raft::NodeId id) const;
+  std::vector<raft::NodeId> VotersWithout(raft::NodeId id) const;
   void Steer();
   bool IsLeader() const;
   void Watch(Instant now);
@@ -100,6 +107,9 @@ class Autopilot {
   Instant watching_since_;  // ... of an unbroken series
   std::map<raft::NodeId, Record> records_;
   std::vector<MemberHealth> health_;
+  // Since when they could not be dispensed with.
+  std::map<raft::NodeId, Instant> leaving_since_;
+  Instant handing_over_until_;
   bool changing_ = false;
   bool proposing_ = false;
   env::TimerId timer_ = 0;

@@ -102,7 +102,9 @@ StatusResponse ClusterService::Status() const {
   for (const auto& [id, node] : node_->state().nodes()) {
     response.nodes.push_back({.hostname = node.name(),
                               .address = node.address(),
-                              .status = ShownStatus(node.status()),
+                              .status = node.leaving() == fsm::NODE_LEAVING_NO
+                                            ? ShownStatus(node.status())
+                                            : "LEAVING",
                               .suffrage = SuffrageOf(raft::NodeId(id))});
   }
   std::sort(response.nodes.begin(), response.nodes.end(),

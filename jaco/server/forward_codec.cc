@@ -15,15 +15,6 @@ constexpr uint8_t kForwardFrame = 0x46;
 constexpr uint8_t kVersion = 1;
 enum class Type : uint8_t { kRequest = 1, kResponse = 2, kCall = 3 };
 
-void AppendSized(absl::string_view bytes, std::string* out) {
-  AppendLittleEndian(static_cast<uint32_t>(bytes.size()), out);
-  out->append(bytes.data(), bytes.size());
-}
-
-std::string ReadSized(ByteReader& reader) {
-  return std::string(reader.ReadBytes(reader.Read<uint32_t>()));
-}
-
 void Append(const ForwardRequest& request, std::string* out) {
   out->push_back(
       static_cast<char>(request.call ? Type::kCall : Type::kRequest));
@@ -53,7 +44,7 @@ absl::StatusOr<ForwardMessage> ReadRequest(ByteReader& reader, bool call) {
   request.term = raft::Term(reader.Read<uint64_t>());
   request.incarnation = reader.Read<uint64_t>();
   request.sequence = reader.Read<uint64_t>();
-  request.command = ReadSized(reader);
+  request.command = std::string(reader.ReadSized());
   return request;
 }
 
@@ -62,8 +53,8 @@ absl::StatusOr<ForwardMessage> ReadResponse(ByteReader& reader) {
   response.incarnation = reader.Read<uint64_t>();
   response.sequence = reader.Read<uint64_t>();
   response.index = raft::LogIndex(reader.Read<uint64_t>());
-  const std::string code = ReadSized(reader);
-  std::string text = ReadSized(reader);
+  const absl::string_view code = reader.ReadSized();
+  std::string text(reader.ReadSized());
   if (code.empty()) {
     response.reply = std::move(text);
     return response;

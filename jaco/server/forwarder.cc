@@ -105,6 +105,10 @@ void Forwarder::OnLeader(raft::Term term) {
   GiveUpIf([term](const Pending& pending) { return pending.term < term; });
 }
 
+void Forwarder::GiveUp() {
+  GiveUpIf([](const Pending&) { return true; });
+}
+
 void Forwarder::GiveUpIf(absl::FunctionRef<bool(const Pending&)> lost) {
   std::vector<ProposeDone> given_up;
   for (auto it = pending_.begin(); it != pending_.end();) {
@@ -151,6 +155,12 @@ void Forwarder::Handle(raft::NodeId from, ForwardRequest request) {
   if (hooks_.leadership() != request.term) {
     response.status = MakeError(ErrorCode::kNoLeader,
                                 "the leader has changed; nothing was written");
+    Answer(from, std::move(response));
+    return;
+  }
+  if (hooks_.is_member != nullptr && !hooks_.is_member(from)) {
+    response.status = MakeError(ErrorCode::kNotAMember,
+                                "the sender is not a member of the cluster");
     Answer(from, std::move(response));
     return;
   }

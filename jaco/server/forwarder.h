@@ -60,6 +60,8 @@ class Forwarder {
     absl::AnyInvocable<void(std::string, ProposeDone)> propose;
     // Answers a call; with index 0.
     absl::AnyInvocable<void(std::string, ProposeDone)> serve;
+    // Who may propose here; null: everybody.
+    absl::AnyInvocable<bool(raft::NodeId)> is_member;
   };
 
   Forwarder(const env::Environment& environment, uint64_t incarnation,
@@ -83,6 +85,8 @@ class Forwarder {
   // There is a leader of `term`: those of earlier terms will not answer, or say
   // nothing that can be relied on any sooner than a new attempt.
   void OnLeader(raft::Term term);
+  // What is under way ends with `timeout`.
+  void GiveUp();
   // Nothing is answered any more.
   void Stop();
 

@@ -139,7 +139,8 @@ struct JoinService::Joining {
 };
 
 absl::Status JoinService::CheckMayJoin() const {
-  if (node_->lifecycle() != Lifecycle::kUninitialized) {
+  if (node_->lifecycle() != Lifecycle::kUninitialized &&
+      node_->lifecycle() != Lifecycle::kRemoved) {
     return MakeError(ErrorCode::kClusterAlreadyInitialized,
                      "this server is or becomes a member of a cluster");
   }

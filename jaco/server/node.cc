@@ -151,10 +151,12 @@ absl::Status Node::Resume(Opened& opened) {
   parts.applied = [this] {
     NotifyFounded();
     NotifyReconfigured();
+    if (state_watcher_ != nullptr) state_watcher_();
   };
   parts.serve = [this](std::string call, ProposeDone done) {
     serve_(std::move(call), std::move(done));
   };
+  parts.removed = [this](raft::NodeId id) { return AddressOfRemoved(id); };
   leaderless_since_ = env_.clock->Now();
   replica_ = std::make_unique<Replica>(env_, std::move(parts));
   lifecycle_ = Lifecycle::kMember;
@@ -215,7 +217,14 @@ void Node::Join(raft::NodeId self, SecretFiles secrets,
   raft::Persist write;
   write.id = raft::PersistId(1);
   write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
-  Create(self, std::move(write), std::move(secrets), std::move(done));
+  if (!WasRemoved()) {
+    return Create(self, std::move(write), std::move(secrets), std::move(done));
+  }
+  SetAside([this, self, write = std::move(write), secrets = std::move(secrets),
+            done = std::move(done)](absl::Status status) mutable {
+    if (!status.ok()) return done(std::move(status));
+    Create(self, std::move(write), std::move(secrets), std::move(done));
+  });
 }
 
 void Node::Create(raft::NodeId self, raft::Persist write, SecretFiles secrets,
@@ -319,9 +328,13 @@ void Node::Fail(const absl::Status& status) {
 }
 
 absl::Status Node::Admit() const {
-  switch (lifecycle_) {
+  switch (lifecycle()) {
     case Lifecycle::kMember:
       return replica_->CheckMembership();
+    case Lifecycle::kRemoved:
+      return MakeError(ErrorCode::kNotAMember,
+                       "this server was removed from the cluster; it keeps its "
+                       "data, and `jaco node join` makes it a node again");
     case Lifecycle::kFailed:
       return failure_;
     case Lifecycle::kStarting:
@@ -337,7 +350,7 @@ absl::Status Node::Admit() const {
 }
 
 std::string Node::LeaderName() const {
-  if (replica_ == nullptr) return "";
+  if (replica_ == nullptr || WasRemoved()) return "";
   const raft::NodeId leader = replica_->raft().leader();
   const auto it = state_.nodes().find(leader.value());
   if (it != state_.nodes().end()) return it->second.name();

@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -38,7 +40,8 @@ class Node {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  // `secrets` become durable first.
+  // `secrets` become durable first. What a server that was removed still has is
+  // set aside.
   void Join(raft::NodeId self, SecretFiles secrets,
             absl::AnyInvocable<void(absl::Status)> done);
   void ChangeConfiguration(raft::Configuration target,
@@ -54,6 +57,10 @@ class Node {
   // back.
   void Watch(absl::AnyInvocable<void()> watcher) {
     watcher_ = std::move(watcher);
+  }
+  // `watcher` runs whenever the state has moved on. It may not call back.
+  void WatchState(absl::AnyInvocable<void()> watcher) {
+    state_watcher_ = std::move(watcher);
   }
 
   // OK for a member; cluster_uninitialized, not_a_member, or why the server
@@ -87,7 +94,9 @@ class Node {
 
   const ServerOptions& options() const { return options_; }
   const env::Environment& env() const { return env_; }
-  Lifecycle lifecycle() const { return lifecycle_; }
+  Lifecycle lifecycle() const {
+    return WasRemoved() ? Lifecycle::kRemoved : lifecycle_;
+  }
   const fsm::ClusterState& state() const { return state_; }
   const raft::Raft* raft() const {
     return replica_ == nullptr ? nullptr : &replica_->raft();
@@ -103,6 +112,11 @@ class Node {
 
   void Create(raft::NodeId self, raft::Persist write, SecretFiles secrets,
               absl::AnyInvocable<void(absl::Status)> done);
+  bool WasRemoved() const;
+  void SetAside(absl::AnyInvocable<void(absl::Status)> done);
+  void OnSetAside(absl::Status status,
+                  absl::AnyInvocable<void(absl::Status)> done);
+  std::optional<std::string> AddressOfRemoved(raft::NodeId id) const;
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
@@ -126,6 +140,7 @@ class Node {
   absl::AnyInvocable<void()> founded_;
   absl::AnyInvocable<void()> watcher_;
   absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
+  absl::AnyInvocable<void()> state_watcher_;
   // What `watcher_` knows of: the configuration, the number of nodes.
   raft::LogIndex watched_;
   size_t watched_nodes_ = 0;
@@ -133,6 +148,8 @@ class Node {
   Instant leaderless_since_;
   fsm::ClusterState state_;
   std::unique_ptr<Replica> replica_;
+  // Of clusters that this server left: their jobs may be under way.
+  std::vector<std::unique_ptr<Replica>> retired_;
 };
 
 }  // namespace jaco::server

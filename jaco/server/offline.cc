@@ -161,6 +161,10 @@ std::string SummarizeCommand(const fsm::Command& command) {
     }
     case fsm::Command::kNodeRemove:
       return absl::StrCat("remove node ", command.node_remove().id());
+    case fsm::Command::kNodeLeave:
+      return absl::StrCat(
+          "node ", command.node_leave().id(), ": ",
+          fsm::NodeLeaving_Name(command.node_leave().leaving()));
     case fsm::Command::kNodeStatusSet:
       return absl::StrCat(
           "node ", command.node_status_set().id(), " becomes ",

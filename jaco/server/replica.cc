@@ -1,6 +1,7 @@
 #include "jaco/server/replica.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -10,11 +11,23 @@
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/post_error.h"
+#include "jaco/server/removal_notice.h"
 
 namespace jaco::server {
 namespace {
 
 constexpr absl::string_view kSubsystem = "raft";
+
+// One job of the log lane writes so much, or one write that is longer. What is
+// queued while a disk is slow would else be one long write, and look like a
+// disk that hangs.
+constexpr size_t kWriteBytesMax = size_t{4} << 20;
+
+size_t BytesOf(const raft::Persist& write) {
+  size_t bytes = 0;
+  for (const raft::EntryPtr& entry : write.entries) bytes += entry->data.size();
+  return bytes;
+}
 
 // Reads that know their index, and wait for the state machine to get there.
 constexpr size_t kConfirmedReadsMax = 16384;
@@ -55,6 +68,7 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
       serve_(std::move(parts.serve)),
+      removed_(std::move(parts.removed)),
       snapshots_(environment, parts.snapshot_options, parts.snapshots, log_,
                  &raft_, machine_, parts.newest_snapshot, SnapshotHooks()),
       forwarder_(environment, parts.seed, kProposeTimeout, ForwarderHooks()),
@@ -170,6 +184,7 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
     forwarder_.OnFrame(raft::NodeId(from), frame);
     return;
   }
+  if (frame == kRemovalNotice) return OnNotice(raft::NodeId(from));
   absl::StatusOr<raft::Message> message = raft::DecodeMessage(frame);
   if (!message.ok()) {
     env_.logger->Write(LogLevel::kWarning, kSubsystem,
@@ -190,12 +205,26 @@ void Replica::OnPeerDown(env::PeerId peer) {
   forwarder_.OnPeerDown(raft::NodeId(peer));
 }
 
-// ---- The log lane: everything queued goes in one write and one sync.
+// ---- The log lane: what is queued goes in one write and one sync.
+
+Replica::Batch Replica::TakeBatch() {
+  size_t bytes = 0;
+  auto end = writes_.begin();
+  while (end != writes_.end()) {
+    bytes += BytesOf(*end);
+    if (bytes > kWriteBytesMax && end != writes_.begin()) break;
+    ++end;
+  }
+  Batch batch(std::make_move_iterator(writes_.begin()),
+              std::make_move_iterator(end));
+  writes_.erase(writes_.begin(), end);
+  return batch;
+}
 
 void Replica::SubmitWrites() {
   if (writing_ || writes_.empty()) return;
   writing_ = true;
-  auto batch = std::make_shared<Batch>(std::exchange(writes_, {}));
+  auto batch = std::make_shared<Batch>(TakeBatch());
   env_.disk->Submit(
       env::Lane::kLog,
       [log = log_, batch](env::FileSystem&) { return log->Write(*batch); },
@@ -293,7 +322,7 @@ absl::Status Replica::CheckMembership() const {
   const bool outside = !configuration.voters.empty() &&
                        !configuration.Contains(raft_.id()) &&
                        raft_.configuration_index() <= raft_.commit();
-  if (!outside) return absl::OkStatus();
+  if (!outside && !dismissed_) return absl::OkStatus();
   return MakeError(ErrorCode::kNotAMember,
                    "this server is not a member of the cluster");
 }
@@ -345,6 +374,10 @@ Forwarder::Hooks Replica::ForwarderHooks() {
           .serve =
               [this](std::string call, ProposeDone done) {
                 serve_(std::move(call), std::move(done));
+              },
+          .is_member =
+              [this](raft::NodeId node) {
+                return raft_.configuration().Contains(node);
               }};
 }
 

@@ -16,6 +16,7 @@
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/server/bootstrap_peer.h"
 #include "jaco/server/join_peer.h"
 #include "jaco/server/security/secrets.h"
 #include "jaco/server/snapshots.h"
@@ -31,8 +32,23 @@ struct AutopilotOptions {
   Duration settle_min = Seconds(3);
   // With CleanupDeadServers: a server is removed that is silent for so long.
   Duration remove_dead_after = Seconds(3600);
+  // A node that is to leave and cannot be spared for so long stays.
+  Duration leave_patience = Seconds(5);
   // Holds until there is one in the replicated state.
   fsm::AutopilotConfig config = fsm::DefaultAutopilotConfig();
+};
+
+// How a server without a cluster comes to one by itself.
+struct BootstrapOptions {
+  // So many servers found a cluster together, 0: this one only joins.
+  uint32_t expect = 0;
+  std::vector<std::string> retry_join;  // where there may be servers
+  std::string api_address;              // of this server, as others dial it
+  // Between two looks at those that answer, and at those that do not.
+  Duration retry = Seconds(1);
+  Duration retry_max = Seconds(30);
+  // Outlives the server; nullptr: there is no bootstrap key.
+  BootstrapPeer* peer = nullptr;
 };
 
 struct ServerOptions {
@@ -50,6 +66,7 @@ struct ServerOptions {
   AutopilotOptions autopilot;
   // Outlives the server; nullptr: it cannot join by itself.
   JoinPeer* join_peer = nullptr;
+  BootstrapOptions bootstrap;
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -120,10 +137,23 @@ class Server final : public Api {
   void Join(const Caller& caller, JoinRequest request,
             Reply<JoinResponse> reply) override;
   OperatorApi& operators() override;
+  void RemoveNode(const Caller& caller, RemoveNodeRequest request,
+                  Reply<RemoveNodeResponse> reply) override;
+  void Hello(const Caller& caller, HelloRequest request,
+             Reply<HelloResponse> reply) override;
+  void JoinServers(const Caller& caller, JoinServersRequest request,
+                   Reply<JoinServersResponse> reply) override;
 
-  // Who bears `token`: token_invalid, token_revoked, or as of a server that is
-  // no member.
-  absl::StatusOr<Caller> Authenticate(absl::string_view token) const;
+  // Who bears `token`: token_invalid, token_revoked, as of all that was
+  // acknowledged anywhere before this call; else the errors of a read.
+  void Authenticate(absl::string_view token, Reply<Caller> reply);
+
+  // Proposes a node with this id, which the leader then takes in: for servers
+  // that Join by their id. node_already_member.
+  void AddNode(raft::NodeId id, std::string name, std::string address,
+               absl::AnyInvocable<void(absl::Status)> done);
+  // Removes this server from its cluster, as RemoveNode does.
+  void Leave(Reply<RemoveNodeResponse> reply);
 
   // `changed` runs with the credentials that are in force, if there are any,
   // and with all later ones.

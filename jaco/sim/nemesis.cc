@@ -29,7 +29,8 @@ bool IsOfLinks(FaultKind kind) {
 }
 
 bool IsOfMembers(FaultKind kind) {
-  return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer;
+  return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer ||
+         kind == FaultKind::kLeave;
 }
 
 // Any number of voters, and perhaps learners among the others. An even number
@@ -65,20 +66,6 @@ bool SoundWithout(NodeNumber number, const World& world,
   if (lost.empty()) return true;
   lost.insert(number);
   return HasQuorumWithout(lost, configuration.Members());
-}
-
-// Adds one that is none or removes one of the members; the policy decides who
-// votes.
-void ChangeMembers(Prng prng, World& world, server::Server& leader) {
-  if (leader.raft() == nullptr) return;
-  const raft::Configuration& configuration = leader.raft()->configuration();
-  const auto number = static_cast<NodeNumber>(prng.Between(1, world.servers()));
-  const server::FoundingMember member = MemberOf(number);
-  if (!configuration.Contains(member.id)) {
-    leader.AddNonvoter(member.id, member.address, [](const absl::Status&) {});
-  } else if (prng.Chance(1, 2) && SoundWithout(number, world, configuration)) {
-    leader.RemoveMember(member.id, [](const absl::Status&) {});
-  }
 }
 
 bool NeedsUndoing(FaultKind kind) {
@@ -207,9 +194,10 @@ void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
   }
 }
 
-// Whoever leads is asked, in an event of its own.
+// Whoever leads is asked, but for those who leave, in an event of its own.
 void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
-  const NodeNumber leader = world_.Leader();
+  const bool leave = fault.kind == FaultKind::kLeave;
+  const NodeNumber leader = leave ? target.node : world_.Leader();
   if (leader == kWorld) return;
   world_.queue().Schedule(
       world_.now(), owner_,
@@ -217,12 +205,14 @@ void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
       [this, fault, target, leader] {
         if (!world_.node(leader).up()) return;
         server::Server& server = *world_.node(leader).server();
-        if (fault.kind == FaultKind::kTransfer) {
+        if (fault.kind == FaultKind::kLeave) {
+          departures_.Ask(leader, Prng(fault.draw));
+        } else if (fault.kind == FaultKind::kTransfer) {
           server.TransferLeadership(raft::NodeId(target.peer)).IgnoreError();
         } else if (world_.options().walk) {
           Walk(Prng(fault.draw), server);
         } else if (world_.options().voter_policy) {
-          ChangeMembers(Prng(fault.draw), world_, server);
+          ChangeMembers(Prng(fault.draw), server);
         } else {
           raft::Configuration target =
               DrawConfiguration(Prng(fault.draw), world_.servers());
@@ -261,6 +251,25 @@ void Nemesis::Walk(Prng prng, server::Server& leader) {
   if (SoundWithout(static_cast<NodeNumber>(out.value()), world_,
                    configuration)) {
     leader.RemoveMember(out, counted);
+  }
+}
+
+// Adds one that is none or removes one of the members; the policy decides who
+// votes.
+void Nemesis::ChangeMembers(Prng prng, server::Server& leader) {
+  if (leader.raft() == nullptr) return;
+  const raft::Configuration& configuration = leader.raft()->configuration();
+  const auto number =
+      static_cast<NodeNumber>(prng.Between(1, world_.servers()));
+  const server::FoundingMember member = MemberOf(number);
+  if (!configuration.Contains(member.id)) {
+    departures_.OnAddCall(number);
+    leader.AddNonvoter(member.id, member.address,
+                       [this, number](const absl::Status& status) {
+                         departures_.OnAdded(number, status);
+                       });
+  } else if (prng.Chance(1, 2) && SoundWithout(number, world_, configuration)) {
+    leader.RemoveMember(member.id, [](const absl::Status&) {});
   }
 }
 

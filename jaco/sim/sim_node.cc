@@ -51,6 +51,7 @@ void SetAutopilot(const SwarmOptions& options,
   autopilot.tick = options.heartbeat_interval * 2;
   autopilot.settle_min = options.settle_time;
   autopilot.remove_dead_after = options.remove_dead_after;
+  autopilot.leave_patience = options.settle_time * 4;
   autopilot.config.set_last_contact_threshold_ns(
       options.election_timeout.nanoseconds());
   autopilot.config.set_server_stabilization_time_ns(0);
@@ -170,7 +171,7 @@ void SimNode::OnStarted(const absl::Status& status) {
                        static_cast<uint32_t>(status.code())});
   if (!status.ok()) return Doom("start", status);
   server::Server& server = incarnation_->server;
-  if (server.lifecycle() == server::Lifecycle::kMember) {
+  if (server.raft() != nullptr) {
     founded_ = true;
     return;
   }

@@ -61,6 +61,14 @@ void DrawMediumFaults(uint64_t seed, SwarmOptions& options) {
   }
 }
 
+// From a stream of their own, too.
+void DrawDepartures(uint64_t seed, SwarmOptions& options) {
+  Prng prng = MakeStream(seed, Stream::kSwarm, 2);
+  if (!options.voter_policy || prng.Chance(1, 3)) return;
+  options.FaultsOf(FaultKind::kLeave) = {DrawScaled(prng, Milliseconds(250), 4),
+                                         Milliseconds(50)};
+}
+
 std::string Text(Duration duration) {
   return absl::StrCat(duration.microseconds(), "us");
 }
@@ -107,6 +115,8 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "misdirected-write";
     case FaultKind::kNoRoom:
       return "no-room";
+    case FaultKind::kLeave:
+      return "leave";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }
@@ -157,6 +167,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     options.link.late_by = options.election_timeout;
   }
   DrawMediumFaults(seed, options);
+  DrawDepartures(seed, options);
   return options;
 }
 

@@ -40,8 +40,9 @@ enum class FaultKind : uint8_t {
   kLostWrite,
   kMisdirectedWrite,
   kNoRoom,  // the disk stays full for a while
+  kLeave,   // any server is asked to remove a node, or to take one in
 };
-inline constexpr int kFaultKinds = 19;
+inline constexpr int kFaultKinds = 20;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 

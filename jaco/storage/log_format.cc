@@ -196,6 +196,9 @@ absl::StatusOr<LogStart> DecodeLogStart(absl::string_view payload) {
   if (!reader.ok() || compacted == reader.AtEnd()) {
     return absl::InvalidArgumentError("log start has the wrong size");
   }
+  if (!compacted && last.term > raft::Term()) {
+    return absl::InvalidArgumentError("log start has a term and no index");
+  }
   if (!compacted) return start;
   absl::StatusOr<raft::Configuration> configuration =
       raft::DecodeConfiguration(reader.ReadBytes(reader.remaining()));

@@ -227,6 +227,7 @@ absl::StatusOr<LogTail> BeginLogRepair(env::FileSystem& fs,
   if (!content->entries.empty()) {
     highest = std::max(highest, content->entries.back()->id.term);
   }
+  if (highest.Next() < highest) return damage;  // there is no later one
   // A term in which this server has promised nothing yet: leaders of those
   // before, who may count on what is lost, learn that they have to start anew.
   // A snapshot may be ahead of that, when the log never came to hold it.

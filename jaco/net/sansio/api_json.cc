@@ -63,7 +63,8 @@ server::TokenInfo ReadToken(ResponseReader& reader) {
 server::Lifecycle LifecycleFromName(absl::string_view name) {
   for (const auto lifecycle :
        {server::Lifecycle::kStarting, server::Lifecycle::kUninitialized,
-        server::Lifecycle::kCreating, server::Lifecycle::kMember}) {
+        server::Lifecycle::kCreating, server::Lifecycle::kMember,
+        server::Lifecycle::kRemoved}) {
     if (server::LifecycleName(lifecycle) == name) return lifecycle;
   }
   return server::Lifecycle::kFailed;
@@ -141,6 +142,26 @@ absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
   return request;
 }
 
+absl::StatusOr<server::RemoveNodeRequest> DecodeRemoveNodeRequest(
+    absl::string_view body) {
+  const auto object = ParseObject(body);
+  if (!object.ok()) return object.status();
+  absl::Status status = CheckKeys(*object, {"hostname", "force"});
+  server::RemoveNodeRequest request;
+  status.Update(ReadString(*object, "hostname", &request.node_name));
+  status.Update(ReadBool(*object, "force", &request.force));
+  if (!status.ok()) return status;
+  if (request.node_name.empty()) {
+    return FieldError("hostname", "\"hostname\" is missing or empty");
+  }
+  return request;
+}
+
+std::string EncodeRemoveNodeRequest(const server::RemoveNodeRequest& request) {
+  return json::serialize(json::object{{"hostname", Text(request.node_name)},
+                                      {"force", request.force}});
+}
+
 std::string EncodeIssueJoinTokenRequest(
     const server::IssueJoinTokenRequest& request) {
   return json::serialize(json::object{{"node_name", Text(request.node_name)}});
@@ -191,7 +212,8 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"cluster_id", Text(response.cluster_id)},
       {"cluster_name", Text(response.cluster_name)},
       {"raft_term", response.raft_term},
-      {"repair", Text(response.repair)}});
+      {"repair", Text(response.repair)},
+      {"bootstrap", Text(response.bootstrap)}});
 }
 
 std::string EncodeIssueTokenResponse(
@@ -246,6 +268,17 @@ std::string EncodeAdmitResponse(const server::AdmitResponse& response) {
                    {"keyring", absl::Base64Escape(response.keyring)}});
 }
 
+std::string EncodeRemoveNodeResponse(
+    const server::RemoveNodeResponse& response) {
+  return json::serialize(json::object{{"index", response.index}});
+}
+
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response) {
+  return json::serialize(json::object{{"error", Text(response.error)},
+                                      {"num_joined", response.num_joined}});
+}
+
 std::string EncodeHealth(server::Lifecycle lifecycle) {
   return json::serialize(json::object{
       {"status", "ok"}, {"lifecycle", Text(server::LifecycleName(lifecycle))}});
@@ -277,6 +310,7 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.raft_index = reader.Number("raft_index");
         response.raft_term = reader.Number("raft_term");
         response.repair = reader.String("repair");
+        response.bootstrap = reader.String("bootstrap");
         reader.Objects("nodes", [&](ResponseReader& node) {
           response.nodes.push_back(ReadNode(node));
         });
@@ -336,6 +370,14 @@ absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
   }
   response->keyring = std::move(keyring);
   return response;
+}
+
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
+    absl::string_view body) {
+  return DecodeResponse<server::JoinServersResponse>(
+      body, [](ResponseReader& reader) -> server::JoinServersResponse {
+        return {reader.Number("num_joined"), reader.String("error")};
+      });
 }
 
 std::string EncodeError(const absl::Status& status) {

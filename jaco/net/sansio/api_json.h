@@ -25,6 +25,9 @@ absl::StatusOr<server::IssueJoinTokenRequest> DecodeIssueJoinTokenRequest(
     absl::string_view body);
 absl::StatusOr<server::JoinRequest> DecodeJoinRequest(absl::string_view body);
 absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(absl::string_view body);
+absl::StatusOr<server::RemoveNodeRequest> DecodeRemoveNodeRequest(
+    absl::string_view body);
+std::string EncodeRemoveNodeRequest(const server::RemoveNodeRequest& request);
 std::string EncodeIssueJoinTokenRequest(
     const server::IssueJoinTokenRequest& request);
 std::string EncodeJoinRequest(const server::JoinRequest& request);
@@ -47,6 +50,10 @@ std::string EncodeIssueJoinTokenResponse(
     const server::IssueJoinTokenResponse& response);
 std::string EncodeJoinResponse(const server::JoinResponse& response);
 std::string EncodeAdmitResponse(const server::AdmitResponse& response);
+std::string EncodeRemoveNodeResponse(
+    const server::RemoveNodeResponse& response);
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response);
 std::string EncodeHealth(server::Lifecycle lifecycle);
 std::string EncodeVersion(absl::string_view version);
 
@@ -63,6 +70,8 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
     absl::string_view body);
 absl::StatusOr<server::JoinResponse> DecodeJoinResponse(absl::string_view body);
 absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
+    absl::string_view body);
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
     absl::string_view body);
 
 // {"code":...,"message":...,"details":{...}}. `status` is not OK.

@@ -12,9 +12,12 @@
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/host_port.h"
 #include "jaco/net/sansio/http_error.h"
+#include "jaco/net/sansio/json_fields.h"
 #include "jaco/net/sansio/operator_json.h"
 #include "jaco/net/sansio/query.h"
+#include "jaco/server/bootstrap.pb.h"
 
 namespace jaco::net {
 namespace {
@@ -90,6 +93,11 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/node/issue-join-token", false, &ApiRouter::IssueJoinToken},
     {"POST", "/v1/node/admit", false, &ApiRouter::Admit},
     {"POST", "/v1/node/join", true, &ApiRouter::Join},
+    {"POST", "/v1/node/remove", false, &ApiRouter::RemoveNode},
+    {"DELETE", "/v1/node/", false, &ApiRouter::RemoveNamedNode},
+    {"POST", "/v1/server/hello", true, &ApiRouter::Hello},
+    {"PUT", "/v1/agent/join", true, &ApiRouter::JoinServers},
+    {"POST", "/v1/agent/join", true, &ApiRouter::JoinServers},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
@@ -104,7 +112,7 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
   bool before_init = false;
   for (const Route& candidate : kRoutes) {
     if (!candidate.Matches(path)) continue;
-    before_init = candidate.before_init;
+    before_init = before_init || candidate.before_init;
     if (candidate.method == request.method) route = &candidate;
     absl::StrAppend(&allow, allow.empty() ? "" : ", ", candidate.method);
   }
@@ -132,6 +140,12 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
         ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
                                 "a join token is good for joining only")));
   }
+  // So does the bootstrap key.
+  if (caller.bootstrap_peer && route->handler != &ApiRouter::Hello) {
+    return reply(
+        ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
+                                "the bootstrap key is good for one call")));
+  }
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
   (this->*route->handler)({caller, request.target, *std::move(argument),
@@ -141,6 +155,7 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
 absl::Status ApiRouter::CheckInitialized() const {
   switch (api_->lifecycle()) {
     case server::Lifecycle::kMember:
+    case server::Lifecycle::kRemoved:  // the services say so
       return absl::OkStatus();
     case server::Lifecycle::kStarting:
       // Perhaps a member: worth a retry, which no_leader invites.
@@ -243,6 +258,58 @@ void ApiRouter::RetireAuthorities(Call call) {
   if (!request.ok()) return call.reply(ErrorResponse(request.status()));
   api_->operators().RetireAuthorities(
       call.caller, *request, Encoded(std::move(call.reply), EncodeAuthorities));
+}
+
+void ApiRouter::RemoveNode(Call call) {
+  auto request = DecodeRemoveNodeRequest(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->RemoveNode(call.caller, *std::move(request),
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
+}
+
+void ApiRouter::RemoveNamedNode(Call call) {
+  const auto query = Query::Of(call.target);
+  const auto force = query.ok() ? query->Flag("force") : query.status();
+  if (!force.ok()) return call.reply(ErrorResponse(force.status()));
+  api_->RemoveNode(call.caller,
+                   {.node_name = std::move(call.argument), .force = *force},
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
+}
+
+// Between servers, in their own words.
+void ApiRouter::Hello(Call call) {
+  server::HelloRequest request;
+  if (!request.ParseFromArray(call.body.data(),
+                              static_cast<int>(call.body.size()))) {
+    return call.reply(
+        ErrorResponse(MakeError(ErrorCode::kParseFailed, "this is no hello")));
+  }
+  api_->Hello(call.caller, std::move(request),
+              [reply = std::move(call.reply)](
+                  absl::StatusOr<server::HelloResponse> response) mutable {
+                if (!response.ok()) {
+                  return reply(ErrorResponse(response.status()));
+                }
+                reply({.body = response->SerializeAsString(),
+                       .content_type = "application/x-protobuf"});
+              });
+}
+
+// Nomad's: ?address=A&address=B. That nobody was reached is said with a 200.
+void ApiRouter::JoinServers(Call call) {
+  const auto query = Query::Of(call.target);
+  if (!query.ok()) return call.reply(ErrorResponse(query.status()));
+  server::JoinServersRequest request;
+  for (const std::string& text : query->All("address")) {
+    auto address = WithPort(text, kApiPort);
+    if (!address.ok()) {
+      return call.reply(
+          ErrorResponse(FieldError("address", address.status().message())));
+    }
+    request.addresses.push_back(*std::move(address));
+  }
+  api_->JoinServers(call.caller, std::move(request),
+                    Encoded(std::move(call.reply), EncodeJoinServersResponse));
 }
 
 void ApiRouter::Health(Call call) {

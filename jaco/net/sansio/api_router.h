@@ -44,6 +44,10 @@ class ApiRouter {
   void Join(Call call);
   void RotateAuthority(Call call);
   void RetireAuthorities(Call call);
+  void RemoveNode(Call call);
+  void RemoveNamedNode(Call call);
+  void Hello(Call call);
+  void JoinServers(Call call);
   void Health(Call call);
   void Version(Call call);
 

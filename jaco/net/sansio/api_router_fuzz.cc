@@ -11,6 +11,7 @@
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/sansio/operator_json.h"
 #include "jaco/net/sansio/query.h"
+#include "jaco/server/bootstrap.pb.h"
 #include "jaco/server/operator_api.h"
 
 namespace jaco::net {
@@ -97,6 +98,19 @@ class EchoApi final : public server::Api {
     JACO_CHECK(!request.peer.empty());
     reply(server::JoinResponse{request.join_token});
   }
+  void RemoveNode(const server::Caller&, server::RemoveNodeRequest request,
+                  server::Reply<server::RemoveNodeResponse> reply) override {
+    JACO_CHECK(!request.node_name.empty());
+    reply(server::RemoveNodeResponse{1});
+  }
+  void Hello(const server::Caller&, server::HelloRequest,
+             server::Reply<server::HelloResponse> reply) override {
+    reply(server::HelloResponse());
+  }
+  void JoinServers(const server::Caller&, server::JoinServersRequest request,
+                   server::Reply<server::JoinServersResponse> reply) override {
+    reply(server::JoinServersResponse{request.addresses.size(), ""});
+  }
   void ListTokens(const server::Caller&,
                   server::Reply<server::ListTokensResponse> reply) override {
     reply(server::ListTokensResponse{});
@@ -116,6 +130,7 @@ absl::string_view Line(absl::string_view& rest) {
 
 void Run(absl::string_view input) {
   (void)DecodeError(input);
+  (void)DecodeJoinServersResponse(input);
   (void)DecodeInitResponse(input);
   (void)DecodeStatusResponse(input);
   (void)DecodeIssueTokenResponse(input);

@@ -21,6 +21,7 @@ struct HttpRequest {
   bool wants_json = false;  // its Accept header names JSON
 };
 
+// The body is JSON, unless it says otherwise.
 struct HttpResponse {
   int status = 200;
   std::string body;

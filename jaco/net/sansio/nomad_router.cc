@@ -157,10 +157,10 @@ void NomadRouter::Handle(const HttpRequest& request,
     Call call{caller, query.ok() ? *query : Query(), request.body,
               request.wants_json, std::move(reply)};
     if (!query.ok()) return call.Fail(query.status());
-    // A join token opens one door, which is not here.
-    if (!caller.join_token_hash.empty()) {
+    // Each opens one door, which is not here.
+    if (!caller.join_token_hash.empty() || caller.bootstrap_peer) {
       return call.Fail(MakeError(ErrorCode::kPermissionDenied,
-                                 "a join token is good for joining only"));
+                                 "this credential is good for joining only"));
     }
     return (this->*route.handler)(std::move(call));
   }

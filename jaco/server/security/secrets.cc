@@ -36,15 +36,6 @@ absl::Status Unreadable(absl::string_view path, const absl::Status& status) {
                       absl::StrCat(path, ": ", status.message()));
 }
 
-void AppendText(absl::string_view text, std::string* out) {
-  AppendLittleEndian(static_cast<uint32_t>(text.size()), out);
-  absl::StrAppend(out, text);
-}
-
-std::string ReadText(ByteReader& reader) {
-  return std::string(reader.ReadBytes(reader.Read<uint32_t>()));
-}
-
 std::string EncodeKeyring(const Keyring& keyring, const Keyring* seal_key,
                           env::Entropy& entropy) {
   const std::string plain = keyring.Encode();
@@ -86,11 +77,11 @@ std::string Encode(const Secrets& secrets, const Keyring* seal_key,
                    env::Entropy& entropy) {
   const Credentials& credentials = secrets.credentials;
   std::string bytes = FormatLine(kFormat, kVersion);
-  AppendText(EncodeKeyring(secrets.keyring, seal_key, entropy), &bytes);
-  AppendText(secrets.keyring.Seal(entropy, kKeyPurpose, credentials.key),
-             &bytes);
-  AppendText(credentials.certificates, &bytes);
-  AppendText(credentials.bundle, &bytes);
+  AppendSized(EncodeKeyring(secrets.keyring, seal_key, entropy), &bytes);
+  AppendSized(secrets.keyring.Seal(entropy, kKeyPurpose, credentials.key),
+              &bytes);
+  AppendSized(credentials.certificates, &bytes);
+  AppendSized(credentials.bundle, &bytes);
   AppendLittleEndian(Crc32c(bytes), &bytes);
   return bytes;
 }
@@ -105,11 +96,11 @@ absl::StatusOr<Secrets> Decode(absl::string_view path, absl::string_view bytes,
   const absl::Status format = ConsumeFormatLine(kFormat, kVersion, &body);
   if (!format.ok()) return Unreadable(path, format);
   ByteReader reader(body);
-  const std::string keyring_bytes = ReadText(reader);
-  const std::string sealed_key = ReadText(reader);
+  const absl::string_view keyring_bytes = reader.ReadSized();
+  const absl::string_view sealed_key = reader.ReadSized();
   Credentials credentials;
-  credentials.certificates = ReadText(reader);
-  credentials.bundle = ReadText(reader);
+  credentials.certificates = std::string(reader.ReadSized());
+  credentials.bundle = std::string(reader.ReadSized());
   if (!reader.AtEnd()) return Damaged(path);
   auto keyring = DecodeKeyring(path, keyring_bytes, seal_key);
   if (!keyring.ok()) return keyring.status();

@@ -363,5 +363,32 @@ TEST_F(ReplicaTest, TheStoreIsNeverAheadOfTheLog) {
   EXPECT_EQ(store_->written.back(), last.index);
 }
 
+// What was queued while the disk was slow is not one write that takes for ever.
+TEST_F(ReplicaTest, OneJobWritesSoMuch) {
+  Start(/*trailing=*/100);
+  Follow({}, 0);
+  disk_.Hold(env::Lane::kLog);
+  EntryId previous;
+  for (uint64_t index = 1; index <= 10; ++index) {
+    const auto entry = std::make_shared<const raft::Entry>(
+        raft::Entry{.id = {Term(1), LogIndex(index)},
+                    .kind = raft::EntryKind::kCommand,
+                    .data = std::string(size_t{1} << 20, 'x')});
+    Hear(2, raft::AppendEntriesRequest{
+                .term = Term(1), .previous = previous, .entries = {entry}});
+    previous = entry->id;
+  }
+  disk_.Release();
+  std::vector<uint64_t> steps;
+  LogIndex before;
+  while (disk_.RunOne()) {
+    if (raft().durable() == before) continue;
+    steps.push_back(raft().durable() - before);
+    before = raft().durable();
+  }
+  // The first was under way alone.
+  EXPECT_THAT(steps, ElementsAre(1, 4, 4, 1));
+}
+
 }  // namespace
 }  // namespace jaco::server

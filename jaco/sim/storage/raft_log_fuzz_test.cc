@@ -126,6 +126,9 @@ std::map<std::string, std::string> MakeCorpus() {
   corpus["ok-never-used"] = one + Step(2, FuzzAction::kHeader, 0) +
                             Step(2, 4, Numbers({0, 0, 1, 0})) +
                             Step(2, 2, Numbers({1, 2}));
+  corpus["ok-never-as-long-as-made"] = Step(1, FuzzAction::kHeader, 2048) +
+                                       Step(1, 4, Numbers({0, 0, 1, 0})) +
+                                       Step(1, 2, Numbers({0, 0}));
   corpus["ok-replaced-entries"] = Log(1024)
                                       .Term(1)
                                       .Append(1, 1, 9)

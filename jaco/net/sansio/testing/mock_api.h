@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "jaco/server/api.h"
+#include "jaco/server/bootstrap.pb.h"
 #include "jaco/server/operator_api.h"
 
 namespace jaco::net {
@@ -69,6 +70,18 @@ class MockApi : public server::Api {
   MOCK_METHOD(void, Join,
               (const server::Caller&, server::JoinRequest,
                server::Reply<server::JoinResponse>),
+              (override));
+  MOCK_METHOD(void, RemoveNode,
+              (const server::Caller&, server::RemoveNodeRequest,
+               server::Reply<server::RemoveNodeResponse>),
+              (override));
+  MOCK_METHOD(void, Hello,
+              (const server::Caller&, server::HelloRequest,
+               server::Reply<server::HelloResponse>),
+              (override));
+  MOCK_METHOD(void, JoinServers,
+              (const server::Caller&, server::JoinServersRequest,
+               server::Reply<server::JoinServersResponse>),
               (override));
   MOCK_METHOD(void, ListTokens,
               (const server::Caller&,

@@ -78,7 +78,9 @@ class TestNetwork final : public env::Network, env::FrameReceiver {
 
  private:
   void OnFrame(env::PeerId from, absl::string_view frame) override {
-    receiver_->OnFrame(id_of_(from), frame);
+    // As the real one does.
+    if (receiver_->Admits(id_of_(from)))
+      receiver_->OnFrame(id_of_(from), frame);
   }
   void OnPeerDown(env::PeerId peer) override {
     receiver_->OnPeerDown(id_of_(peer));
@@ -121,6 +123,9 @@ class ClusterTest : public ::testing::Test {
  protected:
   ClusterTest() { NewDisks(0); }
 
+  // For what a test wants otherwise.
+  virtual void Adjust(NodeNumber /*node*/, ServerOptions* /*options*/) {}
+
   // Nothing runs, and nothing is there.
   void NewDisks(uint64_t seed) {
     processes_.clear();
@@ -139,6 +144,7 @@ class ClusterTest : public ::testing::Test {
     options.autopilot.remove_dead_after = remove_dead_after_;
     options.join_peer = join_peer_;
     if (tune_ != nullptr) tune_(options);
+    Adjust(node, &options);
     processes_[node] = std::make_unique<Process>(
         queue_, fabric_, node, *files_[node], ++started_, options,
         [this](env::PeerId number) {
