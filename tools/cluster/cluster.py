@@ -60,6 +60,10 @@ class Member(Host):
       return None
     return answer if code == 200 else None
 
+  def is_member(self):
+    status = self.status()
+    return bool(status) and status['lifecycle'] == 'member'
+
   def command(self, *arguments):
     done = self.jaco(*arguments)
     if done.returncode != 0:

@@ -133,12 +133,12 @@ class DiskFull(Episode):
   def end(self):
     for member in self.victims:
       member.filler.free()
+      wait('%s is up, or has given up' % member.name,
+           lambda m=member: m.is_member() or m.process.poll() is not None)
       if member.process.poll() is not None:
         if 'disk_full' not in member.last_words():
           self.cluster.check_alive()
-        member.launch()
-    for member in self.victims:
-      member.wait_until_up()
+        member.start()
 
 
 class Wipe(Episode):
