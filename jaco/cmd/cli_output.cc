@@ -230,7 +230,9 @@ std::string FormatNodes(const server::StatusResponse& response) {
   std::string out;
   for (const server::NodeStatus& node : response.nodes) {
     absl::StrAppend(&out, node.hostname, "\t", node.address, "\tNODE_STATUS_",
-                    node.status, "\n");
+                    node.status, "\t",
+                    node.version.empty() ? "-" : node.version, "\t",
+                    node.feature_level, "\n");
   }
   return out;
 }

@@ -48,7 +48,7 @@ class LeaveTest(unittest.TestCase):
     return hosts
 
   def wait(self, what, done):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not done():
       self.assertLess(time.monotonic(), deadline, what)
       time.sleep(0.05)

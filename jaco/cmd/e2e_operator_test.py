@@ -158,6 +158,29 @@ class OperatorTest(Cluster):
     rest = [h for h in hosts if h is not leads]
     self.assertEqual(len(self.peers(self.leader(rest))), 2)
 
+  def test_a_server_moves(self):
+    hosts = self.three()
+    for host in (hosts[2], self.leader(hosts)):
+      host.stop(signal.SIGTERM)
+      moved = '127.0.0.1:%d' % free_port()
+      host.configure(cluster_addr=moved)
+      host.start()
+      self.wait('the configuration has it', lambda: moved in [
+          peer['Address'] for peer in self.peers(hosts[0])])
+      name = host.settings['node_name']
+      for other in hosts:
+        self.wait('everybody lists it there', lambda: [name, moved] in [
+            line.split('\t')[:2]
+            for line in other.jaco('node', 'list').stdout.splitlines()])
+      self.wait('all are well', lambda: self.raw(
+          hosts[0], 'GET', '/v1/operator/autopilot/health')[0] == 200)
+    status = json.loads(self.run_ok(hosts[1], 'cluster', 'status', '-o',
+                                    'json'))
+    levels = {node['feature_level'] for node in status['nodes']}
+    self.assertEqual(levels, {status['feature_level']})
+    for i, host in enumerate(hosts):
+      self.run_ok(host, 'token', 'issue', '--name', 'after-%d' % i)
+
   def test_patience_without_a_leader(self):
     hosts = self.three()
     leader = self.leader(hosts)

@@ -83,6 +83,8 @@ bool IsKnown(const Command& command) {
     case Command::kAutopilotSet:
       return HasOnlyKnownFields(command.autopilot_set()) &&
              HasOnlyKnownFields(command.autopilot_set().config());
+    case Command::kNodeAnnounce:
+      return HasOnlyKnownFields(command.node_announce());
     case Command::PAYLOAD_NOT_SET:
       return false;
   }
@@ -192,6 +194,12 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       !status.ok()) {
     return status;
   }
+  if (command_.needs_level() > feature_level()) {
+    return MakeError(
+        ErrorCode::kConfigMismatch,
+        absl::StrCat("this needs feature level ", command_.needs_level(),
+                     ", the cluster is at ", feature_level()));
+  }
   switch (command_.payload_case()) {
     case Command::kClusterInit:
       return InitCluster(index);
@@ -215,6 +223,8 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return SetNodeStatus(index);
     case Command::kAutopilotSet:
       return SetAutopilot(index);
+    case Command::kNodeAnnounce:
+      return AnnounceNode(index);
     case Command::PAYLOAD_NOT_SET:
       break;
   }
@@ -239,9 +249,10 @@ absl::StatusOr<std::string> ClusterState::InitCluster(raft::LogIndex index) {
   cluster.set_created_at_unix_ms(command_.time_unix_ms());
   cluster.set_create_index(index.value());
   *cluster.mutable_authorities() = init.authorities();
-  std::string reply = tables_.PutCluster(std::move(cluster));
+  tables_.PutCluster(std::move(cluster));
+  RaiseFeatureLevel();
   Audit(index, AUDIT_TYPE_NODE_JOIN, "cluster_id", init.cluster_id());
-  return reply;
+  return tables_.cluster()->SerializeAsString();
 }
 
 absl::Status ClusterState::CheckInit(const ClusterInit& init) const {
@@ -440,8 +451,10 @@ absl::StatusOr<std::string> ClusterState::SetAutopilot(raft::LogIndex index) {
                                             : index.value());
   config.set_modify_index(index.value());
   std::string reply = tables_.PutAutopilot(std::move(config));
-  Audit(index, AUDIT_TYPE_AUTOPILOT_SET, "settings",
-        DescribeAutopilot(set.config()));
+  if (Has(Feature::kAutopilotAudit)) {
+    Audit(index, AUDIT_TYPE_AUTOPILOT_SET, "settings",
+          DescribeAutopilot(set.config()));
+  }
   return reply;
 }
 

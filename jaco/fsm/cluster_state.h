@@ -23,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "jaco/fsm/cluster_tables.h"
 #include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/feature.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/types.h"
 
@@ -79,6 +80,11 @@ class ClusterState final : public StateMachine {
     return tables_.join_tokens();
   }
   const std::deque<AuditEvent>& audit() const { return tables_.audit(); }
+  // What every server of the cluster can do. It only ever rises.
+  uint32_t feature_level() const;
+  bool Has(Feature feature) const {
+    return feature_level() >= static_cast<uint32_t>(feature);
+  }
   // The token whose hash (lower-case hex SHA-256 of its text) is `hash`.
   const Token* FindTokenByHash(absl::string_view hash) const {
     return tables_.FindTokenByHash(hash);
@@ -101,6 +107,12 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   void ForgetRemoved();
   void KeepTheLast(raft::LogIndex index);
+
+  // cluster_state_announce.cc.
+  absl::StatusOr<std::string> AnnounceNode(raft::LogIndex index);
+  absl::Status CheckLevel(const std::string& name, uint32_t level) const;
+  void AuditAnnouncement(raft::LogIndex index, uint32_t level_before);
+  void RaiseFeatureLevel();
 
   // cluster_state_join.cc.
   absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);

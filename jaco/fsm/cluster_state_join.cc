@@ -86,6 +86,11 @@ absl::StatusOr<std::string> ClusterState::JoinNode(raft::LogIndex index) {
         ErrorCode::kConflict,
         absl::StrCat("node \"", known->name(), "\" is being removed"));
   }
+  if (absl::Status status =
+          CheckLevel(join.node().name(), join.node().feature_level());
+      !status.ok()) {
+    return status;
+  }
   const bool joins = known == nullptr;
   Node node = join.node();
   node.set_status(joins ? NODE_STATUS_JOINING : known->status());

@@ -64,6 +64,7 @@ absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
   ForgetRemoved();
   tables_.PutRemoved(std::move(removed));
   KeepTheLast(index);
+  RaiseFeatureLevel();
   Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
   return reply;
 }

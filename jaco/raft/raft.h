@@ -80,6 +80,9 @@ struct Options {
   // higher priority that has been fit to lead for kFitTimeouts election
   // timeouts.
   uint8_t priority = kPriorityMax;
+  // Where others reach this server now, whatever the configuration says; empty:
+  // there. Nobody need have heard of it.
+  std::string address;
 };
 
 // What stable storage and the state machine say after a restart.

@@ -55,6 +55,8 @@ struct NodeStatus {
   std::string status;    // "READY", ..., "LEAVING"
   std::string suffrage;  // "VOTER", "NONVOTER", or "?" where this server cannot
                          // vouch for it: only a leader can
+  std::string version;   // of its build; empty: it has not said
+  uint32_t feature_level = 0;  // of its build
 };
 struct StatusResponse {
   bool initialized = false;
@@ -71,6 +73,7 @@ struct StatusResponse {
   // While it has no cluster, how far it is with finding one; empty unless it
   // looks for one by itself.
   std::string bootstrap;
+  uint32_t feature_level = 0;     // what all servers of the cluster can do
   std::vector<NodeStatus> nodes;  // by hostname
 };
 
@@ -143,6 +146,8 @@ struct AdmitRequest {
   std::string node_name;
   std::string address;              // of its peer transport
   std::string certificate_request;  // PEM
+  std::string version;              // of its build
+  uint32_t feature_level = 0;
 };
 struct AdmitResponse {
   std::string cluster_id;

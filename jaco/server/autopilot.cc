@@ -115,8 +115,11 @@ const std::vector<MemberHealth>& Autopilot::Judge() {
 void Autopilot::Watch(Instant now) {
   const raft::Term term = node_->raft()->term();
   const Duration gap = node_->options().autopilot.tick * kGapTicks;
-  if (term != term_) records_.clear();
-  if (term != term_) leaving_since_.clear();
+  if (term != term_) {
+    records_.clear();
+    leaving_since_.clear();
+    led_since_ = node_->raft()->last().index;
+  }
   if (term != term_ || now - judged_ > gap) watching_since_ = now;
   term_ = term;
   judged_ = now;
@@ -179,19 +182,30 @@ void Autopilot::Act() {
   if (!Leave() && !CleanUp() && !TakeIn()) Steer();
 }
 
-// The nodes that were admitted since.
+// The nodes that were admitted since, and those that have moved.
 bool Autopilot::TakeIn() {
   for (const auto& [id, node] : node_->state().nodes()) {
     const raft::NodeId member(id);
-    if (node.status() != fsm::NODE_STATUS_JOINING) continue;
     if (node.leaving() != fsm::NODE_LEAVING_NO) continue;
-    if (node_->raft()->configuration().Contains(member)) continue;
+    const bool joins = node.status() == fsm::NODE_STATUS_JOINING &&
+                       !node_->raft()->configuration().Contains(member);
+    if (!joins && !HasMoved(node)) continue;
     changing_ = true;
     AddNonvoter(member, node.address(),
                 [this](const absl::Status&) { changing_ = false; });
     return true;
   }
   return false;
+}
+
+// By what it said while this server leads: what is older may be older than the
+// configuration, whose addresses peers.json may have brought.
+bool Autopilot::HasMoved(const fsm::Node& node) const {
+  if (node.announce_index() <= led_since_.value()) return false;
+  const auto& addresses = node_->raft()->configuration().addresses;
+  return std::any_of(addresses.begin(), addresses.end(), [&](const auto& at) {
+    return at.first.value() == node.id() && at.second != node.address();
+  });
 }
 
 // A node that joins is ready once it has caught up.

@@ -138,8 +138,9 @@ void BootstrapService::DecideWhoFounds() {
   const uint64_t lowest =
       fresh.empty() ? self : std::min(self, fresh.begin()->first);
   if ((id != 0 ? id : lowest) == self) return Propose();
-  Report(absl::StrCat(id != 0 ? "agreed" : "about to agree",
-                      " that another server founds the cluster"));
+  Report(id != 0 ? absl::StrCat("agreed that ", founder.node_name(),
+                                " founds the cluster")
+                 : "another server is about to found the cluster");
   Rest();
 }
 

@@ -13,7 +13,12 @@ namespace {
 
 constexpr uint8_t kForwardFrame = 0x46;
 constexpr uint8_t kVersion = 1;
-enum class Type : uint8_t { kRequest = 1, kResponse = 2, kCall = 3 };
+enum class Type : uint8_t {
+  kRequest = 1,
+  kResponse = 2,
+  kCall = 3,
+  kAddress = 4
+};
 
 void Append(const ForwardRequest& request, std::string* out) {
   out->push_back(
@@ -32,6 +37,12 @@ void Append(const ForwardResponse& response, std::string* out) {
   AppendLittleEndian(response.index.value(), out);
   AppendSized(status.ok() ? "" : ErrorCodeName(CodeOf(status)), out);
   AppendSized(status.ok() ? response.reply : status.message(), out);
+}
+
+void Append(const ForwardAddress& address, std::string* out) {
+  out->push_back(static_cast<char>(Type::kAddress));
+  AppendLittleEndian(address.node.value(), out);
+  AppendSized(address.address, out);
 }
 
 absl::Status Malformed(absl::string_view why) {
@@ -95,6 +106,9 @@ absl::StatusOr<ForwardMessage> DecodeForward(absl::string_view frame) {
     message = ReadRequest(reader, type == static_cast<uint8_t>(Type::kCall));
   } else if (type == static_cast<uint8_t>(Type::kResponse)) {
     message = ReadResponse(reader);
+  } else if (type == static_cast<uint8_t>(Type::kAddress)) {
+    const raft::NodeId node(reader.Read<uint64_t>());
+    message = ForwardAddress{node, std::string(reader.ReadSized())};
   }
   if (message.ok() && !reader.ok()) return Malformed("cut short");
   if (message.ok() && !reader.AtEnd()) {

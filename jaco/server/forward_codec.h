@@ -42,7 +42,18 @@ struct ForwardResponse {
                          const ForwardResponse&) = default;
 };
 
-using ForwardMessage = std::variant<ForwardRequest, ForwardResponse>;
+// Where a member is reached, for those who know another address of it: from
+// itself, or passed on to the leader.
+struct ForwardAddress {
+  raft::NodeId node;
+  std::string address;
+
+  friend bool operator==(const ForwardAddress&,
+                         const ForwardAddress&) = default;
+};
+
+using ForwardMessage =
+    std::variant<ForwardRequest, ForwardResponse, ForwardAddress>;
 
 // Told from other frames by the first byte.
 bool IsForwardFrame(absl::string_view frame);

@@ -57,7 +57,8 @@ TEST(ForwardCodecTest, GoldenBytes) {
 TEST(ForwardCodecTest, WhatIsDecodedIsWhatWasEncoded) {
   for (const ForwardMessage& message :
        {ForwardMessage(Request()), ForwardMessage(Done()),
-        ForwardMessage(Refused()), ForwardMessage(Call())}) {
+        ForwardMessage(Refused()), ForwardMessage(Call()),
+        ForwardMessage(ForwardAddress{raft::NodeId(3), "10.0.0.1:7"})}) {
     const std::string frame = EncodeForward(message);
     EXPECT_TRUE(IsForwardFrame(frame));
     const auto decoded = DecodeForward(frame);

@@ -97,6 +97,10 @@ void Forwarder::Handle(raft::NodeId /*from*/, ForwardResponse response) {
                {std::move(response.status), std::move(response.reply)}});
 }
 
+void Forwarder::Handle(raft::NodeId from, ForwardAddress address) {
+  if (!address.address.empty()) hooks_.learn(from, std::move(address));
+}
+
 void Forwarder::OnPeerDown(raft::NodeId node) {
   GiveUpIf([node](const Pending& pending) { return pending.leader == node; });
 }

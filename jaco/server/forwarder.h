@@ -62,6 +62,8 @@ class Forwarder {
     absl::AnyInvocable<void(std::string, ProposeDone)> serve;
     // Who may propose here; null: everybody.
     absl::AnyInvocable<bool(raft::NodeId)> is_member;
+    // The first says where a member is, perhaps itself.
+    absl::AnyInvocable<void(raft::NodeId, ForwardAddress)> learn;
   };
 
   Forwarder(const env::Environment& environment, uint64_t incarnation,
@@ -102,6 +104,7 @@ class Forwarder {
   void Send(raft::NodeId leader, ForwardRequest request, ProposeDone done);
   void Handle(raft::NodeId from, ForwardRequest request);
   void Handle(raft::NodeId from, ForwardResponse response);
+  void Handle(raft::NodeId from, ForwardAddress address);
   void Answer(raft::NodeId to, ForwardResponse response);
   void GiveUpIf(absl::FunctionRef<bool(const Pending&)> lost);
   bool IsNew(raft::NodeId from, const ForwardRequest& request);

@@ -42,6 +42,9 @@ raft::Persist FoundingWrite(const Founding& founding) {
     node.set_name(member.name);
     node.set_address(member.address);
     node.set_status(fsm::NODE_STATUS_READY);
+    node.set_version(member.version);
+    node.set_feature_level(member.feature_level);
+    node.set_authority_fingerprint(member.authority_fingerprint);
   }
   std::sort(configuration.voters.begin(), configuration.voters.end());
   std::sort(configuration.addresses.begin(), configuration.addresses.end());
@@ -121,11 +124,13 @@ absl::Status Node::Resume(Opened& opened) {
   }
   absl::Status status = state_.Load(rows, dir.stored.applied);
   if (status.ok()) status = RestoreNewer(dir);
+  if (status.ok()) status = CheckFeatureLevel();
   if (!status.ok()) return status;
 
   Replica::Parts parts{.snapshots = SnapshotsIn(options_.data_dir)};
   parts.options = options_.raft;
   parts.options.id = dir.identity.node_id;
+  parts.options.address = options_.peer_address;
   parts.restored = {.hard_state = dir.recovered.hard_state,
                     .log_start = dir.recovered.log_start,
                     .configuration = std::move(dir.recovered.configuration),
@@ -149,6 +154,9 @@ absl::Status Node::Resume(Opened& opened) {
     OnRoleChange(change);
   };
   parts.applied = [this] {
+    if (absl::Status known = CheckFeatureLevel(); !known.ok()) {
+      return Fail(known);
+    }
     NotifyFounded();
     NotifyReconfigured();
     if (state_watcher_ != nullptr) state_watcher_();
@@ -187,6 +195,17 @@ void Node::ReportDamage(const DataDir& dir) {
           "data_loss: ", damage_,
           "; this server does not vote until a leader of a term after ",
           dir.recovered.repair_above.value(), " has repaired its log"));
+}
+
+absl::Status Node::CheckFeatureLevel() const {
+  if (state_.feature_level() <= options_.feature_level) return absl::OkStatus();
+  return MakeError(
+      ErrorCode::kConfigMismatch,
+      absl::StrCat("this jacod ", options_.version, " has feature level ",
+                   options_.feature_level, ", its cluster uses ",
+                   state_.feature_level(),
+                   " already: install the version of the other servers, or a "
+                   "newer one"));
 }
 
 std::string Node::Repair() const {
@@ -384,6 +403,16 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
   if (!admitted.ok()) {
     return PostError(*env_.loop, std::move(admitted), std::move(done),
                      raft::LogIndex());
+  }
+  if (command.needs_level() > state_.feature_level()) {
+    return PostError(
+        *env_.loop,
+        MakeError(
+            ErrorCode::kConfigMismatch,
+            absl::StrCat("this needs feature level ", command.needs_level(),
+                         ", the cluster is at ", state_.feature_level(),
+                         ": upgrade all servers")),
+        std::move(done), raft::LogIndex());
   }
   command.set_identity(caller.identity);
   command.set_time_unix_ms(absl::ToUnixMillis(env_.clock->WallNow()));

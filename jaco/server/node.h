@@ -82,6 +82,13 @@ class Node {
     serve_ = std::move(serve);
   }
 
+  // Tells the other members the address at which options() has this server.
+  void SayAddress() { replica_->SayAddress(options_.peer_address); }
+  // Runs the watcher: something that it may have to act on is in the state.
+  void NotifyWatcher() {
+    if (watcher_ != nullptr) watcher_();
+  }
+
   // `done` runs once the state is as new as any write that was acknowledged
   // before this call.
   void Read(absl::AnyInvocable<void(absl::Status)> done);
@@ -120,6 +127,7 @@ class Node {
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
+  absl::Status CheckFeatureLevel() const;
   void ReportDamage(const DataDir& dir);
   void OnNotFounded(absl::Status why,
                     absl::AnyInvocable<void(absl::Status)> done);

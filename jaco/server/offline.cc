@@ -184,6 +184,12 @@ std::string SummarizeCommand(const fsm::Command& command) {
       return absl::StrCat("node ", node.id(), ", ", Quoted(node.name()), " @ ",
                           node.address(), ", joins");
     }
+    case fsm::Command::kNodeAnnounce: {
+      const fsm::NodeAnnounce& announce = command.node_announce();
+      return absl::StrCat("node ", announce.id(), " @ ", announce.address(),
+                          " runs ", announce.version(), ", feature level ",
+                          announce.feature_level());
+    }
     case fsm::Command::PAYLOAD_NOT_SET:
       break;
   }

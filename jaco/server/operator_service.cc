@@ -164,13 +164,15 @@ AgentNode OperatorService::NodeInfo(uint64_t id, const fsm::Node& node) const {
   return {.id = id,
           .name = node.name(),
           .address = node.address(),
-          .status = fsm::NodeStatus_Name(node.status()).substr(kPrefix.size())};
+          .status = fsm::NodeStatus_Name(node.status()).substr(kPrefix.size()),
+          .version = node.version()};
 }
 
 AgentInfo OperatorService::Agent() {
   AgentInfo info;
   info.self.name = node_->options().node_name;
   info.self.address = node_->options().peer_address;
+  info.self.version = node_->options().version;
   if (node_->raft() == nullptr) return info;
   info.member = true;
   info.self.id = node_->raft()->id().value();
@@ -407,6 +409,7 @@ AutopilotHealth OperatorService::HealthOf(const std::string& bytes) const {
     if (node != node_->state().nodes().end()) {
       to.name = node->second.name();
       to.address = node->second.address();
+      to.version = node->second.version();
     }
     health.healthy = health.healthy && to.healthy;
     voters += to.voter ? 1 : 0;
@@ -449,13 +452,14 @@ void OperatorService::RotateAuthority(const Caller& caller,
 }
 
 void OperatorService::RetireAuthorities(const Caller& caller,
-                                        RetireAuthoritiesRequest /*request*/,
+                                        RetireAuthoritiesRequest request,
                                         Reply<AuthoritiesResponse> reply) {
-  node_->Read(
-      [this, caller, reply = std::move(reply)](absl::Status status) mutable {
-        if (!status.ok()) return reply(std::move(status));
-        certificates_->Retire(caller, AnswerAuthorities(std::move(reply)));
-      });
+  node_->Read([this, caller, request,
+               reply = std::move(reply)](absl::Status status) mutable {
+    if (!status.ok()) return reply(std::move(status));
+    certificates_->Retire(caller, request.force,
+                          AnswerAuthorities(std::move(reply)));
+  });
 }
 
 }  // namespace jaco::server

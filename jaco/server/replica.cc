@@ -378,7 +378,32 @@ Forwarder::Hooks Replica::ForwarderHooks() {
           .is_member =
               [this](raft::NodeId node) {
                 return raft_.configuration().Contains(node);
+              },
+          .learn =
+              [this](raft::NodeId from, const ForwardAddress& said) {
+                LearnAddress(from, said);
               }};
+}
+
+// The leader may have moved, too: then neither of the two knows the other's.
+void Replica::LearnAddress(raft::NodeId from, const ForwardAddress& said) {
+  SetAddresses({{said.node, said.address}});
+  const raft::NodeId leader = raft_.leader();
+  if (said.node != from || leader == raft_.id() || leader == from) return;
+  const env::PeerAddress* to = AddressOf(leader);
+  if (to == nullptr) return;
+  env_.network->Send(*to,
+                     std::make_shared<const std::string>(EncodeForward(said)));
+}
+
+void Replica::SayAddress(const std::string& address) {
+  const auto frame = std::make_shared<const std::string>(
+      EncodeForward(ForwardAddress{raft_.id(), address}));
+  for (const raft::NodeId member : raft_.configuration().Members()) {
+    const env::PeerAddress* to = AddressOf(member);
+    if (member == raft_.id() || to == nullptr) continue;
+    env_.network->Send(*to, frame);
+  }
 }
 
 void Replica::Propose(std::string command, ProposeDone done) {

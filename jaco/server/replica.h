@@ -94,6 +94,9 @@ class Replica final : public env::FrameReceiver {
   // returns.
   void Ask(std::string call, ProposeDone done);
 
+  // Tells all members that this server is reached at `address`.
+  void SayAddress(const std::string& address);
+
   // See Raft::ProposeConfiguration; `done` runs when its entry is committed, or
   // with the errors of Propose. The change may then still be on its way out of
   // joint consensus.
@@ -140,6 +143,7 @@ class Replica final : public env::FrameReceiver {
   void SchedulePump();
   void CancelTimers();
   void SetAddresses(const Addresses& addresses);
+  void LearnAddress(raft::NodeId from, const ForwardAddress& said);
   void SendMessages(const std::vector<raft::OutgoingMessage>& messages);
   const env::PeerAddress* AddressOf(raft::NodeId node);
   Batch TakeBatch();

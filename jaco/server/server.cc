@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "jaco/server/announcer.h"
 #include "jaco/server/autopilot.h"
 #include "jaco/server/bootstrap_service.h"
 #include "jaco/server/certificates.h"
@@ -24,7 +25,8 @@ struct Server::Impl {
         leaves(&node),
         autopilot(&node),
         operators(&node, &autopilot, &certificates),
-        bootstrap(&node, &cluster, &joins) {}
+        bootstrap(&node, &cluster, &joins),
+        announcer(&node, &certificates) {}
 
   Node node;
   Certificates certificates;
@@ -35,6 +37,7 @@ struct Server::Impl {
   Autopilot autopilot;
   OperatorService operators;
   BootstrapService bootstrap;
+  Announcer announcer;
 };
 
 Server::Server(ServerOptions options, env::Environment environment)
@@ -54,6 +57,7 @@ void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
               if (status.ok()) {
                 impl->certificates.Start();
                 impl->bootstrap.Start();
+                impl->announcer.Start();
               }
               started(std::move(status));
             },

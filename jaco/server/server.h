@@ -12,6 +12,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "jaco/base/time.h"
+#include "jaco/base/version.h"
 #include "jaco/env/environment.h"
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
@@ -55,6 +56,9 @@ struct ServerOptions {
   std::string node_name;
   std::string data_dir;      // exists, is locked by the caller
   std::string peer_address;  // as others dial it
+  // What this build is and can do; tests play older ones.
+  std::string version = std::string(kVersion);
+  uint32_t feature_level = kFeatureLevel;
   // Names and addresses for which our certificate is to be valid.
   std::vector<std::string> certificate_hosts;
   // Seals the keyring on disk; may be null.
@@ -74,6 +78,10 @@ struct FoundingMember {
   raft::NodeId id;
   std::string name;
   std::string address;
+  // What it would announce, if that is known here.
+  std::string version = {};
+  uint32_t feature_level = 0;
+  std::string authority_fingerprint = {};
 };
 // The same on every founding member.
 struct Founding {

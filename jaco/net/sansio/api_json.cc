@@ -1,6 +1,8 @@
 #include "jaco/net/sansio/api_json.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -36,7 +38,9 @@ json::value NodeValue(const server::NodeStatus& node) {
       {"status", Text(absl::AsciiStrToLower(node.status))},
       {"suffrage",
        Text(node.suffrage == "?" ? "unknown"
-                                 : absl::AsciiStrToLower(node.suffrage))}};
+                                 : absl::AsciiStrToLower(node.suffrage))},
+      {"version", Text(node.version)},
+      {"feature_level", node.feature_level}};
 }
 
 server::NodeStatus ReadNode(ResponseReader& reader) {
@@ -46,6 +50,8 @@ server::NodeStatus ReadNode(ResponseReader& reader) {
   node.status = absl::AsciiStrToUpper(reader.String("status"));
   node.suffrage = absl::AsciiStrToUpper(reader.String("suffrage"));
   if (node.suffrage == "UNKNOWN") node.suffrage = "?";
+  node.version = reader.String("version");
+  node.feature_level = static_cast<uint32_t>(reader.Number("feature_level"));
   return node;
 }
 
@@ -125,8 +131,9 @@ absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
     absl::string_view body) {
   const auto object = ParseObject(body);
   if (!object.ok()) return object.status();
-  absl::Status status = CheckKeys(
-      *object, {"node_id", "node_name", "address", "certificate_request"});
+  absl::Status status =
+      CheckKeys(*object, {"node_id", "node_name", "address",
+                          "certificate_request", "version", "feature_level"});
   server::AdmitRequest request;
   // A string: not every JSON parser can read all 64 bits.
   std::string id;
@@ -135,6 +142,11 @@ absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
   status.Update(ReadString(*object, "address", &request.address));
   status.Update(
       ReadString(*object, "certificate_request", &request.certificate_request));
+  uint64_t level = 0;
+  status.Update(ReadString(*object, "version", &request.version));
+  status.Update(ReadNumber(*object, "feature_level", &level));
+  request.feature_level =
+      static_cast<uint32_t>(std::min<uint64_t>(level, UINT32_MAX));
   if (!status.ok()) return status;
   if (!absl::SimpleAtoi(id, &request.node_id) || request.node_id == 0) {
     return FieldError("node_id", "\"node_id\" must be a positive number");
@@ -177,7 +189,9 @@ std::string EncodeAdmitRequest(const server::AdmitRequest& request) {
       json::object{{"node_id", absl::StrCat(request.node_id)},
                    {"node_name", Text(request.node_name)},
                    {"address", Text(request.address)},
-                   {"certificate_request", Text(request.certificate_request)}});
+                   {"certificate_request", Text(request.certificate_request)},
+                   {"version", Text(request.version)},
+                   {"feature_level", request.feature_level}});
 }
 
 std::string EncodeInitRequest(const server::InitRequest& request) {
@@ -213,7 +227,8 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"cluster_name", Text(response.cluster_name)},
       {"raft_term", response.raft_term},
       {"repair", Text(response.repair)},
-      {"bootstrap", Text(response.bootstrap)}});
+      {"bootstrap", Text(response.bootstrap)},
+      {"feature_level", response.feature_level}});
 }
 
 std::string EncodeIssueTokenResponse(
@@ -311,6 +326,8 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.raft_term = reader.Number("raft_term");
         response.repair = reader.String("repair");
         response.bootstrap = reader.String("bootstrap");
+        response.feature_level =
+            static_cast<uint32_t>(reader.Number("feature_level"));
         reader.Objects("nodes", [&](ResponseReader& node) {
           response.nodes.push_back(ReadNode(node));
         });

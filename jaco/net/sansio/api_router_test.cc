@@ -122,18 +122,47 @@ TEST_F(ApiRouterTest, Status) {
   status_.cluster_id = "c";
   status_.leader = "node-1";
   status_.raft_index = 18446744073709551615u;
-  status_.nodes = {{"node-1", "10.0.0.5:7001", "READY", "VOTER"},
+  status_.nodes = {{"node-1", "10.0.0.5:7001", "READY", "VOTER", "1.0", 2},
                    {"node-2", "10.0.0.6:7001", "ISOLATION_UNAVAILABLE", "?"}};
+  status_.feature_level = 1;
   SetLifecycle(server::Lifecycle::kMember);
   EXPECT_EQ(
       Call("GET", "/v1/cluster/status?x=y").body,
       R"({"initialized":true,"leader":"node-1",)"
       R"("raft_index":18446744073709551615,"nodes":[)"
       R"({"hostname":"node-1","address":"10.0.0.5:7001","status":"ready",)"
-      R"("suffrage":"voter"},{"hostname":"node-2","address":"10.0.0.6:7001",)"
-      R"("status":"isolation_unavailable","suffrage":"unknown"}],)"
+      R"("suffrage":"voter","version":"1.0","feature_level":2},)"
+      R"({"hostname":"node-2","address":"10.0.0.6:7001",)"
+      R"("status":"isolation_unavailable","suffrage":"unknown",)"
+      R"("version":"","feature_level":0}],)"
       R"("lifecycle":"member","node_name":"","cluster_id":"c",)"
-      R"("cluster_name":"","raft_term":0,"repair":"","bootstrap":""})");
+      R"("cluster_name":"","raft_term":0,"repair":"","bootstrap":"",)"
+      R"("feature_level":1})");
+}
+
+TEST_F(ApiRouterTest, TokensInPages) {
+  EXPECT_CALL(api_, ListTokens).WillRepeatedly([](auto&, auto reply) {
+    server::ListTokensResponse response;
+    for (const char* identity : {"a", "b", "c"}) {
+      response.tokens.push_back({.identity = identity});
+    }
+    reply(std::move(response));
+  });
+  const auto identities = [&](const std::string& query) {
+    const auto page = Call("GET", "/v1/tokens" + query).body;
+    const auto decoded = DecodeListTokensResponse(page);
+    std::string all;
+    for (const auto& token : decoded->tokens) {
+      all += token.identity;
+    }
+    return page.find(R"("next_token":"c")") == page.npos ? all : all + "+";
+  };
+  EXPECT_EQ(identities(""), "abc");
+  EXPECT_EQ(identities("?per_page=2"), "ab+");
+  EXPECT_EQ(identities("?per_page=2&next_token=c"), "c");
+  EXPECT_EQ(identities("?next_token=bb"), "c");
+  EXPECT_EQ(identities("?per_page=3"), "abc");
+  EXPECT_EQ(Call("GET", "/v1/tokens?per_page=x").status, 400);
 }
 
 TEST_F(ApiRouterTest, StatusSurvivesTheRoundTrip) {

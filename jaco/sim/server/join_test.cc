@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/server/join_peer.h"
+#include "jaco/server/operator_api.h"
 #include "jaco/sim/server/testing/joining_cluster.h"
 
 namespace jaco::server {
@@ -96,6 +98,62 @@ TEST_F(JoinTest, AJoinThatWasCutOffCanBeRepeated) {
     EXPECT_EQ(At(2).state().nodes().size(), 2u);
     EXPECT_EQ(At(1).state().digest(), At(2).state().digest());
   }
+}
+
+TEST_F(JoinTest, AnAuthorityThatIsInUseStays) {
+  Start(2);
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(3));
+  const auto answer = [this](auto ask) {
+    std::string code = "none";
+    ask([&code](const absl::StatusOr<AuthoritiesResponse>& response) {
+      code = response.ok()
+                 ? absl::StrCat(response->trusted)
+                 : std::string(ErrorCodeName(CodeOf(response.status())));
+    });
+    Run(Seconds(1));
+    return code;
+  };
+  const auto rotate = [&] {
+    return answer([this](auto reply) {
+      At(2).operators().RotateAuthority({}, std::move(reply));
+    });
+  };
+  const auto retire = [&](NodeNumber through, bool force) {
+    return answer([&](auto reply) {
+      At(through).operators().RetireAuthorities({}, {.force = force},
+                                                std::move(reply));
+    });
+  };
+  // Through a follower.
+  EXPECT_EQ(rotate(), "2");
+  EXPECT_EQ(retire(1, false), "conflict");
+  EXPECT_EQ(retire(2, false), "conflict");
+  Run(Seconds(65));
+  EXPECT_EQ(retire(1, false), "1");
+  // Who is not there cannot renew.
+  PowerLoss(2);
+  EXPECT_EQ(answer([this](auto reply) {
+              At(1).operators().RotateAuthority({}, std::move(reply));
+            }),
+            "2");
+  Run(Seconds(65));
+  EXPECT_EQ(retire(1, false), "conflict");
+  EXPECT_EQ(retire(1, true), "1");
+}
+
+TEST_F(JoinTest, AnOlderBuildStaysOutside) {
+  EXPECT_EQ(At(1).state().feature_level(), kFeatureLevel);
+  levels_[2] = kFeatureLevel - 1;
+  Start(2);
+  const std::string token = NewJoinToken();
+  EXPECT_EQ(Join(2, 1, token), "config_mismatch");
+  EXPECT_EQ(At(1).state().nodes().size(), 1u);
+  // Upgraded, it may use the same token.
+  PowerLoss(2);
+  levels_.erase(2);
+  Start(2);
+  EXPECT_EQ(Join(2, 1, token), "ok");
 }
 
 }  // namespace
