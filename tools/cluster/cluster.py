@@ -140,7 +140,8 @@ class Cluster:
 
   def join(self, member):
     by = next(m for m in self.members if m is not member)
-    token = by.command('node', 'issue-join-token').split('--token=')[1].split()[0]
+    issued = by.command('node', 'issue-join-token')
+    token = issued.split('--token=')[1].split()[0]
     member.command('node', 'join', '--peer', by.api, '--token', token)
 
   def rejoin_empty(self, member):

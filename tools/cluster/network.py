@@ -27,7 +27,7 @@ class Loopback:
 
 
 class Place:
-  """Where one server runs: a command that goes before its own, its addresses."""
+  """Where a server runs: a command that goes before its own, its addresses."""
 
   def __init__(self, prefix, api, peers):
     self.prefix, self.api, self.peers = prefix, api, peers
