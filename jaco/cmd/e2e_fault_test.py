@@ -19,48 +19,13 @@ import tempfile
 import time
 import unittest
 
-from e2e_host import Host
+import e2e_namespaces as namespaces
+from e2e_host import Filler, Host
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 SEGMENT_BYTES = 16 << 20
 # What a sync mark takes at the end of a log.
 MARK_BYTES = 24
-
-
-def enter_own_namespace():
-  """Runs this program again where it may mount, if that is possible."""
-  if 'JACO_E2E_MOUNTS' in os.environ:
-    return
-  for flags in (['--mount'], ['--user', '--map-root-user', '--mount']):
-    command = ['unshare'] + flags
-    probe = 'mount -t tmpfs -o size=1m none /mnt'
-    try:
-      permitted = subprocess.run(command + ['sh', '-c', probe],
-                                 capture_output=True, check=False)
-    except OSError:
-      break
-    if permitted.returncode == 0:
-      os.environ['JACO_E2E_MOUNTS'] = 'yes'
-      os.execvp('unshare', command + [sys.executable] + sys.argv)
-  os.environ['JACO_E2E_MOUNTS'] = 'no'
-
-
-class Filler:
-  """A file that takes all room of a disk."""
-
-  def __init__(self, directory):
-    self._path = os.path.join(directory, 'filler')
-    self._directory = directory
-
-  def fill(self, leave=0):
-    with open(self._path, 'ab') as f:
-      disk = os.statvfs(self._directory)
-      room = disk.f_bavail * disk.f_frsize
-      os.posix_fallocate(f.fileno(), 0,
-                         os.fstat(f.fileno()).st_size + room - leave)
-
-  def free(self):
-    os.truncate(self._path, 0)
 
 
 class FaultTest(unittest.TestCase):
@@ -72,7 +37,7 @@ class FaultTest(unittest.TestCase):
 
   def mount(self, *options):
     """A small disk. Gone with the name space, so nothing is left behind."""
-    if os.environ['JACO_E2E_MOUNTS'] != 'yes':
+    if not namespaces.have('mount'):
       print('\n*** SKIPPED: mounting is not permitted here: %s\n' % self.id(),
             file=sys.stderr)
       self.skipTest('mounting is not permitted here')
@@ -335,5 +300,5 @@ class PipeliningClient:
 
 
 if __name__ == '__main__':
-  enter_own_namespace()
+  namespaces.enter('mount')
   unittest.main(argv=sys.argv[:1], verbosity=2)

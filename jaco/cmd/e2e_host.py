@@ -34,6 +34,24 @@ def free_port():
     return s.getsockname()[1]
 
 
+class Filler:
+  """A file that takes all room of a disk."""
+
+  def __init__(self, directory):
+    self._path = os.path.join(directory, 'filler')
+    self._directory = directory
+
+  def fill(self, leave=0):
+    with open(self._path, 'ab') as f:
+      disk = os.statvfs(self._directory)
+      room = disk.f_bavail * disk.f_frsize
+      os.posix_fallocate(f.fileno(), 0,
+                         os.fstat(f.fileno()).st_size + room - leave)
+
+  def free(self):
+    os.truncate(self._path, 0)
+
+
 class Host:
   """A directory with a configuration, and the jacod that uses it."""
 
@@ -45,6 +63,7 @@ class Host:
     self.data = settings.get('data_dir', os.path.join(self.root, 'data'))
     self.log = open(os.path.join(self.root, 'log'), 'w+b')
     self.process = None
+    self.prefix = []  # a command to run jacod by
     self.settings = {
         'node_name': 'node-1',
         'data_dir': self.data,
@@ -64,12 +83,14 @@ class Host:
           f.write(form % (key, value))
 
   def launch(self, *flags):
-    self.process = subprocess.Popen([self._jacod, '--config', self.config] +
-                                    list(flags),
-                                    stderr=self.log)
+    command = self.prefix + [self._jacod, '--config', self.config]
+    self.process = subprocess.Popen(command + list(flags), stderr=self.log)
 
   def start(self, *flags):
     self.launch(*flags)
+    self.wait_until_up()
+
+  def wait_until_up(self):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and self.process.poll() is None:
       try:
@@ -92,6 +113,9 @@ class Host:
     self.process.send_signal(signum)
     return self.process.wait(20)
 
+  def kill(self):
+    self.stop(signal.SIGKILL)
+
   def close(self):
     if self.process and self.process.poll() is None:
       self.process.kill()
@@ -103,8 +127,8 @@ class Host:
     self.log.seek(0)
     return self.log.read().decode()
 
-  def call(self, method, target, body=None):
-    connection = UnixConnection(self.socket)
+  def call(self, method, target, body=None, timeout=60):
+    connection = UnixConnection(self.socket, timeout)
     try:
       return connection.call(method, target, body)
     finally:

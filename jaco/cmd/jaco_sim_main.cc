@@ -9,14 +9,19 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/cmd/history_file.h"
 #include "jaco/cmd/hunt.h"
 #include "jaco/sim/simulation.h"
 #include "jaco/sim/swarm_options.h"
@@ -341,6 +346,43 @@ int HuntCommand::Run() const {
                                  : ExitCodeOf(result.failures.front().outcome);
 }
 
+// ---- check-history
+
+int CheckHistoryFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file.is_open() || file.bad()) {
+    std::fprintf(stderr, "Error: not_found: %s: cannot be read\n",
+                 path.c_str());
+    return kUsage;
+  }
+  const auto history = ParseHistory(text);
+  if (!history.ok()) {
+    std::fprintf(stderr, "Error: %s: %s: %s\n",
+                 std::string(ErrorCodeName(CodeOf(history.status()))).c_str(),
+                 path.c_str(), std::string(history.status().message()).c_str());
+    return kUsage;
+  }
+  const auto violation = CheckHistory(*history);
+  if (!violation.has_value()) {
+    std::printf("%zu operations, no violation\n", history->size());
+    return kOk;
+  }
+  std::printf("VIOLATION: %s: %s\n", violation->invariant.c_str(),
+              violation->detail.c_str());
+  constexpr size_t kOffendersMax = 20;
+  constexpr size_t kLineBytesMax = 160;  // lists are longer
+  const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+  for (const Operation* offender :
+       Offenders(*history, *violation, kOffendersMax)) {
+    const absl::string_view line = lines[offender->line - 1];
+    std::printf("  line %zu: %s%s\n", offender->line,
+                std::string(line.substr(0, kLineBytesMax)).c_str(),
+                line.size() > kLineBytesMax ? " ..." : "");
+  }
+  return kSafety;
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Deterministic simulation of jaco clusters");
   app.require_subcommand(1);
@@ -365,6 +407,12 @@ int Main(int argc, char** argv) {
       ->check(formats);
   AddOverrides(*hunt_app, hunt.overrides);
 
+  std::string history;
+  CLI::App* check_app = app.add_subcommand(
+      "check-history", "Check what clients of real servers wrote down");
+  check_app->add_option("file", history, "As tools/torture writes it")
+      ->required();
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -372,6 +420,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "Error: validation_failed: %s\n", error.what());
     return kUsage;
   }
+  if (check_app->parsed()) return CheckHistoryFile(history);
   return run_app->parsed() ? run.Run() : hunt.Run();
 }
 

@@ -44,6 +44,8 @@ const std::vector<std::string>& Seeds() {
       "nvioJ9HmqiFQPr1PxyR6xQzTfS4MLQjJYhu3Ag==\n"
       "-----END CERTIFICATE-----\n",
       "spiffe://c1/node/7/n",
+      "jaco-history 1\nc1 10 20 n issue a ok 5\nc2 2 - n revoke a unknown x\n"
+      "c1 21 30 n list ok 9 a=5/8\nc1 31 40 n issue a exists\n",
       // A hello of server 7, which asks to accept.
       std::string("\x09\7\0\0\0\0\0\0\0\x12\1n\x1a\3a:1\x20\3\x30\2"
                   "\x3a\x0b\x08\1\x11\7\0\0\0\0\0\0\0"
