@@ -37,6 +37,9 @@ std::string KeyOf(const JoinToken& token) {
 std::string KeyOf(const AuditEvent& event) {
   return HexKey("a/", event.index());
 }
+std::string KeyOf(const RestorePiece& piece) {
+  return HexKey("r/", piece.offset());
+}
 
 absl::Status BadRow(absl::string_view key, absl::string_view why) {
   return absl::DataLossError(
@@ -106,6 +109,19 @@ const std::string& ClusterTables::PutJoinToken(JoinToken token) {
   return value;
 }
 
+void ClusterTables::PutRestorePiece(RestorePiece piece) {
+  rows_.Put(KeyOf(piece), piece.SerializeAsString());
+  const uint64_t offset = piece.offset();
+  restore_pieces_.insert_or_assign(offset, std::move(piece));
+}
+
+void ClusterTables::ClearRestorePieces() {
+  for (const auto& [offset, piece] : restore_pieces_) {
+    rows_.Remove(KeyOf(piece));
+  }
+  restore_pieces_.clear();
+}
+
 void ClusterTables::RemoveJoinToken(const std::string& hash) {
   const auto it = join_tokens_.find(hash);
   JACO_CHECK(it != join_tokens_.end());
@@ -161,6 +177,8 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<Node>(row);
     case 'o':
       return LoadAs<AutopilotConfig>(row);
+    case 'r':
+      return LoadAs<RestorePiece>(row);
     case 't':
       return LoadAs<Token>(row);
     default:
@@ -218,6 +236,12 @@ absl::Status ClusterTables::Insert(Token token) {
 absl::Status ClusterTables::Insert(JoinToken token) {
   const std::string hash = token.hash();
   join_tokens_.emplace(hash, std::move(token));
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(RestorePiece piece) {
+  const uint64_t offset = piece.offset();
+  restore_pieces_.emplace(offset, std::move(piece));
   return absl::OkStatus();
 }
 

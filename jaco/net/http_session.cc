@@ -288,7 +288,7 @@ class Session final : public HttpSession,
 
   absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message,
                                           int64_t* wait_seconds) {
-    if (listener_.authenticate == nullptr) return server::Caller();
+    if (listener_.authenticate == nullptr) return server::Caller::Local();
     return owner_->Identify(*listener_.authenticate, listener_.address,
                             TokenOf(message), wait_seconds);
   }

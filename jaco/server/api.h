@@ -25,6 +25,11 @@ struct Caller {
   // The hash of the join token that was shown instead of an operator's. Whoever
   // has only that may be admitted as a node, and nothing else.
   std::string join_token_hash;
+  // May take the whole cluster away, and put another state in its place: those
+  // on the host, and bearers of a token that allows it.
+  bool privileged = false;
+
+  static Caller Local() { return {.privileged = true}; }
 };
 
 struct InitRequest {
@@ -124,6 +129,28 @@ struct AdmitResponse {
   std::string keyring;       // secret; see Keyring::Encode
 };
 
+// A backup (all that a cluster needs) or a snapshot (the replicated state): see
+// backup_format.h.
+struct ArchiveResponse {
+  std::string archive;  // a secret if it is a backup
+  std::string sha256;   // of it, 32 bytes
+};
+
+struct RestoreRequest {
+  std::string archive;
+};
+struct RestoreResponse {
+  std::string cluster_id;
+  std::string cluster_name;
+  uint64_t backup_index = 0;  // of the state in the backup
+  uint64_t index = 0;         // at which the cluster goes on
+  absl::Time taken_at;
+};
+
+struct RestoreSnapshotResponse {
+  uint64_t index = 0;  // of the write that has put it in force
+};
+
 // The API of one server. Writes and ListTokens need a leader: elsewhere they
 // fail with no_leader, whose message names the leader when it is known.
 // Loop thread.
@@ -163,6 +190,23 @@ class Api {
   // May be repeated with the same token whatever went wrong.
   virtual void Join(const Caller& caller, JoinRequest request,
                     Reply<JoinResponse> reply) = 0;
+  // For privileged callers, else permission_denied; linearizable, answered by
+  // any member. too_large.
+  virtual void Backup(const Caller& caller, Reply<ArchiveResponse> reply) = 0;
+  virtual void SaveSnapshot(const Caller& caller,
+                            Reply<ArchiveResponse> reply) = 0;
+  // Makes this uninitialized server the only one of the cluster that the backup
+  // is of; answered when that is durable. cluster_already_initialized;
+  // data_loss and validation_failed for a bad archive, which changes nothing.
+  virtual void Restore(const Caller& caller, RestoreRequest request,
+                       Reply<RestoreResponse> reply) = 0;
+  // Puts the state of a snapshot of this cluster in the place of the present
+  // one, on all its servers; the cluster's authorities, nodes, join tokens and
+  // audit log stay. For privileged callers; conflict when another restore came
+  // in between, config_mismatch for another cluster's; data_loss,
+  // validation_failed, too_large.
+  virtual void RestoreSnapshot(const Caller& caller, RestoreRequest request,
+                               Reply<RestoreSnapshotResponse> reply) = 0;
 };
 
 }  // namespace jaco::server

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "jaco/server/autopilot.h"
+#include "jaco/server/backup_service.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
 #include "jaco/server/join_service.h"
@@ -18,6 +19,7 @@ struct Server::Impl {
         cluster(&node, &certificates),
         tokens(&node),
         joins(&node, &certificates),
+        backups(&node, &certificates),
         autopilot(&node) {}
 
   Node node;
@@ -25,6 +27,7 @@ struct Server::Impl {
   ClusterService cluster;
   TokenService tokens;
   JoinService joins;
+  BackupService backups;
   Autopilot autopilot;
 };
 
@@ -135,6 +138,24 @@ void Server::Admit(const Caller& caller, AdmitRequest request,
 void Server::Join(const Caller& caller, JoinRequest request,
                   Reply<JoinResponse> reply) {
   impl_->joins.Join(caller, std::move(request), std::move(reply));
+}
+
+void Server::Backup(const Caller& caller, Reply<ArchiveResponse> reply) {
+  impl_->backups.Backup(caller, std::move(reply));
+}
+
+void Server::SaveSnapshot(const Caller& caller, Reply<ArchiveResponse> reply) {
+  impl_->backups.SaveSnapshot(caller, std::move(reply));
+}
+
+void Server::Restore(const Caller& caller, RestoreRequest request,
+                     Reply<RestoreResponse> reply) {
+  impl_->backups.Restore(caller, std::move(request), std::move(reply));
+}
+
+void Server::RestoreSnapshot(const Caller& caller, RestoreRequest request,
+                             Reply<RestoreSnapshotResponse> reply) {
+  impl_->backups.RestoreSnapshot(caller, std::move(request), std::move(reply));
 }
 
 Lifecycle Server::lifecycle() const { return impl_->node.lifecycle(); }

@@ -44,6 +44,10 @@ const std::vector<std::string>& Seeds() {
       "nvioJ9HmqiFQPr1PxyR6xQzTfS4MLQjJYhu3Ag==\n"
       "-----END CERTIFICATE-----\n",
       "spiffe://c1/node/7/n",
+      R"({"Version":1,"ID":"2-7-5","Index":7,"Term":2,"Size":9,)"
+      R"("schema_version":1,"cluster_id":"c","cluster_name":"n",)"
+      R"("node_name":"a","jaco_version":"1",)"
+      R"("taken_at":"2026-11-21T18:00:00.000Z"})",
   };
   return seeds;
 }

@@ -69,6 +69,8 @@ class TestNetwork final : public env::Network, env::FrameReceiver {
   void Send(const env::PeerAddress& to, env::FramePtr frame) override {
     NodeNumber node = 1;
     while (node <= kNodes && AddressOf(node) != to.host_port) ++node;
+    // As by TLS: whoever has the address but not the id gets nothing.
+    if (id_of_(node) != to.id) return;
     inner_.Send({node, to.host_port}, std::move(frame));
   }
   void Bind(env::FrameReceiver* receiver) override {
@@ -138,6 +140,7 @@ class ClusterTest : public ::testing::Test {
     options.autopilot.enabled = policy_;
     options.autopilot.remove_dead_after = remove_dead_after_;
     options.join_peer = join_peer_;
+    options.restore_piece_bytes = restore_piece_bytes_;
     processes_[node] = std::make_unique<Process>(
         queue_, fabric_, node, *files_[node], ++started_, options,
         [this](env::PeerId number) {
@@ -241,6 +244,7 @@ class ClusterTest : public ::testing::Test {
   uint64_t started_ = 0;
   bool policy_ = false;
   JoinPeer* join_peer_ = nullptr;
+  size_t restore_piece_bytes_ = size_t{1} << 20;
   Duration remove_dead_after_ = Seconds(3600);
   int issued_ = 0;
   std::set<std::string> acknowledged_;
