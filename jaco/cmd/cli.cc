@@ -13,6 +13,8 @@
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/api_client.h"
+#include "jaco/cmd/archive_commands.h"
+#include "jaco/cmd/cli_call.h"
 #include "jaco/cmd/cli_output.h"
 #include "jaco/cmd/config.h"
 #include "jaco/cmd/offline_raft.h"
@@ -24,23 +26,7 @@ namespace jaco::cmd {
 namespace {
 
 constexpr absl::Duration kInitTimeout = absl::Seconds(60);
-// Longer than the server waits for a write: its answer says more than silence.
-constexpr absl::Duration kTimeout = absl::Seconds(15);
 constexpr absl::string_view kNoLeader = "no_leader";
-
-struct Request {
-  absl::string_view method;
-  std::string target;
-  std::string body;
-  absl::Duration timeout = kTimeout;
-};
-
-// One of the two: the body of a 2xx, or an error; without a code when nobody
-// gave a typed answer.
-struct Outcome {
-  std::string body;
-  std::optional<net::ApiError> error;
-};
 
 struct Options {
   ApiClientOptions api;
@@ -51,6 +37,7 @@ struct Options {
   std::string join_token;
   bool allow_privileged = false;
   OfflineRaftOptions raft;
+  ArchiveOptions archive;
 };
 
 class Session {
@@ -126,6 +113,28 @@ class Session {
     return RunOfflineRaft(raft, world_);
   }
 
+  int Backup() {
+    return RunBackup(options_.archive, world_,
+                     [this](const Request& r) { return CallLeader(r); });
+  }
+  int Restore() {
+    return RunRestore(options_.archive, world_,
+                      [this](const Request& r) { return Call(r); });
+  }
+  int SaveSnapshot() {
+    return RunSnapshotSave(options_.archive, world_,
+                           [this](const Request& r) { return CallLeader(r); });
+  }
+  int RestoreSnapshot() {
+    return RunSnapshotRestore(options_.archive, world_, [this](
+                                  const Request& r) { return CallLeader(r); });
+  }
+  int InspectSnapshot() {
+    ArchiveOptions archive = options_.archive;
+    archive.output = options_.output;
+    return RunSnapshotInspect(archive, world_);
+  }
+
   int ListTokens() {
     const Outcome outcome = CallLeader({"GET", "/v1/tokens"});
     return Show(outcome, net::DecodeListTokensResponse, FormatTokens);
@@ -146,9 +155,12 @@ class Session {
       return {"", net::ApiError{untrusted ? std::string(ErrorCodeName(
                                                 ErrorCode::kPeerUntrusted))
                                           : "",
-                                std::string(answer.status().message())}};
+                                std::string(answer.status().message())},
+              "", absl::IsUnavailable(answer.status())};
     }
-    if (answer->status / 100 == 2) return {answer->body, std::nullopt};
+    if (answer->status / 100 == 2) {
+      return {answer->body, std::nullopt, answer->digest};
+    }
     const auto error = net::DecodeError(answer->body);
     if (error.ok()) return {"", *error};
     return {"", net::ApiError{"", absl::StrCat(client_.name(),
@@ -309,6 +321,57 @@ void AddOfflineRaft(CLI::App* raft, const std::string& name,
   });
 }
 
+void AddSeal(CLI::App* command, ArchiveOptions* options) {
+  command->add_option("--passphrase-file", options->passphrase_file,
+                      "File with the passphrase or key of the backup (or "
+                      "$JACO_BACKUP_PASSPHRASE)");
+  command->add_flag("--prompt", options->prompt, "Ask for the passphrase");
+}
+
+void AddArchiveCommands(CLI::App* app, Options* options, Command* command) {
+  ArchiveOptions* archive = &options->archive;
+  CLI::App* backup = app->add_subcommand(
+      "backup", "Write all that the cluster needs to a sealed file");
+  backup->add_option("-o,--output", archive->file, "The file")->required();
+  AddSeal(backup, archive);
+  backup->callback([command] { *command = &Session::Backup; });
+  CLI::App* restore = app->add_subcommand(
+      "restore", "Make this fresh server the first one of a lost cluster");
+  restore->add_option("file,-i,--input", archive->file, "The backup")
+      ->required();
+  restore->add_option("--name", archive->name,
+                      "Check that this is the server's node_name");
+  restore->add_option("--data-dir", archive->data_dir,
+                      "Without jacod: the data directory to fill");
+  restore->add_option("--config", archive->config,
+                      "Without jacod: its configuration ($JACO_CONFIG)");
+  AddSeal(restore, archive);
+  restore->callback([command] { *command = &Session::Restore; });
+}
+
+void AddSnapshotCommands(CLI::App* operate, Options* options,
+                         Command* command) {
+  CLI::App* snapshot = operate->add_subcommand(
+      "snapshot", "Earlier states of the cluster that runs");
+  snapshot->require_subcommand(1);
+  CLI::App* save =
+      snapshot->add_subcommand("save", "Write the replicated state to a file");
+  save->add_option("file", options->archive.file,
+                   "The file (default: jaco-state-TIME.snap)");
+  save->callback([command] { *command = &Session::SaveSnapshot; });
+  CLI::App* restore = snapshot->add_subcommand(
+      "restore", "Put a saved state in the place of the cluster's");
+  restore->add_option("file", options->archive.file, "The file")->required();
+  AddSeal(restore, &options->archive);
+  restore->callback([command] { *command = &Session::RestoreSnapshot; });
+  CLI::App* inspect = snapshot->add_subcommand(
+      "inspect", "Verify a snapshot or backup and show what it is");
+  inspect->add_option("file", options->archive.file, "The file")->required();
+  AddSeal(inspect, &options->archive);
+  AddOutput(inspect, options);
+  inspect->callback([command] { *command = &Session::InspectSnapshot; });
+}
+
 void AddOperatorCommands(CLI::App* app, Options* options, Command* command) {
   using What = OfflineRaftOptions::What;
   CLI::App* operate =
@@ -316,6 +379,7 @@ void AddOperatorCommands(CLI::App* app, Options* options, Command* command) {
   operate->require_subcommand(1);
   CLI::App* raft = operate->add_subcommand("raft", "The Raft subsystem");
   raft->require_subcommand(1);
+  AddSnapshotCommands(operate, options, command);
   AddOfflineRaft(raft, "info", "Term, members, snapshots and segments",
                  What::kInfo, options, command);
   AddOfflineRaft(raft, "logs", "The entries of the log", What::kLogs, options,
@@ -393,6 +457,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   AddClusterCommands(&app, &options, &command);
   AddNodeCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
+  AddArchiveCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
   bool version = false;
   app.add_subcommand("version", "Print the version")->callback([&version] {

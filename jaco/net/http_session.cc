@@ -105,13 +105,18 @@ HttpResponse WithStatus(int status, ErrorCode code, absl::string_view message) {
   return response;
 }
 
+HttpResponse BodyTooLarge(uint64_t body_bytes_max) {
+  return WithStatus(
+      413, ErrorCode::kTooLarge,
+      absl::StrCat("the body is larger than ", body_bytes_max, " bytes"));
+}
+
 // What to tell a client whose bytes the parser refused.
 HttpResponse ParseErrorResponse(error_code error,
-                                const HttpServerOptions& options) {
+                                const HttpServerOptions& options,
+                                uint64_t body_bytes_max) {
   if (error == http::error::body_limit) {
-    return WithStatus(413, ErrorCode::kTooLarge,
-                      absl::StrCat("the body is larger than ",
-                                   options.body_bytes_max, " bytes"));
+    return BodyTooLarge(body_bytes_max);
   }
   if (error == http::error::header_limit ||
       error == http::error::buffer_overflow) {
@@ -193,7 +198,10 @@ class Session final : public HttpSession,
     head_only_ = false;
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(options_.header_bytes_max));
-    parser_->body_limit(options_.body_bytes_max);
+    // The header tells what the limit is.
+    body_bytes_max_ = options_.archive_bytes_max;
+    parser_->body_limit(body_bytes_max_);
+    archive_ = false;
     if (buffer_.size() > 0) return ReadHeader();
     constexpr size_t kReadBytes = 4096;
     idle_ = true;
@@ -221,7 +229,17 @@ class Session final : public HttpSession,
   }
 
   void OnHeader() {
-    stream_->expires_after(Chrono(options_.request_timeout));
+    archive_ = IsArchiveTarget(View(parser_->get().target()));
+    if (archive_ && !CheckArchiveCaller()) return;
+    body_bytes_max_ =
+        archive_ ? options_.archive_bytes_max : options_.body_bytes_max;
+    if (parser_->content_length().value_or(0) > body_bytes_max_) {
+      keep_alive_ = false;
+      return Write(BodyTooLarge(body_bytes_max_));
+    }
+    parser_->body_limit(body_bytes_max_);
+    stream_->expires_after(Chrono(archive_ ? options_.archive_timeout
+                                           : options_.request_timeout));
     const auto expect = View(parser_->get()[http::field::expect]);
     if (!absl::EqualsIgnoreCase(expect, "100-continue")) return ReadBody();
     static constexpr absl::string_view kContinue =
@@ -232,6 +250,23 @@ class Session final : public HttpSession,
                         if (error) return self->End();
                         self->ReadBody();
                       });
+  }
+
+  // Nobody else may make us read so much.
+  bool CheckArchiveCaller() {
+    int64_t wait_seconds = 0;
+    auto caller = CallerOf(parser_->get(), &wait_seconds);
+    if (caller.ok() && !caller->privileged) {
+      caller = MakeError(ErrorCode::kPermissionDenied,
+                         "a privileged token is needed (`jaco token issue "
+                         "--allow-privileged`), or the unix socket");
+    }
+    if (caller.ok()) return true;
+    HttpResponse response = ErrorResponse(caller.status());
+    response.retry_after_seconds = wait_seconds;
+    keep_alive_ = false;
+    Write(std::move(response));
+    return false;
   }
 
   void ReadBody() {
@@ -246,7 +281,7 @@ class Session final : public HttpSession,
   void OnReadError(error_code error) {
     if (!IsParseError(error)) return End();  // Gone, or too slow.
     keep_alive_ = false;
-    Write(ParseErrorResponse(error, options_));
+    Write(ParseErrorResponse(error, options_, body_bytes_max_));
   }
 
   void Dispatch() {
@@ -264,7 +299,8 @@ class Session final : public HttpSession,
     stream_->expires_never();
     const uint64_t request = ++requests_;
     awaiting_reply_ = true;
-    reply_timer_.expires_after(Chrono(options_.reply_timeout));
+    reply_timer_.expires_after(Chrono(archive_ ? options_.archive_timeout
+                                               : options_.reply_timeout));
     reply_timer_.async_wait(
         [self = shared_from_this(), request](error_code error) {
           if (error) return;
@@ -317,7 +353,12 @@ class Session final : public HttpSession,
     constexpr unsigned kHttp11 = 11;
     response_ = Response(static_cast<http::status>(response.status), kHttp11);
     response_.set(http::field::server, Beast(absl::StrCat("jacod/", kVersion)));
-    response_.set(http::field::content_type, "application/json");
+    if (!response.content_type.empty()) {
+      response_.set(http::field::content_type, Beast(response.content_type));
+    }
+    if (!response.digest.empty()) {
+      response_.set("Digest", Beast(response.digest));
+    }
     if (!response.allow.empty()) {
       response_.set(http::field::allow, Beast(response.allow));
     }
@@ -334,7 +375,8 @@ class Session final : public HttpSession,
     // The length is that of the body which is not sent (RFC 9110 §9.3.2).
     if (head_only_) response_.body().clear();
     idle_ = false;
-    stream_->expires_after(Chrono(options_.write_timeout));
+    stream_->expires_after(Chrono(archive_ ? options_.archive_timeout
+                                           : options_.write_timeout));
     http::async_write(stream_, response_,
                       [self = shared_from_this()](error_code error, size_t) {
                         if (self->owner_ == nullptr) return;
@@ -393,6 +435,8 @@ class Session final : public HttpSession,
   Response response_;
   HttpResponse refusal_;
   uint64_t requests_ = 0;
+  uint64_t body_bytes_max_ = 0;
+  bool archive_ = false;  // the request is for, or with, an archive
   bool idle_ = false;
   bool awaiting_reply_ = false;
   bool keep_alive_ = true;

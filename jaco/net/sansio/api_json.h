@@ -46,6 +46,7 @@ std::string EncodeIssueJoinTokenResponse(
     const server::IssueJoinTokenResponse& response);
 std::string EncodeJoinResponse(const server::JoinResponse& response);
 std::string EncodeAdmitResponse(const server::AdmitResponse& response);
+std::string EncodeRestoreResponse(const server::RestoreResponse& response);
 std::string EncodeHealth(server::Lifecycle lifecycle);
 std::string EncodeVersion(absl::string_view version);
 
@@ -62,6 +63,8 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
     absl::string_view body);
 absl::StatusOr<server::JoinResponse> DecodeJoinResponse(absl::string_view body);
 absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
+    absl::string_view body);
+absl::StatusOr<server::RestoreResponse> DecodeRestoreResponse(
     absl::string_view body);
 
 // validation_failed about one field of a request, which EncodeError shows as

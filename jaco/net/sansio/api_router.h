@@ -39,6 +39,10 @@ class ApiRouter {
   void IssueJoinToken(Call call);
   void Admit(Call call);
   void Join(Call call);
+  void Backup(Call call);
+  void Restore(Call call);
+  void SaveSnapshot(Call call);
+  void RestoreSnapshot(Call call);
   void Health(Call call);
   void Version(Call call);
 
@@ -46,6 +50,11 @@ class ApiRouter {
 
   server::Api* api_;
 };
+
+// Whether requests for `target` may carry, and their answers be, whole
+// archives: larger, and for longer, than anything else; from privileged callers
+// only.
+bool IsArchiveTarget(absl::string_view target);
 
 // The JSON answer for an error. `status` is not OK.
 HttpResponse ErrorResponse(const absl::Status& status);

@@ -20,10 +20,11 @@ struct HttpRequest {
   absl::string_view body;
 };
 
-// The body is JSON.
 struct HttpResponse {
   int status = 200;
   std::string body;
+  absl::string_view content_type = "application/json";  // a literal
+  std::string digest;               // the Digest header; empty: none
   std::string allow;                // the Allow header of a 405
   int64_t retry_after_seconds = 0;  // the Retry-After header; 0: none
 };

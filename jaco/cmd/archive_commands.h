@@ -1,0 +1,38 @@
+// `jaco backup`, `jaco restore` and `jaco operator snapshot`.
+
+#ifndef JACO_CMD_ARCHIVE_COMMANDS_H_
+#define JACO_CMD_ARCHIVE_COMMANDS_H_
+
+#include <string>
+
+#include "jaco/cmd/cli.h"
+#include "jaco/cmd/cli_call.h"
+
+namespace jaco::cmd {
+
+struct ArchiveOptions {
+  std::string file;
+  std::string passphrase_file;
+  bool prompt = false;       // ask for the passphrase
+  std::string name;          // of the node that is restored; empty: any
+  std::string data_dir;      // not empty: without jacod
+  std::string config;        // of jacod; empty: as jacod finds it
+  std::string output = "table";
+};
+
+// Each prints to `world` and returns the exit code. `call` is patient when
+// there is no leader.
+int RunBackup(const ArchiveOptions& options, const CliWorld& world,
+              Caller call);
+int RunRestore(const ArchiveOptions& options, const CliWorld& world,
+               Caller call);
+int RunSnapshotSave(const ArchiveOptions& options, const CliWorld& world,
+                    Caller call);
+int RunSnapshotRestore(const ArchiveOptions& options, const CliWorld& world,
+                       Caller call);
+// Calls nobody.
+int RunSnapshotInspect(const ArchiveOptions& options, const CliWorld& world);
+
+}  // namespace jaco::cmd
+
+#endif  // JACO_CMD_ARCHIVE_COMMANDS_H_

@@ -1,0 +1,22 @@
+#ifndef JACO_CMD_SERVER_OPTIONS_H_
+#define JACO_CMD_SERVER_OPTIONS_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "jaco/cmd/config.h"
+#include "jaco/env/file_system.h"
+#include "jaco/server/server.h"
+
+namespace jaco::cmd {
+
+// What `config` means for the server on this host, whose peers reach it at
+// `peer_port`: names and addresses are looked up, the seal key is read.
+// validation_failed, naming the setting; and as of files.
+absl::StatusOr<server::ServerOptions> ServerOptionsOf(const Config& config,
+                                                      uint16_t peer_port,
+                                                      env::FileSystem& files);
+
+}  // namespace jaco::cmd
+
+#endif  // JACO_CMD_SERVER_OPTIONS_H_
