@@ -41,8 +41,7 @@ int Fail(const absl::Status& status, const CliWorld& world) {
 }
 
 absl::Status InFile(const std::string& path, const absl::Status& status) {
-  return MakeError(CodeOf(status),
-                   absl::StrCat(path, ": ", status.message()));
+  return MakeError(CodeOf(status), absl::StrCat(path, ": ", status.message()));
 }
 
 absl::StatusOr<std::string> ReadArchive(const std::string& path) {
@@ -164,8 +163,8 @@ void PrintRestored(const server::RestoreResponse& response,
 
 int RestoreOffline(const ArchiveOptions& options, const CliWorld& world,
                    std::string archive) {
-  const auto restored = RestoreOffline(options, world.environment,
-                                       std::move(archive));
+  const auto restored =
+      RestoreOffline(options, world.environment, std::move(archive));
   if (!restored.ok()) return Fail(restored.status(), world);
   PrintRestored(*restored, world);
   *world.out << "Start jacod here.\n";
@@ -217,8 +216,8 @@ int RunRestore(const ArchiveOptions& options, const CliWorld& world,
   if (!options.name.empty() && server->node_name != options.name) {
     return Fail(NameMismatch(options.name, server->node_name), world);
   }
-  const Outcome outcome = call({"POST", "/v1/cluster/restore",
-                                *std::move(archive), kArchiveTimeout});
+  const Outcome outcome = call(
+      {"POST", "/v1/cluster/restore", *std::move(archive), kArchiveTimeout});
   if (outcome.error) return Fail(*outcome.error, world);
   const auto restored = net::DecodeRestoreResponse(outcome.body);
   if (!restored.ok()) return Fail(restored.status(), world);
@@ -230,10 +229,10 @@ int RunSnapshotSave(const ArchiveOptions& options, const CliWorld& world,
                     Caller call) {
   std::string file = options.file;
   if (file.empty()) {
-    file = absl::StrCat("jaco-state-",
-                        absl::FormatTime("%Y%m%d-%H%M%S", absl::Now(),
-                                         absl::UTCTimeZone()),
-                        ".snap");
+    file = absl::StrCat(
+        "jaco-state-",
+        absl::FormatTime("%Y%m%d-%H%M%S", absl::Now(), absl::UTCTimeZone()),
+        ".snap");
   }
   const Outcome outcome =
       call({"GET", "/v1/operator/snapshot", "", kArchiveTimeout});
@@ -249,8 +248,8 @@ int RunSnapshotRestore(const ArchiveOptions& options, const CliWorld& world,
                        Caller call) {
   auto archive = OpenArchive(options, world);
   if (!archive.ok()) return Fail(archive.status(), world);
-  const Outcome outcome = call({"PUT", "/v1/operator/snapshot",
-                                *std::move(archive), kArchiveTimeout});
+  const Outcome outcome = call(
+      {"PUT", "/v1/operator/snapshot", *std::move(archive), kArchiveTimeout});
   if (outcome.error) return Fail(*outcome.error, world);
   *world.out << "Snapshot Restored\n";
   return 0;
@@ -274,8 +273,8 @@ int RunSnapshotInspect(const ArchiveOptions& options, const CliWorld& world) {
       "\nVersion  1\nCreated  ",
       absl::FormatTime(absl::RFC3339_sec, meta.taken_at, absl::UTCTimeZone()),
       "\nCluster  ", meta.cluster_id, " (", meta.cluster_name, ")\nNode     ",
-      meta.node_name, "\nKind     ",
-      content->keyring ? "backup" : "snapshot", "\n");
+      meta.node_name, "\nKind     ", content->keyring ? "backup" : "snapshot",
+      "\n");
   return 0;
 }
 

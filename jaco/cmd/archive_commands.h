@@ -13,10 +13,10 @@ namespace jaco::cmd {
 struct ArchiveOptions {
   std::string file;
   std::string passphrase_file;
-  bool prompt = false;       // ask for the passphrase
-  std::string name;          // of the node that is restored; empty: any
-  std::string data_dir;      // not empty: without jacod
-  std::string config;        // of jacod; empty: as jacod finds it
+  bool prompt = false;   // ask for the passphrase
+  std::string name;      // of the node that is restored; empty: any
+  std::string data_dir;  // not empty: without jacod
+  std::string config;    // of jacod; empty: as jacod finds it
   std::string output = "table";
 };
 

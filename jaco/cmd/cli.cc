@@ -126,8 +126,9 @@ class Session {
                            [this](const Request& r) { return CallLeader(r); });
   }
   int RestoreSnapshot() {
-    return RunSnapshotRestore(options_.archive, world_, [this](
-                                  const Request& r) { return CallLeader(r); });
+    return RunSnapshotRestore(
+        options_.archive, world_,
+        [this](const Request& r) { return CallLeader(r); });
   }
   int InspectSnapshot() {
     ArchiveOptions archive = options_.archive;
@@ -152,11 +153,13 @@ class Session {
     if (!answer.ok()) {
       const bool untrusted =
           CodeOf(answer.status()) == ErrorCode::kPeerUntrusted;
-      return {"", net::ApiError{untrusted ? std::string(ErrorCodeName(
-                                                ErrorCode::kPeerUntrusted))
-                                          : "",
-                                std::string(answer.status().message())},
-              "", absl::IsUnavailable(answer.status())};
+      return {
+          "",
+          net::ApiError{
+              untrusted ? std::string(ErrorCodeName(ErrorCode::kPeerUntrusted))
+                        : "",
+              std::string(answer.status().message())},
+          "", absl::IsUnavailable(answer.status())};
     }
     if (answer->status / 100 == 2) {
       return {answer->body, std::nullopt, answer->digest};

@@ -119,12 +119,12 @@ class Daemon {
     options->use_rocksdb = mode_ != DaemonMode::kDev;
     options->join_peer = &join_peer_;
     server_.emplace(*options, env::Environment{.clock = &clock_,
-                                              .loop = &loop_,
-                                              .network = &*network_,
-                                              .disk = &*disk_,
-                                              .entropy = &entropy_,
-                                              .logger = &logger_,
-                                              .pki = &pki_});
+                                               .loop = &loop_,
+                                               .network = &*network_,
+                                               .disk = &*disk_,
+                                               .entropy = &entropy_,
+                                               .logger = &logger_,
+                                               .pki = &pki_});
     server_->WatchCredentials([this](const server::Credentials& credentials) {
       OnCredentials(credentials);
     });

@@ -74,10 +74,10 @@ class Restorer {
 
 absl::Status NameMismatch(const std::string& name,
                           const std::string& node_name) {
-  return MakeError(ErrorCode::kConfigMismatch,
-                   absl::StrCat("--name is \"", name,
-                                "\", but this server's node_name is \"",
-                                node_name, "\""));
+  return MakeError(
+      ErrorCode::kConfigMismatch,
+      absl::StrCat("--name is \"", name,
+                   "\", but this server's node_name is \"", node_name, "\""));
 }
 
 absl::StatusOr<server::RestoreResponse> RestoreOffline(
@@ -98,8 +98,7 @@ absl::StatusOr<server::RestoreResponse> RestoreOffline(
   const auto port = net::ParseHostPort(config->cluster_addr)->port;
   const auto server_options = ServerOptionsOf(*config, port, files);
   if (!server_options.ok()) return server_options.status();
-  return std::make_unique<Restorer>()->Run(*server_options,
-                                           std::move(archive));
+  return std::make_unique<Restorer>()->Run(*server_options, std::move(archive));
 }
 
 }  // namespace jaco::cmd

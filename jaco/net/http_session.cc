@@ -238,8 +238,8 @@ class Session final : public HttpSession,
       return Write(BodyTooLarge(body_bytes_max_));
     }
     parser_->body_limit(body_bytes_max_);
-    stream_->expires_after(Chrono(archive_ ? options_.archive_timeout
-                                           : options_.request_timeout));
+    stream_->expires_after(
+        Chrono(archive_ ? options_.archive_timeout : options_.request_timeout));
     const auto expect = View(parser_->get()[http::field::expect]);
     if (!absl::EqualsIgnoreCase(expect, "100-continue")) return ReadBody();
     static constexpr absl::string_view kContinue =
@@ -299,8 +299,8 @@ class Session final : public HttpSession,
     stream_->expires_never();
     const uint64_t request = ++requests_;
     awaiting_reply_ = true;
-    reply_timer_.expires_after(Chrono(archive_ ? options_.archive_timeout
-                                               : options_.reply_timeout));
+    reply_timer_.expires_after(
+        Chrono(archive_ ? options_.archive_timeout : options_.reply_timeout));
     reply_timer_.async_wait(
         [self = shared_from_this(), request](error_code error) {
           if (error) return;
@@ -375,8 +375,8 @@ class Session final : public HttpSession,
     // The length is that of the body which is not sent (RFC 9110 §9.3.2).
     if (head_only_) response_.body().clear();
     idle_ = false;
-    stream_->expires_after(Chrono(archive_ ? options_.archive_timeout
-                                           : options_.write_timeout));
+    stream_->expires_after(
+        Chrono(archive_ ? options_.archive_timeout : options_.write_timeout));
     http::async_write(stream_, response_,
                       [self = shared_from_this()](error_code error, size_t) {
                         if (self->owner_ == nullptr) return;
