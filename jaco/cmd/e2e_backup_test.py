@@ -163,6 +163,34 @@ class BackupTest(unittest.TestCase):
     self.assertEqual(self.request(hosts[1], 'GET', '/v1/tokens', token)[0],
                      200)
 
+  # Forbidden, but it happens: the cluster was not lost.
+  def test_the_old_and_the_new_do_not_mix(self):
+    hosts = self.cluster(3)
+    file = os.path.join(hosts[0].root, 'b')
+    passphrase = {'JACO_BACKUP_PASSPHRASE': 'p'}
+    self.ok(hosts[0], 'backup', '-o', file, **passphrase)
+    hosts[0].stop(signal.SIGKILL)
+    subprocess.run(['rm', '-rf', hosts[0].data], check=True)
+    # At the same addresses.
+    hosts[0].start()
+    self.ok(hosts[0], 'restore', file, **passphrase)
+    self.wait('the old cluster goes on',
+              lambda: hosts[1].issue('old-%f' % time.monotonic())[0] == 200)
+    self.assertEqual(hosts[0].issue('new')[0], 200)
+    time.sleep(5)
+    self.assertEqual(hosts[0].identities(), {'bootstrap', 'new'})
+    for host in hosts[1:]:
+      self.assertNotIn('new', host.identities())
+      status = host.call('GET', '/v1/cluster/status')[1]
+      self.assertLess(status['raft_term'], 1000)
+      self.assertEqual(len(status['nodes']), 3)
+    # Nobody is where node-1 was: its certificate is another node's.
+    self.assertIn('its certificate is of node-1', hosts[1].read_log() +
+                  hosts[2].read_log())
+    alone = hosts[0].call('GET', '/v1/cluster/status')[1]
+    self.assertEqual(len(alone['nodes']), 1)
+    self.assertEqual(alone['leader'], 'node-1')
+
   def test_restore_without_jacod(self):
     host = self.cluster(1)[0]
     file = os.path.join(host.root, 'b')

@@ -20,8 +20,8 @@ class BackupService {
  public:
   // By how much a restored cluster is ahead of its backup: no entry of the
   // cluster that the backup was taken from has a term or an index as high.
-  static constexpr uint64_t kRestoredTerms = 1'000'000;
-  static constexpr uint64_t kRestoredIndexes = 1'000'000;
+  static constexpr uint64_t kRestoredTerms = 1'000'000'000;
+  static constexpr uint64_t kRestoredIndexes = 1'000'000'000;
 
   BackupService(Node* node, Certificates* certificates)
       : node_(node), certificates_(certificates) {}

@@ -152,9 +152,13 @@ absl::Status RemoveFlatDirectory(env::FileSystem& fs, const std::string& path) {
 absl::Status ReplaceSnapshots(
     env::FileSystem& fs, const std::string& path,
     const std::optional<storage::Snapshot>& snapshot) {
-  absl::Status status =
-      RemoveFlatDirectory(fs, absl::StrCat(path, "/snapshots"));
-  if (status.ok()) status = fs.SyncDirectory(path);
+  const std::string directory = absl::StrCat(path, "/snapshots");
+  const absl::StatusOr<bool> exists = fs.Exists(directory);
+  absl::Status status = exists.status();
+  if (status.ok() && *exists) {
+    status = RemoveFlatDirectory(fs, directory);
+    if (status.ok()) status = fs.SyncDirectory(path);
+  }
   if (!status.ok() || !snapshot.has_value()) return status;
   return SnapshotsIn(path).Write(fs, *snapshot);
 }
