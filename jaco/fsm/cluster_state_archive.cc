@@ -90,9 +90,13 @@ absl::Status ClusterState::CheckPiece(const RestorePiece& piece) const {
     return MakeError(ErrorCode::kValidationFailed,
                      "no such piece of a snapshot can be");
   }
-  if (piece.offset() == 0) return absl::OkStatus();
   const auto& pieces = tables_.restore_pieces();
-  if (!pieces.empty()) {
+  // A restore that gives up does not speak for another.
+  const bool may_begin =
+      piece.total() > 0 || pieces.empty() ||
+      pieces.begin()->second.restore_id() == piece.restore_id();
+  if (piece.offset() == 0 && may_begin) return absl::OkStatus();
+  if (piece.offset() > 0 && !pieces.empty()) {
     const RestorePiece& last = pieces.rbegin()->second;
     if (last.restore_id() == piece.restore_id() &&
         last.total() == piece.total() &&

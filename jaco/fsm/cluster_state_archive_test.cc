@@ -105,6 +105,8 @@ TEST_F(ArchiveTest, PiecesThatDoNotFollowAreRefused) {
   // The next one begins anew; an empty one only forgets.
   EXPECT_EQ(Apply(Piece("b", snapshot, 0, 50)), "ok");
   EXPECT_EQ(Apply(Piece("a", snapshot, 100, 50)), "conflict");
+  EXPECT_EQ(Apply(Piece("a", "", 0, 0)), "conflict");
+  EXPECT_EQ(Apply(Piece("b", "", 0, 0)), "ok");
   EXPECT_EQ(Apply(Piece("b", "", 0, 0)), "ok");
   EXPECT_EQ(state_.digest(), clean);
 }
@@ -155,8 +157,8 @@ TEST_F(ArchiveTest, AClusterBeginsAnew) {
   Apply(Issue("kept", 1));
   Command join = FromLocal();
   join.mutable_join_token_issue()->set_token_hash(Hash(5));
-  join.mutable_join_token_issue()->set_expires_at_unix_ms(
-      testing::kTimeUnixMs + 1000);
+  join.mutable_join_token_issue()->set_expires_at_unix_ms(testing::kTimeUnixMs +
+                                                          1000);
   EXPECT_EQ(Apply(join), "ok");
   Apply(Piece("a", "abc", 0, 1));
   ASSERT_TRUE(state_.BeginAnew(later, NodeNamed(9, "node-9"), 5).ok());

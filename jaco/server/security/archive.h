@@ -33,9 +33,9 @@ std::string Sha256(absl::string_view bytes);
 absl::StatusOr<std::string> EncodeArchive(
     const std::vector<ArchiveMember>& members);
 
-// The members, in their order. Takes up to kArchiveBytesMax of memory whatever
-// `bytes` are. data_loss for anything that EncodeArchive has not written, but
-// that it may be compressed otherwise; too_large.
+// The members, in their order. Takes some kArchiveBytesMax of memory at most,
+// whatever `bytes` are. data_loss for anything that EncodeArchive has not
+// written, but that it may be compressed otherwise; too_large.
 absl::StatusOr<std::vector<ArchiveMember>> DecodeArchive(
     absl::string_view bytes);
 
