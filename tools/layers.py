@@ -22,7 +22,9 @@ _RAFT_TYPES = ['jaco/raft/types.h', 'jaco/raft/message.h', 'jaco/raft/ready.h',
                'jaco/raft/snapshot.h']
 _RAFT_CODEC = ['jaco/raft/codec.h']
 _ENV = ['jaco/env/*.h']  # The interfaces, not env/posix.
-_SERVER_API = ['jaco/server/api.h', 'jaco/server/server.h']
+_SERVER_API = [
+    'jaco/server/api.h', 'jaco/server/operator_api.h', 'jaco/server/server.h'
+]
 # The parts of net that do no I/O: a server and the simulator may use them.
 _NET_WITHOUT_IO = ['jaco/net/sansio/**']
 
@@ -36,7 +38,8 @@ LAYERS = [
     ('jaco/server/**', ['jaco/base/**', 'jaco/raft/**', 'jaco/storage/**',
                        'jaco/fsm/**'] + _ENV + _NET_WITHOUT_IO),
     ('jaco/net/**', ['jaco/base/**'] + _ENV + _SERVER_API +
-     ['jaco/server/join_peer.h']),
+     ['jaco/server/join_peer.h', 'jaco/server/bootstrap_peer.h',
+      'jaco/server/bootstrap.pb.h']),
     ('jaco/sim/**', ['jaco/base/**', 'jaco/raft/**', 'jaco/fsm/**',
                     'jaco/storage/**', 'jaco/server/**'] + _ENV +
      _NET_WITHOUT_IO),

@@ -35,6 +35,12 @@ void AppendLittleEndian(Int value, std::string* out) {
   out->append(bytes, sizeof(Int));
 }
 
+// Its size, u32, and `bytes`.
+inline void AppendSized(absl::string_view bytes, std::string* out) {
+  AppendLittleEndian(static_cast<uint32_t>(bytes.size()), out);
+  out->append(bytes.data(), bytes.size());
+}
+
 // `data` holds at least sizeof(Int) bytes.
 template <typename Int>
 Int LoadLittleEndian(const char* data) {
@@ -69,6 +75,9 @@ class ByteReader {
     data_.remove_prefix(size);
     return bytes;
   }
+
+  // What AppendSized has written.
+  absl::string_view ReadSized() { return ReadBytes(Read<uint32_t>()); }
 
   bool ok() const { return ok_; }
   size_t remaining() const { return data_.size(); }

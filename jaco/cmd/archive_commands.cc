@@ -30,14 +30,9 @@ constexpr char kPassphraseVariable[] = "JACO_BACKUP_PASSPHRASE";
 // Sealing adds little.
 constexpr size_t kFileBytesMax = server::kArchiveBytesMax + (size_t{4} << 20);
 
-int Fail(const net::ApiError& error, const CliWorld& world) {
-  *world.err << FormatError(error.code, error.message);
-  return 1;
-}
-int Fail(const absl::Status& status, const CliWorld& world) {
-  return Fail({std::string(ErrorCodeName(CodeOf(status))),
-               std::string(status.message())},
-              world);
+int Fail(const absl::Status& status, CliSession& session) {
+  return session.Fail({std::string(ErrorCodeName(CodeOf(status))),
+                       std::string(status.message())});
 }
 
 absl::Status InFile(const std::string& path, const absl::Status& status) {
@@ -95,7 +90,7 @@ absl::StatusOr<std::optional<std::string>> FindPassphrase(
   return passphrase;
 }
 
-absl::Status CheckDigest(const Outcome& outcome) {
+absl::Status CheckDigest(const CliSession::Outcome& outcome) {
   const std::string expected = absl::StrCat(
       "sha-256=", absl::Base64Escape(server::Sha256(outcome.body)));
   if (outcome.digest == expected) return absl::OkStatus();
@@ -161,34 +156,34 @@ void PrintRestored(const server::RestoreResponse& response,
       "wipe the\nother servers and let them join.\n");
 }
 
-int RestoreOffline(const ArchiveOptions& options, const CliWorld& world,
+int RestoreOffline(const ArchiveOptions& options, CliSession& session,
                    std::string archive) {
   const auto restored =
-      RestoreOffline(options, world.environment, std::move(archive));
-  if (!restored.ok()) return Fail(restored.status(), world);
-  PrintRestored(*restored, world);
-  *world.out << "Start jacod here.\n";
+      RestoreOffline(options, session.world().environment, std::move(archive));
+  if (!restored.ok()) return Fail(restored.status(), session);
+  PrintRestored(*restored, session.world());
+  *session.world().out << "Start jacod here.\n";
   return 0;
 }
 
 }  // namespace
 
-int RunBackup(const ArchiveOptions& options, const CliWorld& world,
-              Caller call) {
-  const Outcome outcome =
-      call({"GET", "/v1/cluster/backup", "", kArchiveTimeout});
-  if (outcome.error) return Fail(*outcome.error, world);
+int RunBackup(const ArchiveOptions& options, CliSession& session) {
+  const auto outcome =
+      session.CallLeader({"GET", "/v1/cluster/backup", "", kArchiveTimeout});
+  if (outcome.error) return session.Fail(*outcome.error);
   absl::Status status = CheckDigest(outcome);
-  if (!status.ok()) return Fail(status, world);
+  if (!status.ok()) return Fail(status, session);
   std::string new_key;
-  const auto sealed = SealOrNew(options, world, outcome.body, &new_key);
-  if (!sealed.ok()) return Fail(sealed.status(), world);
+  const auto sealed =
+      SealOrNew(options, session.world(), outcome.body, &new_key);
+  if (!sealed.ok()) return Fail(sealed.status(), session);
   status = WriteArchive(options.file, *sealed);
-  if (!status.ok()) return Fail(status, world);
-  *world.out << absl::StrCat("Wrote ", sealed->size(), " bytes to ",
-                             options.file, "\n");
+  if (!status.ok()) return Fail(status, session);
+  *session.world().out << absl::StrCat("Wrote ", sealed->size(), " bytes to ",
+                                       options.file, "\n");
   if (!new_key.empty()) {
-    *world.out << absl::StrCat(
+    *session.world().out << absl::StrCat(
         "  backup_key: ", new_key,
         "\n\nSave the backup key now — it cannot be recovered, and the backup "
         "does not open\nwithout it.\n");
@@ -196,37 +191,36 @@ int RunBackup(const ArchiveOptions& options, const CliWorld& world,
   return 0;
 }
 
-int RunRestore(const ArchiveOptions& options, const CliWorld& world,
-               Caller call) {
-  auto archive = OpenArchive(options, world);
-  if (!archive.ok()) return Fail(archive.status(), world);
+int RunRestore(const ArchiveOptions& options, CliSession& session) {
+  auto archive = OpenArchive(options, session.world());
+  if (!archive.ok()) return Fail(archive.status(), session);
   // Before anybody is asked to do something with it.
   const auto content = server::DecodeBackup(*archive);
-  if (!content.ok()) return Fail(InFile(options.file, content.status()), world);
+  if (!content.ok())
+    return Fail(InFile(options.file, content.status()), session);
   if (!options.data_dir.empty()) {
-    return RestoreOffline(options, world, *std::move(archive));
+    return RestoreOffline(options, session, *std::move(archive));
   }
-  const Outcome status = call({"GET", "/v1/cluster/status", ""});
+  const auto status = session.Call({"GET", "/v1/cluster/status", ""});
   if (status.error && status.unreachable) {
-    return RestoreOffline(options, world, *std::move(archive));
+    return RestoreOffline(options, session, *std::move(archive));
   }
-  if (status.error) return Fail(*status.error, world);
+  if (status.error) return session.Fail(*status.error);
   const auto server = net::DecodeStatusResponse(status.body);
-  if (!server.ok()) return Fail(server.status(), world);
+  if (!server.ok()) return Fail(server.status(), session);
   if (!options.name.empty() && server->node_name != options.name) {
-    return Fail(NameMismatch(options.name, server->node_name), world);
+    return Fail(NameMismatch(options.name, server->node_name), session);
   }
-  const Outcome outcome = call(
+  const auto outcome = session.Call(
       {"POST", "/v1/cluster/restore", *std::move(archive), kArchiveTimeout});
-  if (outcome.error) return Fail(*outcome.error, world);
+  if (outcome.error) return session.Fail(*outcome.error);
   const auto restored = net::DecodeRestoreResponse(outcome.body);
-  if (!restored.ok()) return Fail(restored.status(), world);
-  PrintRestored(*restored, world);
+  if (!restored.ok()) return Fail(restored.status(), session);
+  PrintRestored(*restored, session.world());
   return 0;
 }
 
-int RunSnapshotSave(const ArchiveOptions& options, const CliWorld& world,
-                    Caller call) {
+int RunSnapshotSave(const ArchiveOptions& options, CliSession& session) {
   std::string file = options.file;
   if (file.empty()) {
     file = absl::StrCat(
@@ -234,40 +228,40 @@ int RunSnapshotSave(const ArchiveOptions& options, const CliWorld& world,
         absl::FormatTime("%Y%m%d-%H%M%S", absl::Now(), absl::UTCTimeZone()),
         ".snap");
   }
-  const Outcome outcome =
-      call({"GET", "/v1/operator/snapshot", "", kArchiveTimeout});
-  if (outcome.error) return Fail(*outcome.error, world);
+  const auto outcome =
+      session.CallLeader({"GET", "/v1/operator/snapshot", "", kArchiveTimeout});
+  if (outcome.error) return session.Fail(*outcome.error);
   absl::Status status = CheckDigest(outcome);
   if (status.ok()) status = WriteArchive(file, outcome.body);
-  if (!status.ok()) return Fail(status, world);
-  *world.out << absl::StrCat("State file written to ", file, "\n");
+  if (!status.ok()) return Fail(status, session);
+  *session.world().out << absl::StrCat("State file written to ", file, "\n");
   return 0;
 }
 
-int RunSnapshotRestore(const ArchiveOptions& options, const CliWorld& world,
-                       Caller call) {
-  auto archive = OpenArchive(options, world);
-  if (!archive.ok()) return Fail(archive.status(), world);
-  const Outcome outcome = call(
+int RunSnapshotRestore(const ArchiveOptions& options, CliSession& session) {
+  auto archive = OpenArchive(options, session.world());
+  if (!archive.ok()) return Fail(archive.status(), session);
+  const auto outcome = session.CallLeader(
       {"PUT", "/v1/operator/snapshot", *std::move(archive), kArchiveTimeout});
-  if (outcome.error) return Fail(*outcome.error, world);
-  *world.out << "Snapshot Restored\n";
+  if (outcome.error) return session.Fail(*outcome.error);
+  *session.world().out << "Snapshot Restored\n";
   return 0;
 }
 
-int RunSnapshotInspect(const ArchiveOptions& options, const CliWorld& world) {
-  const auto archive = OpenArchive(options, world);
-  if (!archive.ok()) return Fail(archive.status(), world);
+int RunSnapshotInspect(const ArchiveOptions& options, CliSession& session) {
+  const auto archive = OpenArchive(options, session.world());
+  if (!archive.ok()) return Fail(archive.status(), session);
   const auto content = server::DecodeBackup(*archive);
-  if (!content.ok()) return Fail(InFile(options.file, content.status()), world);
+  if (!content.ok())
+    return Fail(InFile(options.file, content.status()), session);
   const net::ArchiveMeta& meta = content->meta;
   const std::string json = net::EncodeArchiveMeta(meta);
   if (options.output != "table") {
-    *world.out << (options.output == "json" ? FormatJson(json)
-                                            : FormatYaml(json));
+    *session.world().out << (options.output == "json" ? FormatJson(json)
+                                                      : FormatYaml(json));
     return 0;
   }
-  *world.out << absl::StrCat(
+  *session.world().out << absl::StrCat(
       "ID       ", net::ArchiveIdOf(meta), "\nSize     ", meta.size,
       "\nIndex    ", meta.index, "\nTerm     ", meta.term,
       "\nVersion  1\nCreated  ",

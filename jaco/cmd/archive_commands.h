@@ -5,8 +5,7 @@
 
 #include <string>
 
-#include "jaco/cmd/cli.h"
-#include "jaco/cmd/cli_call.h"
+#include "jaco/cmd/cli_session.h"
 
 namespace jaco::cmd {
 
@@ -20,18 +19,13 @@ struct ArchiveOptions {
   std::string output = "table";
 };
 
-// Each prints to `world` and returns the exit code. `call` is patient when
-// there is no leader.
-int RunBackup(const ArchiveOptions& options, const CliWorld& world,
-              Caller call);
-int RunRestore(const ArchiveOptions& options, const CliWorld& world,
-               Caller call);
-int RunSnapshotSave(const ArchiveOptions& options, const CliWorld& world,
-                    Caller call);
-int RunSnapshotRestore(const ArchiveOptions& options, const CliWorld& world,
-                       Caller call);
+// Each prints to the session's world and returns the exit code.
+int RunBackup(const ArchiveOptions& options, CliSession& session);
+int RunRestore(const ArchiveOptions& options, CliSession& session);
+int RunSnapshotSave(const ArchiveOptions& options, CliSession& session);
+int RunSnapshotRestore(const ArchiveOptions& options, CliSession& session);
 // Calls nobody.
-int RunSnapshotInspect(const ArchiveOptions& options, const CliWorld& world);
+int RunSnapshotInspect(const ArchiveOptions& options, CliSession& session);
 
 }  // namespace jaco::cmd
 

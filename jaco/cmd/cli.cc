@@ -9,24 +9,24 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/api_client.h"
 #include "jaco/cmd/archive_commands.h"
-#include "jaco/cmd/cli_call.h"
+#include "jaco/cmd/cli_completion.h"
+#include "jaco/cmd/cli_operator.h"
 #include "jaco/cmd/cli_output.h"
+#include "jaco/cmd/cli_session.h"
 #include "jaco/cmd/config.h"
 #include "jaco/cmd/offline_raft.h"
 #include "jaco/cmd/suggest.h"
 #include "jaco/net/sansio/api_json.h"
-#include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/query.h"
 
 namespace jaco::cmd {
 namespace {
 
 constexpr absl::Duration kInitTimeout = absl::Seconds(60);
-constexpr absl::string_view kNoLeader = "no_leader";
 
 struct Options {
   ApiClientOptions api;
@@ -35,15 +35,20 @@ struct Options {
   std::string node_name;
   std::string peer;
   std::string join_token;
+  std::vector<std::string> addresses;
   bool allow_privileged = false;
+  bool force = false;
   OfflineRaftOptions raft;
   ArchiveOptions archive;
+  OperatorOptions operators;
+  std::string shell;
 };
 
-class Session {
+class Session : public CliSession {
  public:
   Session(const CliWorld& world, const Options& options, ApiClient client)
-      : world_(world), options_(options), client_(std::move(client)) {}
+      : CliSession(world, options.output, std::move(client)),
+        options_(options) {}
 
   int Init() {
     const Outcome outcome =
@@ -72,7 +77,7 @@ class Session {
         CallLeader({"DELETE", absl::StrCat("/v1/token/",
                                            net::PercentEncode(options_.name))});
     if (outcome.error) return Fail(*outcome.error);
-    *world_.out << FormatRevokedToken(options_.name);
+    *world().out << FormatRevokedToken(options_.name);
     return 0;
   }
 
@@ -83,10 +88,10 @@ class Session {
     if (outcome.error) return Fail(*outcome.error);
     const auto response = net::DecodeIssueJoinTokenResponse(outcome.body);
     if (!response.ok()) return FailUntyped(response.status());
-    *world_.out << FormatJoinToken(options_.api.server.empty()
-                                       ? "<this-node-host:port>"
-                                       : options_.api.server,
-                                   *response);
+    *world().out << FormatJoinToken(options_.api.server.empty()
+                                        ? "<this-node-host:port>"
+                                        : options_.api.server,
+                                    *response);
     return 0;
   }
 
@@ -102,38 +107,67 @@ class Session {
     return Finish(outcome, net::DecodeJoinResponse, FormatJoined);
   }
 
+  int RemoveNode() {
+    const Outcome outcome =
+        CallLeader({"POST", "/v1/node/remove",
+                    net::EncodeRemoveNodeRequest({.node_name = options_.name,
+                                                  .force = options_.force})});
+    if (outcome.error) return Fail(*outcome.error);
+    *world().out << "Removed node " << options_.name << "\n";
+    return 0;
+  }
+
+  // As Nomad's: silent, and content with a server that nobody knows.
+  int ForceLeave() {
+    const Outcome outcome =
+        CallLeader({"POST", "/v1/node/remove",
+                    net::EncodeRemoveNodeRequest(
+                        {.node_name = options_.name, .force = true})});
+    const bool gone =
+        !outcome.error ||
+        outcome.error->code == ErrorCodeName(ErrorCode::kNodeNotFound);
+    return gone ? 0 : Fail(*outcome.error);
+  }
+
   int ListNodes() {
     const Outcome outcome = Call({"GET", "/v1/cluster/status"});
     return Show(outcome, net::DecodeStatusResponse, FormatNodes);
   }
 
+  int JoinServers() {
+    std::string target = "/v1/agent/join";
+    for (const std::string& address : options_.addresses) {
+      absl::StrAppend(&target, target.back() == 'n' ? "?" : "&",
+                      "address=", net::PercentEncode(address));
+    }
+    const Outcome outcome = Call({"PUT", target, "", kInitTimeout});
+    if (outcome.error) return Fail(*outcome.error);
+    const auto response = net::DecodeJoinServersResponse(outcome.body);
+    if (!response.ok()) return FailUntyped(response.status());
+    const std::string text = FormatJoinedServers(*response);
+    *(response->error.empty() ? world().out : world().err) << text;
+    return response->error.empty() ? 0 : 1;
+  }
+
+  int ListServers() {
+    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
+    return Show(outcome, net::DecodeStatusResponse, FormatServers);
+  }
+
   int OfflineRaft() {
     OfflineRaftOptions raft = options_.raft;
     raft.output = options_.output;
-    return RunOfflineRaft(raft, world_);
+    return RunOfflineRaft(raft, world());
   }
 
-  int Backup() {
-    return RunBackup(options_.archive, world_,
-                     [this](const Request& r) { return CallLeader(r); });
-  }
-  int Restore() {
-    return RunRestore(options_.archive, world_,
-                      [this](const Request& r) { return Call(r); });
-  }
-  int SaveSnapshot() {
-    return RunSnapshotSave(options_.archive, world_,
-                           [this](const Request& r) { return CallLeader(r); });
-  }
-  int RestoreSnapshot() {
-    return RunSnapshotRestore(
-        options_.archive, world_,
-        [this](const Request& r) { return CallLeader(r); });
-  }
+  int Backup() { return RunBackup(options_.archive, *this); }
+  int Restore() { return RunRestore(options_.archive, *this); }
+  int SaveSnapshot() { return RunSnapshotSave(options_.archive, *this); }
+  int RestoreSnapshot() { return RunSnapshotRestore(options_.archive, *this); }
   int InspectSnapshot() {
     ArchiveOptions archive = options_.archive;
     archive.output = options_.output;
-    return RunSnapshotInspect(archive, world_);
+    return RunSnapshotInspect(archive, *this);
   }
 
   int ListTokens() {
@@ -142,92 +176,17 @@ class Session {
   }
 
  private:
-  template <typename Response>
-  using Decode = absl::StatusOr<Response> (*)(absl::string_view);
-  template <typename Response>
-  using Format = std::string (*)(const Response&);
-
-  Outcome Call(const Request& request) {
-    const auto answer = client_.Call(request.method, request.target,
-                                     request.body, request.timeout);
-    if (!answer.ok()) {
-      const bool untrusted =
-          CodeOf(answer.status()) == ErrorCode::kPeerUntrusted;
-      return {
-          "",
-          net::ApiError{
-              untrusted ? std::string(ErrorCodeName(ErrorCode::kPeerUntrusted))
-                        : "",
-              std::string(answer.status().message())},
-          "", absl::IsUnavailable(answer.status())};
-    }
-    if (answer->status / 100 == 2) {
-      return {answer->body, std::nullopt, answer->digest};
-    }
-    const auto error = net::DecodeError(answer->body);
-    if (error.ok()) return {"", *error};
-    return {"", net::ApiError{"", absl::StrCat(client_.name(),
-                                               " answers with HTTP status ",
-                                               answer->status)}};
-  }
-
-  // An election is under way: the command may succeed if it is patient.
-  Outcome CallLeader(const Request& request) {
-    const absl::Time give_up = absl::Now() + world_.retry_for;
-    bool told = false;
-    while (true) {
-      Outcome outcome = Call(request);
-      if (!outcome.error || outcome.error->code != kNoLeader) return outcome;
-      if (!std::exchange(told, true)) *world_.err << "no leader, retrying\n";
-      if (absl::Now() + world_.retry_every >= give_up) {
-        const std::string said = std::move(outcome.error->message);
-        outcome.error->message = absl::StrCat(
-            "no leader after ", absl::ToInt64Seconds(world_.retry_for), " s",
-            said.empty() ? "" : "\n  last answer: ", said);
-        return outcome;
-      }
-      absl::SleepFor(world_.retry_every);
-    }
-  }
-
-  template <typename Response>
-  int Finish(const Outcome& outcome, Decode<Response> decode,
-             Format<Response> format) {
-    if (outcome.error) return Fail(*outcome.error);
-    const auto response = decode(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
-    *world_.out << format(*response);
-    return 0;
-  }
-
-  // As Finish, in the format that -o asks for.
-  template <typename Response>
-  int Show(const Outcome& outcome, Decode<Response> decode,
-           Format<Response> format) {
-    if (options_.output == "table" || outcome.error) {
-      return Finish(outcome, decode, format);
-    }
-    const auto response = decode(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
-    *world_.out << (options_.output == "json" ? FormatJson(outcome.body)
-                                              : FormatYaml(outcome.body));
-    return 0;
-  }
-
-  int Fail(const net::ApiError& error) {
-    *world_.err << FormatError(error.code, error.message);
-    return 1;
-  }
-  int FailUntyped(const absl::Status& status) {
-    return Fail({"", std::string(status.message())});
-  }
-
-  const CliWorld& world_;
   const Options& options_;
-  const ApiClient client_;
 };
 
 using Command = std::function<int(Session&)>;
+
+// For commands that live in files of their own.
+ChooseCommand Choose(Command* command) {
+  return [command](std::function<int(CliSession&)> chosen) {
+    *command = std::move(chosen);
+  };
+}
 
 // How to reach a server: welcome after any command.
 void AddConnection(CLI::App* app, ApiClientOptions* options) {
@@ -265,6 +224,7 @@ void AddClusterCommands(CLI::App* app, Options* options, Command* command) {
       "status", "Show whether this node is initialized, its leader and nodes");
   AddOutput(status, options);
   status->callback([command] { *command = &Session::Status; });
+  AddAuthorityCommands(cluster, &options->operators, Choose(command));
 }
 
 void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
@@ -283,9 +243,33 @@ void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
   join->add_option("--token", options->join_token,
                    "The join token (or $JACO_JOIN_TOKEN)");
   join->callback([command] { *command = &Session::JoinCluster; });
+  CLI::App* remove =
+      node->add_subcommand("remove", "Take a node out of the cluster");
+  remove->add_option("name", options->name, "The node's name")->required();
+  remove->add_flag("--force", options->force,
+                   "Remove it as soon as it can be spared");
+  remove->callback([command] { *command = &Session::RemoveNode; });
   CLI::App* list = node->add_subcommand("list", "List the nodes");
   AddOutput(list, options);
   list->callback([command] { *command = &Session::ListNodes; });
+}
+
+void AddServerCommands(CLI::App* app, Options* options, Command* command) {
+  CLI::App* server = app->add_subcommand("server", "Manage the servers");
+  server->require_subcommand(1);
+  CLI::App* leave = server->add_subcommand(
+      "force-leave", "Take a server that has failed out of the cluster");
+  leave->add_option("name", options->name, "The server's name")->required();
+  leave->callback([command] { *command = &Session::ForceLeave; });
+  CLI::App* join = server->add_subcommand(
+      "join", "Tell this server where others are that share its bootstrap_key");
+  join->add_option("address", options->addresses,
+                   "API of another server, as HOST[:PORT]")
+      ->required();
+  join->callback([command] { *command = &Session::JoinServers; });
+  CLI::App* members = server->add_subcommand("members", "List the servers");
+  AddOutput(members, options);
+  members->callback([command] { *command = &Session::ListServers; });
 }
 
 void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
@@ -389,6 +373,9 @@ void AddOperatorCommands(CLI::App* app, Options* options, Command* command) {
                  command);
   AddOfflineRaft(raft, "state", "The replicated state", What::kState, options,
                  command);
+  AddRaftCommands(raft, &options->operators, &options->output, Choose(command));
+  AddAutopilotCommands(operate, &options->operators, &options->output,
+                       Choose(command));
 }
 
 const CLI::App* FindSubcommand(const CLI::App& app, const std::string& name) {
@@ -459,6 +446,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   app.set_version_flag("--version", std::string(kVersion));
   AddClusterCommands(&app, &options, &command);
   AddNodeCommands(&app, &options, &command);
+  AddServerCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
   AddArchiveCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
@@ -466,6 +454,11 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   app.add_subcommand("version", "Print the version")->callback([&version] {
     version = true;
   });
+  CLI::App* completion = app.add_subcommand(
+      "completion", "Print what makes a shell complete these commands");
+  completion->add_option("shell", options.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   try {
     // CLI11 takes the arguments from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -477,6 +470,10 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   }
   if (version) {
     *world.out << std::string(kVersion) << "\n";
+    return 0;
+  }
+  if (completion->parsed()) {
+    *world.out << CompletionScript(app, options.shell);
     return 0;
   }
   auto client = ApiClient::Create(options.api);

@@ -2,12 +2,17 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "jaco/base/check.h"
+#include "jaco/base/version.h"
 
 namespace jaco::cmd {
 namespace {
@@ -90,6 +95,41 @@ void PrintYaml(const json::value& value, YAML::Emitter& out) {
   }
 }
 
+// "[::1]:7001" is "::1" and "7001".
+std::pair<std::string, std::string> SplitPort(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) return {std::string(address), ""};
+  absl::string_view host = address.substr(0, colon);
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  return {std::string(host), std::string(address.substr(colon + 1))};
+}
+
+// In the words of Nomad's gossip.
+std::string ServerStatus(absl::string_view status) {
+  return status == "READY" || status == "JOINING" ? "alive" : "failed";
+}
+
+// Columns as wide as they must be, two blanks apart.
+std::string FormatColumns(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const size_t pad =
+          i + 1 == row.size() ? 0 : widths[i] + 2 - row[i].size();
+      absl::StrAppend(&out, row[i], std::string(pad, ' '));
+    }
+    out.push_back('\n');
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string FormatInit(const server::InitResponse& response) {
@@ -106,11 +146,25 @@ std::string FormatInit(const server::InitResponse& response) {
 }
 
 std::string FormatStatus(const server::StatusResponse& response) {
+  if (response.lifecycle == server::Lifecycle::kUninitialized &&
+      !response.bootstrap.empty()) {
+    return absl::StrCat(
+        "Status:    uninitialized\nBootstrap: ", response.bootstrap, "\n");
+  }
   if (response.lifecycle == server::Lifecycle::kUninitialized) {
     return "Status:    uninitialized\n"
            "\n"
            "Run `jaco cluster init` to start a new cluster,\n"
            "or `jaco node join` to join an existing one.\n";
+  }
+  if (response.lifecycle == server::Lifecycle::kRemoved) {
+    return absl::StrCat(
+        "Status:     removed\n"
+        "\n"
+        "This server was removed from cluster ",
+        response.cluster_name,
+        ". It keeps its data and takes no writes.\n"
+        "Run `jaco node join` to make it a node again.\n");
   }
   if (!response.initialized) {
     return absl::StrCat(
@@ -176,9 +230,35 @@ std::string FormatNodes(const server::StatusResponse& response) {
   std::string out;
   for (const server::NodeStatus& node : response.nodes) {
     absl::StrAppend(&out, node.hostname, "\t", node.address, "\tNODE_STATUS_",
-                    node.status, "\n");
+                    node.status, "\t",
+                    node.version.empty() ? "-" : node.version, "\t",
+                    node.feature_level, "\n");
   }
   return out;
+}
+
+std::string FormatJoinedServers(const server::JoinServersResponse& response) {
+  if (!response.error.empty()) {
+    return absl::StrCat("Error joining: ", response.error, "\n");
+  }
+  return absl::StrCat("Joined ", response.num_joined,
+                      " servers successfully\n");
+}
+
+std::string FormatServers(const server::StatusResponse& response) {
+  std::vector<std::vector<std::string>> rows = {
+      {"Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build",
+       "Datacenter", "Region"}};
+  for (const server::NodeStatus& node : response.nodes) {
+    const auto [host, port] = SplitPort(node.address);
+    // What other servers are built from is not known here.
+    const bool self = node.hostname == response.node_name;
+    rows.push_back({absl::StrCat(node.hostname, ".global"), host, port,
+                    ServerStatus(node.status),
+                    node.hostname == response.leader ? "true" : "false", "3",
+                    self ? std::string(kVersion) : "-", "dc1", "global"});
+  }
+  return FormatColumns(rows);
 }
 
 std::string FormatJson(absl::string_view json) {

@@ -21,6 +21,9 @@ std::string FormatJoinToken(absl::string_view peer,
                             const server::IssueJoinTokenResponse& response);
 std::string FormatJoined(const server::JoinResponse& response);
 std::string FormatNodes(const server::StatusResponse& response);
+// Those of `nomad server join` and `nomad server members`.
+std::string FormatJoinedServers(const server::JoinServersResponse& response);
+std::string FormatServers(const server::StatusResponse& response);
 
 // The daemon's JSON answer, indented by 2 or as YAML. `json` is valid.
 std::string FormatJson(absl::string_view json);

@@ -1,7 +1,9 @@
 #include "jaco/cmd/cli_output.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "jaco/base/version.h"
 
 namespace jaco::cmd {
 namespace {
@@ -52,6 +54,41 @@ TEST(CliOutputTest, StatusInBetween) {
   server::StatusResponse response;
   response.lifecycle = server::Lifecycle::kStarting;
   EXPECT_EQ(FormatStatus(response), "Status:    starting\n");
+}
+
+TEST(CliOutputTest, StatusOfAServerThatLooksForACluster) {
+  server::StatusResponse response;
+  response.lifecycle = server::Lifecycle::kUninitialized;
+  response.bootstrap = "waiting for servers, 2 of 3 are here";
+  EXPECT_EQ(FormatStatus(response),
+            "Status:    uninitialized\n"
+            "Bootstrap: waiting for servers, 2 of 3 are here\n");
+}
+
+TEST(CliOutputTest, Servers) {
+  server::StatusResponse response;
+  response.node_name = "node-1";
+  response.leader = "node-2";
+  response.nodes = {{"node-1", "10.0.0.5:7001", "READY", "VOTER"},
+                    {"node-2", "[::1]:7001", "ISOLATION_UNAVAILABLE", "?"}};
+  const std::string version(kVersion);
+  const std::string pad(version.size() - 1, ' ');
+  EXPECT_EQ(
+      FormatServers(response),
+      absl::StrCat("Name           Address   Port  Status  Leader  Raft Version"
+                   "  Build",
+                   std::string(version.size() - 3, ' '),
+                   "Datacenter  Region\n"
+                   "node-1.global  10.0.0.5  7001  alive   false   3           "
+                   "  ",
+                   version,
+                   "  dc1         global\n"
+                   "node-2.global  ::1       7001  failed  true    3           "
+                   "  -",
+                   pad, "  dc1         global\n"));
+  EXPECT_EQ(FormatJoinedServers({2, ""}), "Joined 2 servers successfully\n");
+  EXPECT_EQ(FormatJoinedServers({0, "failed joining: x"}),
+            "Error joining: failed joining: x\n");
 }
 
 TEST(CliOutputTest, Tokens) {

@@ -1,11 +1,14 @@
 #include "jaco/cmd/cli.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -29,6 +32,7 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::NiceMock;
 using ::testing::Return;
+using ::testing::ReturnRef;
 using ::testing::StartsWith;
 
 class CliTest : public testing::Test {
@@ -44,6 +48,7 @@ class CliTest : public testing::Test {
     status_.initialized = true;
     status_.leader = "node-1";
     ON_CALL(api_, Status).WillByDefault([this] { return status_; });
+    ON_CALL(api_, operators).WillByDefault(ReturnRef(operators_));
     ON_CALL(api_, lifecycle).WillByDefault([this] {
       return status_.lifecycle;
     });
@@ -82,6 +87,7 @@ class CliTest : public testing::Test {
   CliWorld world_;
   server::StatusResponse status_;
   NiceMock<net::MockApi> api_;
+  NiceMock<net::MockOperatorApi> operators_;
   net::ApiRouter router_{&api_};
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
@@ -106,6 +112,25 @@ TEST_F(CliTest, Init) {
   EXPECT_EQ(Run({"cluster", "init", "--name=demo"}), 1);
   EXPECT_EQ(out_.str(), "");
   EXPECT_EQ(err_.str(), "Error: cluster_already_initialized: is there\n");
+}
+
+TEST_F(CliTest, RemoveNode) {
+  EXPECT_CALL(api_, RemoveNode)
+      .Times(4)
+      .WillRepeatedly([](auto&, const auto& request, auto reply) {
+        if (request.node_name == "n") {
+          return reply(server::RemoveNodeResponse{request.force ? 1u : 2u});
+        }
+        reply(MakeError(ErrorCode::kNodeNotFound, "no node"));
+      });
+  Serve();
+  EXPECT_EQ(Run({"node", "remove", "n"}), 0);
+  EXPECT_EQ(out_.str(), "Removed node n\n");
+  EXPECT_EQ(Run({"node", "remove", "x", "--force"}), 1);
+  EXPECT_EQ(err_.str(), "Error: node_not_found: no node\n");
+  EXPECT_EQ(Run({"server", "force-leave", "x"}), 0);
+  EXPECT_EQ(Run({"server", "force-leave", "n"}), 0);
+  EXPECT_EQ(out_.str() + err_.str(), "");
 }
 
 TEST_F(CliTest, StatusInEveryFormat) {
@@ -149,6 +174,27 @@ TEST_F(CliTest, Tokens) {
   EXPECT_THAT(out_.str(), HasSubstr("1970-01-01T00:00:00Z -\n"));
   EXPECT_EQ(Run({"token", "list", "-o", "json"}), 0);
   EXPECT_THAT(out_.str(), HasSubstr("\"revoked_at\": null"));
+}
+
+TEST_F(CliTest, ServerJoin) {
+  using Request = server::JoinServersRequest;
+  EXPECT_CALL(api_,
+              JoinServers(_,
+                          Field(&Request::addresses,
+                                std::vector<std::string>{"a:7000", "b:1"}),
+                          _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::JoinServersResponse{2, ""});
+      })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::JoinServersResponse{0, "failed joining: no"});
+      });
+  Serve();
+  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 0);
+  EXPECT_EQ(out_.str(), "Joined 2 servers successfully\n");
+  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 1);
+  EXPECT_EQ(err_.str(), "Error joining: failed joining: no\n");
+  EXPECT_EQ(Run({"server", "join"}), 1);
 }
 
 TEST_F(CliTest, WaitsForALeader) {
@@ -215,6 +261,146 @@ TEST_F(CliTest, Version) {
   EXPECT_THAT(version, HasSubstr("."));
   EXPECT_EQ(Run({"--version"}), 0);
   EXPECT_EQ(out_.str(), version);
+}
+
+TEST_F(CliTest, RaftPeers) {
+  EXPECT_CALL(operators_, ListPeers(_, false, _))
+      .WillRepeatedly([](auto&, bool, auto reply) {
+        reply(server::RaftPeers{5,
+                                {{9, "b", "10.0.0.2:7001", true, true},
+                                 {8, "a", "10.0.0.1:7001", false, false}}});
+      });
+  EXPECT_CALL(operators_, RemovePeer(_, Field(&server::PeerSelector::id, 9), _))
+      .WillOnce([](auto&, auto, auto reply) { reply(server::RaftPeer{}); })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(MakeError(ErrorCode::kNodeNotFound, "is not there"));
+      });
+  EXPECT_CALL(operators_,
+              TransferLeadership(
+                  _, Field(&server::PeerSelector::address, "10.0.0.1:7001"), _))
+      .WillOnce(
+          [](auto&, auto, auto reply) { reply(server::TransferResponse{}); });
+  Serve();
+  EXPECT_EQ(Run({"operator", "raft", "list-peers"}), 0);
+  EXPECT_EQ(out_.str(),
+            "Node      ID  Address        State     Voter  RaftProtocol\n"
+            "a.global  8   10.0.0.1:7001  follower  false  3\n"
+            "b.global  9   10.0.0.2:7001  leader    true   3\n");
+  EXPECT_EQ(Run({"operator", "raft", "list-peers", "-o", "yaml"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("Index: 5\nServers:\n"));
+  EXPECT_EQ(Run({"operator", "raft", "remove-peer", "--peer-id", "9"}), 0);
+  EXPECT_EQ(out_.str(), "Removed peer with id \"9\"\n");
+  EXPECT_EQ(Run({"operator", "raft", "remove-peer", "--peer-id", "9"}), 1);
+  EXPECT_EQ(err_.str(), "Error: node_not_found: is not there\n");
+  EXPECT_EQ(Run({"operator", "raft", "remove-peer"}), 1);
+  EXPECT_EQ(err_.str(),
+            "Error: one of --peer-id and --peer-address is required\n");
+  EXPECT_EQ(Run({"operator", "raft", "transfer-leadership",
+                 "--peer-address=10.0.0.1:7001"}),
+            0);
+  EXPECT_EQ(out_.str(),
+            "Transferred leadership to peer with address "
+            "\"10.0.0.1:7001\"\n");
+}
+
+TEST_F(CliTest, Autopilot) {
+  server::AutopilotSettings settings;
+  settings.modify_index = 4;
+  EXPECT_CALL(operators_, GetAutopilot)
+      .WillRepeatedly([&](auto&, bool, auto reply) { reply(settings); });
+  EXPECT_CALL(operators_, SetAutopilot)
+      .WillOnce([&](auto&, auto request, auto reply) {
+        EXPECT_EQ(request.if_modify_index, 4u);
+        EXPECT_FALSE(request.settings.cleanup_dead_servers);
+        EXPECT_EQ(request.settings.last_contact_threshold, absl::Seconds(1));
+        EXPECT_EQ(request.settings.max_trailing_logs, 250u);
+        reply(request.settings);
+      })
+      .WillOnce([&](auto&, auto, auto reply) {
+        reply(MakeError(ErrorCode::kConflict, "late"));
+      });
+  EXPECT_CALL(operators_, Health).WillOnce([](auto&, auto reply) {
+    server::AutopilotHealth health;
+    health.leader = 7;
+    health.servers = {{.id = 7, .name = "a", .address = "a:1", .voter = true}};
+    reply(health);
+  });
+  Serve();
+  EXPECT_EQ(Run({"operator", "autopilot", "get-config"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("CleanupDeadServers = true\n"
+                                     "LastContactThreshold = 200ms\n"));
+  EXPECT_EQ(Run({"operator", "autopilot", "get-config", "-o", "json"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("\"ModifyIndex\": 4"));
+  EXPECT_EQ(
+      Run({"operator", "autopilot", "set-config",
+           "--cleanup-dead-servers=false", "--last-contact-threshold", "1s"}),
+      0)
+      << err_.str();
+  EXPECT_EQ(out_.str(), "Configuration updated!\n");
+  EXPECT_EQ(Run({"operator", "autopilot", "set-config", "--min-quorum=3"}), 1);
+  EXPECT_EQ(err_.str(),
+            "Error: conflict: Configuration could not be atomically updated, "
+            "please try again\n");
+  EXPECT_EQ(Run({"operator", "autopilot", "set-config",
+                 "--server-stabilization-time=soon"}),
+            1);
+  EXPECT_EQ(Run({"operator", "autopilot", "health"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), StartsWith("Healthy: false\nFailureTolerance: 0\n"
+                                     "Leader: 7\nVoters:\n\t7\nServers:\n"));
+}
+
+TEST_F(CliTest, TheAuthorityIsRotated) {
+  EXPECT_CALL(operators_, RotateAuthority).WillOnce([](auto&, auto reply) {
+    reply(server::AuthoritiesResponse{"ab", 2});
+  });
+  EXPECT_CALL(operators_,
+              RetireAuthorities(
+                  _, Field(&server::RetireAuthoritiesRequest::force, true), _))
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::AuthoritiesResponse{"ab", 1});
+      });
+  Serve();
+  EXPECT_EQ(Run({"cluster", "rotate-ca"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("  fingerprint: ab\n"));
+  EXPECT_EQ(Run({"cluster", "retire-ca", "--force"}), 0);
+}
+
+// What bash makes of a line, with the cursor at its end.
+std::string Completed(const std::string& script, const std::string& line) {
+  const std::string command =
+      absl::StrCat(script, "\nCOMP_WORDS=(", line,
+                   ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_jaco\n"
+                   "echo \"${COMPREPLY[@]}\"\n");
+  const std::string path = "/tmp/jaco-completion-" + std::to_string(getpid());
+  std::ofstream(path) << command;
+  FILE* const out = popen(absl::StrCat("bash ", path).c_str(), "r");
+  std::string text(4096, '\0');
+  text.resize(fread(text.data(), 1, text.size(), out));
+  pclose(out);
+  std::filesystem::remove(path);
+  return text;
+}
+
+TEST_F(CliTest, Completion) {
+  ASSERT_EQ(Run({"completion", "bash"}), 0);
+  const std::string script = out_.str();
+  EXPECT_EQ(Completed(script, "jaco op"), "operator\n");
+  EXPECT_EQ(Completed(script, "jaco operator raft tr"),
+            "transfer-leadership\n");
+  EXPECT_EQ(Completed(script, "jaco --socket x operator raft remove-peer --p"),
+            "--peer-id --peer-address\n");
+  EXPECT_EQ(Completed(script, "jaco token list --ca"), "--ca-cert\n");
+  EXPECT_EQ(Completed(script, "jaco completion ''"),
+            Completed(script, "jaco completion \"\""));
+  EXPECT_THAT(Completed(script, "jaco completion ''"),
+              HasSubstr("bash zsh fish"));
+  // A hidden option is not offered.
+  EXPECT_EQ(Completed(script, "jaco token list --tok"), "--token-file\n");
+  ASSERT_EQ(Run({"completion", "zsh"}), 0);
+  EXPECT_THAT(out_.str(), StartsWith("#compdef jaco\n"));
+  ASSERT_EQ(Run({"completion", "fish"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("'list-peers'"));
+  EXPECT_EQ(Run({"completion", "tcsh"}), 1);
 }
 
 }  // namespace

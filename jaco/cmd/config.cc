@@ -15,13 +15,16 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
 #include "jaco/cmd/host_address.h"
+#include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/suggest.h"
 #include "jaco/fsm/validate.h"
 #include "jaco/net/sansio/host_port.h"
+#include "jaco/server/bootstrap_record.h"
 
 namespace jaco::cmd {
 namespace {
@@ -86,6 +89,14 @@ absl::Status SetLogLevel(const std::string& value, LogLevel* out) {
       absl::StrCat(Quoted(value), " is not one of debug, info, warn, error"));
 }
 
+absl::Status SetBool(const std::string& value, bool* out) {
+  if (value != "true" && value != "false") {
+    return Invalid(absl::StrCat(Quoted(value), " is not true or false"));
+  }
+  *out = value == "true";
+  return absl::OkStatus();
+}
+
 absl::Status AddApiListener(const std::string& value,
                             std::vector<ApiListener>* out) {
   absl::string_view rest = value;
@@ -108,13 +119,54 @@ absl::Status AddApiListener(const std::string& value,
   return absl::OkStatus();
 }
 
-constexpr absl::string_view kListKey = "api_listeners";
+absl::Status SetExpect(const std::string& value, uint32_t* out) {
+  const bool digits =
+      !value.empty() && value.size() <= 2 &&
+      std::all_of(value.begin(), value.end(), absl::ascii_isdigit);
+  if (!digits || !absl::SimpleAtoi(value, out) || *out == 0 ||
+      *out > server::kBootstrapExpectMax) {
+    return Invalid(absl::StrCat(Quoted(value), " is not a number from 1 to ",
+                                server::kBootstrapExpectMax));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddRetryJoin(const std::string& value,
+                          std::vector<std::string>* out) {
+  auto address = net::WithPort(value, net::kApiPort);
+  if (!address.ok()) return Invalid(address.status().message());
+  if (out->size() >= server::kBootstrapAddressesMax) {
+    return Invalid(
+        absl::StrCat("at most ", server::kBootstrapAddressesMax, " addresses"));
+  }
+  out->push_back(*std::move(address));
+  return absl::OkStatus();
+}
+
+absl::Status SetBootstrapKey(const std::string& value, std::string* out) {
+  *out = value;
+  return CheckBootstrapKey(value);
+}
+
+bool IsListKey(absl::string_view key) {
+  return key == "api_listeners" || key == "retry_join";
+}
+
+bool Contains(const std::vector<std::string>& keys, const std::string& key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
 
 const std::vector<std::string>& Keys() {
-  static const auto& keys = *new std::vector<std::string>{
-      "node_name",     "data_dir",      "unix_socket",
-      "listen_addr",   "cluster_addr",  "log_level",
-      "api_listeners", "seal_key_file", "socket_group"};
+  static const auto& keys = *[] {
+    auto* all = new std::vector<std::string>{
+        "node_name",          "data_dir",          "unix_socket",
+        "listen_addr",        "cluster_addr",      "log_level",
+        "api_listeners",      "seal_key_file",     "socket_group",
+        "leave_on_terminate", "bootstrap_expect",  "retry_join",
+        "bootstrap_key",      "bootstrap_key_file"};
+    all->insert(all->end(), RaftKeys().begin(), RaftKeys().end());
+    return all;
+  }();
   return keys;
 }
 
@@ -128,7 +180,23 @@ absl::Status Set(const std::string& key, const std::string& value,
   if (key == "log_level") return SetLogLevel(value, &config->log_level);
   if (key == "socket_group") return SetText(value, &config->socket_group);
   if (key == "seal_key_file") return SetText(value, &config->seal_key_file);
-  if (key == kListKey) return AddApiListener(value, &config->api_listeners);
+  if (key == "leave_on_terminate") {
+    return SetBool(value, &config->leave_on_terminate);
+  }
+  if (Contains(RaftKeys(), key)) return SetRaft(key, value, &config->raft);
+  if (key == "api_listeners") {
+    return AddApiListener(value, &config->api_listeners);
+  }
+  if (key == "bootstrap_expect") {
+    return SetExpect(value, &config->bootstrap_expect);
+  }
+  if (key == "retry_join") return AddRetryJoin(value, &config->retry_join);
+  if (key == "bootstrap_key") {
+    return SetBootstrapKey(value, &config->bootstrap_key);
+  }
+  if (key == "bootstrap_key_file") {
+    return SetText(value, &config->bootstrap_key_file);
+  }
   const std::string meant = Suggest(key, Keys());
   return Invalid(absl::StrCat(
       "unknown key ", Quoted(key),
@@ -233,7 +301,9 @@ class FileParser {
       const absl::Status set = SetEntry(entry, config);
       if (!set.ok()) return At(entry.line, set.message());
     }
-    return absl::OkStatus();
+    const absl::Status fits = CheckRaft(config->raft);
+    return fits.ok() ? fits
+                     : Invalid(absl::StrCat(path_, ": ", fits.message()));
   }
 
  private:
@@ -263,9 +333,8 @@ class FileParser {
   }
 
   static absl::Status SetEntry(const Entry& entry, Config* config) {
-    const bool known =
-        std::find(Keys().begin(), Keys().end(), entry.key) != Keys().end();
-    if (entry.key == kListKey && entry.items) return SetItems(entry, config);
+    const bool known = Contains(Keys(), entry.key);
+    if (IsListKey(entry.key) && entry.items) return SetItems(entry, config);
     if (known && !entry.value) {
       return Invalid(absl::StrCat(entry.key, ": must be a single value"));
     }
@@ -338,7 +407,34 @@ absl::Status Override(const Source& source, EnvironmentReader environment,
       status.message()));
 }
 
+// What makes sense alone but not together.
+absl::Status CheckBootstrap(const Config& config) {
+  const bool key = !config.bootstrap_key.empty();
+  const bool key_file = !config.bootstrap_key_file.empty();
+  if (key && key_file) {
+    return Invalid("bootstrap_key and bootstrap_key_file are both set");
+  }
+  if ((config.bootstrap_expect > 1 || !config.retry_join.empty()) && !key &&
+      !key_file) {
+    return Invalid(
+        "bootstrap_expect and retry_join need a bootstrap_key, the same on all "
+        "servers, by which they know each other");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::Status CheckBootstrapKey(absl::string_view key) {
+  constexpr size_t kBytesMin = 16;
+  constexpr size_t kBytesMax = 1024;
+  const bool fits = key.size() >= kBytesMin && key.size() <= kBytesMax &&
+                    std::all_of(key.begin(), key.end(), absl::ascii_isgraph);
+  if (fits) return absl::OkStatus();
+  return Invalid(absl::StrCat("must be ", kBytesMin, " to ", kBytesMax,
+                              " printable characters without blanks, as "
+                              "`openssl rand -hex 32` makes them"));
+}
 
 absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    absl::string_view path) {
@@ -366,6 +462,8 @@ absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
        {Source{"data_dir", "JACO_DATA_DIR", "--data-dir", flags.data_dir},
         Source{"unix_socket", "JACO_SOCKET", "--socket", flags.socket},
         Source{"seal_key_file", "JACO_SEAL_KEY_FILE", "", no_flag},
+        Source{"bootstrap_key", "JACO_BOOTSTRAP_KEY", "", no_flag},
+        Source{"bootstrap_key_file", "JACO_BOOTSTRAP_KEY_FILE", "", no_flag},
         Source{"log_level", "JACO_LOG", "--log-level", flags.log_level}}) {
     const absl::Status status = Override(source, environment, &*config);
     if (!status.ok()) return status;
@@ -373,6 +471,10 @@ absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
   if (config->listen_addr == config->cluster_addr) {
     return Invalid(absl::StrCat(
         path, ": listen_addr and cluster_addr are both ", config->listen_addr));
+  }
+  const absl::Status bootstrap = CheckBootstrap(*config);
+  if (!bootstrap.ok()) {
+    return Invalid(absl::StrCat(path, ": ", bootstrap.message()));
   }
   if (config->node_name.empty()) {
     const absl::Status status = SetName(HostName(), &config->node_name);

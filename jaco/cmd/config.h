@@ -1,6 +1,7 @@
 #ifndef JACO_CMD_CONFIG_H_
 #define JACO_CMD_CONFIG_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/logger.h"
+#include "jaco/raft/raft.h"
 
 namespace jaco::cmd {
 
@@ -30,10 +32,20 @@ struct Config {
   std::string listen_addr = "0.0.0.0:7000";   // of the API
   std::string cluster_addr = "0.0.0.0:7001";  // of the peer transport
   std::vector<ApiListener> api_listeners;     // besides listen_addr
-  std::string socket_group;   // empty: `jaco`, if there is such a group
-  std::string seal_key_file;  // empty: the keyring is not sealed
+  std::string socket_group;       // empty: `jaco`, if there is such a group
+  std::string seal_key_file;      // empty: the keyring is not sealed
+  uint32_t bootstrap_expect = 0;  // servers that found a cluster
+  std::vector<std::string> retry_join;  // host:port of APIs
+  std::string bootstrap_key;            // secret; empty: there is none
+  std::string bootstrap_key_file;       // that holds it instead
   LogLevel log_level = LogLevel::kInfo;
+  bool leave_on_terminate = false;  // SIGTERM takes the server out
+  raft::Options raft;               // those of raft_settings.h
 };
+
+// A bootstrap key that is worth the name; validation_failed, without a word of
+// it.
+absl::Status CheckBootstrapKey(absl::string_view key);
 
 // What the command line said.
 struct ConfigFlags {
@@ -54,7 +66,8 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
                                    absl::string_view path);
 
 // The settings in force: flags over environment ($JACO_CONFIG, $JACO_DATA_DIR,
-// $JACO_SOCKET, $JACO_SEAL_KEY_FILE, $JACO_LOG) over the file over defaults.
+// $JACO_SOCKET, $JACO_SEAL_KEY_FILE, $JACO_BOOTSTRAP_KEY,
+// $JACO_BOOTSTRAP_KEY_FILE, $JACO_LOG) over the file over defaults.
 // Only the file at the default path may be missing. Also not_found and
 // permission_denied.
 absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,

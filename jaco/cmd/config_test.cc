@@ -84,6 +84,40 @@ TEST(ParseConfigTest, NamesKeyAndLine) {
             "/etc/jaco/jacod.yaml:1: a key must be a word");
 }
 
+TEST(ParseConfigTest, LeaveOnTerminate) {
+  EXPECT_FALSE(ParseConfig("", "f")->leave_on_terminate);
+  EXPECT_TRUE(ParseConfig("leave_on_terminate: true", "f")->leave_on_terminate);
+  EXPECT_FALSE(
+      ParseConfig("leave_on_terminate: 'false'", "f")->leave_on_terminate);
+  EXPECT_EQ(ErrorOf("leave_on_terminate: yes\n"),
+            "/etc/jaco/jacod.yaml:1: leave_on_terminate: \"yes\" is not true "
+            "or false");
+}
+
+TEST(ParseConfigTest, Bootstrap) {
+  const auto config = ParseConfig(
+      "bootstrap_expect: 3\nbootstrap_key: 0123456789abcdef\n"
+      "retry_join: [a, '10.0.0.5:7100', '[::1]']\n",
+      "");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->bootstrap_expect, 3u);
+  EXPECT_EQ(config->bootstrap_key, "0123456789abcdef");
+  EXPECT_EQ(config->retry_join, (std::vector<std::string>{
+                                    "a:7000", "10.0.0.5:7100", "[::1]:7000"}));
+  EXPECT_EQ(ParseConfig("retry_join: a:1\n", "")->retry_join.size(), 1u);
+  for (const char* bad : {"0", "64", "-1", "3.0", "''", "three", "0x3"}) {
+    EXPECT_THAT(ErrorOf(absl::StrCat("\nbootstrap_expect: ", bad)),
+                HasSubstr(":2: bootstrap_expect: "))
+        << bad;
+  }
+  EXPECT_THAT(ErrorOf("retry_join: [a, 'b c']"),
+              HasSubstr(":1: retry_join: \"b c\" is not host:port"));
+  // Whatever it was, it may have been meant as a secret.
+  const std::string error = ErrorOf("bootstrap_key: hunter2");
+  EXPECT_THAT(error, HasSubstr(":1: bootstrap_key: must be 16 to 1024"));
+  EXPECT_THAT(error, Not(HasSubstr("hunter2")));
+}
+
 TEST(ParseConfigTest, WhatIsNotAMap) {
   EXPECT_THAT(ErrorOf("just words\n"), HasSubstr(":1: the file must hold"));
   EXPECT_THAT(ErrorOf("- a\n- b\n"), HasSubstr(":1: the file must hold"));

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "jaco/base/prng.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/data_dir.h"
+#include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/sd_notify.h"
 #include "jaco/cmd/server_options.h"
 #include "jaco/env/posix/posix_clock.h"
@@ -27,13 +29,14 @@
 #include "jaco/env/posix/posix_event_loop.h"
 #include "jaco/env/posix/posix_file_system.h"
 #include "jaco/env/posix/spdlog_logger.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/http_server.h"
+#include "jaco/net/https_bootstrap_peer.h"
 #include "jaco/net/https_join_peer.h"
 #include "jaco/net/peer_transport.h"
 #include "jaco/net/pki/openssl_pki.h"
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/tls_identity.h"
-#include "jaco/server/security/secrets.h"
 #include "jaco/server/server.h"
 
 namespace jaco::cmd {
@@ -43,6 +46,9 @@ constexpr int kExitAtOnce = 130;
 constexpr absl::string_view kDevClusterName = "dev";
 // From a failure to the end: for answers that say why.
 constexpr Duration kLastWords = Milliseconds(100);
+// Of leave_on_terminate: how long it is tried while there is no leader.
+constexpr Duration kLeaveTimeout = Seconds(10);
+constexpr Duration kLeaveAgain = Milliseconds(250);
 
 void ExitAtOnce(int) { _exit(kExitAtOnce); }
 
@@ -93,6 +99,7 @@ class Daemon {
   // answers as soon as the loop runs, while the server is still starting.
   absl::Status Open() {
     absl::Status status = OpenDataDir();
+    if (status.ok()) status = OpenBootstrapPeer();
     if (status.ok()) status = OpenPeerTransport();
     if (status.ok()) status = OpenServer();
     return status.ok() ? OpenApi() : status;
@@ -104,6 +111,37 @@ class Daemon {
     lock_ = *std::move(lock);
     disk_.emplace(&loop_, &files_);
     return absl::OkStatus();
+  }
+
+  absl::Status OpenBootstrapPeer() {
+    if (mode_ == DaemonMode::kDev) return absl::OkStatus();
+    const auto key = ReadBootstrapKey(config_, files_);
+    if (!key.ok()) return key.status();
+    if (key->empty()) return absl::OkStatus();
+    const net::BootstrapPsk psk(*key);
+    tls_.AllowBootstrap(psk);
+    bootstrap_peer_.emplace(psk, PostToLoop());
+    return absl::OkStatus();
+  }
+
+  // From other threads.
+  std::function<void(absl::AnyInvocable<void()>)> PostToLoop() {
+    return [this](absl::AnyInvocable<void()> task) {
+      boost::asio::post(loop_.io_context(), std::move(task));
+    };
+  }
+
+  server::BootstrapOptions Bootstrap() {
+    if (mode_ == DaemonMode::kDev) return {};
+    server::BootstrapOptions options = BootstrapOptionsOf(config_);
+    if (bootstrap_peer_) options.peer = &*bootstrap_peer_;
+    if (options.expect > 0 && options.expect % 2 == 0) {
+      logger_.Write(LogLevel::kWarning, "jacod",
+                    absl::StrCat("bootstrap_expect ", options.expect,
+                                 " is even: one server less survives as many "
+                                 "failures"));
+    }
+    return options;
   }
 
   absl::Status OpenPeerTransport() {
@@ -118,6 +156,7 @@ class Daemon {
     if (!options.ok()) return options.status();
     options->use_rocksdb = mode_ != DaemonMode::kDev;
     options->join_peer = &join_peer_;
+    options->bootstrap = Bootstrap();
     server_.emplace(*options, env::Environment{.clock = &clock_,
                                                .loop = &loop_,
                                                .network = &*network_,
@@ -131,6 +170,7 @@ class Daemon {
     Log(absl::StrCat("jacod ", kVersion, ", node ", config_.node_name,
                      ", data in ", config_.data_dir, ", peers reach it at ",
                      options->peer_address));
+    Log(DescribeRaft(options->raft));
     return absl::OkStatus();
   }
 
@@ -171,8 +211,9 @@ class Daemon {
   }
 
   absl::Status ListenOn(const ApiListener& listener) {
-    const auto authenticate = [this](absl::string_view token) {
-      return server_->Authenticate(token);
+    const auto authenticate = [this](absl::string_view token,
+                                     server::Reply<server::Caller> reply) {
+      server_->Authenticate(token, std::move(reply));
     };
     const auto port =
         listener.tls
@@ -238,15 +279,41 @@ class Daemon {
     boost::system::error_code ignored;
     signals_.add(SIGINT, ignored);
     signals_.add(SIGTERM, ignored);
-    signals_.async_wait([this](boost::system::error_code error, int) {
+    signals_.async_wait([this](boost::system::error_code error, int signal) {
       if (error) return;
       // The loop stops now: only a plain handler can hear the second one.
       signals_.clear(error);
       ::signal(SIGINT, ExitAtOnce);
       ::signal(SIGTERM, ExitAtOnce);
-      Log("stopping");
-      loop_.Stop();
+      if (signal == SIGTERM && config_.leave_on_terminate) {
+        Log("leaving the cluster");
+        leave_until_ = clock_.Now() + kLeaveTimeout;
+        return Leave();
+      }
+      Stop();
     });
+  }
+
+  void Stop() {
+    Log("stopping");
+    loop_.Stop();
+  }
+
+  // However that ends, the process does.
+  void Leave() {
+    if (server_->lifecycle() != server::Lifecycle::kMember) return Stop();
+    server_->Leave(
+        [this](const absl::StatusOr<server::RemoveNodeResponse>& left) {
+          if (!left.ok() && CodeOf(left.status()) == ErrorCode::kNoLeader &&
+              clock_.Now() < leave_until_) {
+            loop_.After(kLeaveAgain, [this] { Leave(); });
+            return;
+          }
+          Log(left.ok() ? "left the cluster"
+                        : absl::StrCat("did not leave the cluster: ",
+                                       left.status().message()));
+          Stop();
+        });
   }
 
   // main prints the result.
@@ -266,6 +333,7 @@ class Daemon {
   ReadConfig read_config_;
   absl::Status result_;
   uint16_t dev_port_ = 0;
+  Instant leave_until_;
 
   env::SpdlogLogger logger_;
   env::PosixClock clock_;
@@ -276,9 +344,8 @@ class Daemon {
   std::optional<env::PosixDisk> disk_;
   net::OpenSslPki pki_{&entropy_};
   net::TlsIdentity tls_;
-  net::HttpsJoinPeer join_peer_{[this](absl::AnyInvocable<void()> task) {
-    boost::asio::post(loop_.io_context(), std::move(task));
-  }};
+  net::HttpsJoinPeer join_peer_{PostToLoop()};
+  std::optional<net::HttpsBootstrapPeer> bootstrap_peer_;
   std::optional<net::PeerTransport> network_;
   std::optional<server::Server> server_;
   std::optional<net::ApiRouter> router_;

@@ -68,6 +68,17 @@ class EndToEndTest(unittest.TestCase):
     self.assertEqual(host.stop(), 0)
     self.assertFalse(os.path.exists(host.socket))
 
+  def test_reads_by_lease(self):
+    host = self.host(lease_reads='true', clock_drift_ppm_max='500',
+                     priority='70', election_timeout_ms='500',
+                     heartbeat_interval_ms='50')
+    host.start()
+    self.assertEqual(host.jaco('cluster', 'init').returncode, 0)
+    self.assertIn('bootstrap', host.jaco('token', 'list').stdout)
+    self.assertIn('election timeout 500 ms, heartbeats every 50 ms, '
+                  'priority 70, lease reads on, trusting clocks to 500 ppm',
+                  host.read_log())
+
   def test_before_init(self):
     host = self.host()
     host.start()
@@ -88,7 +99,7 @@ class EndToEndTest(unittest.TestCase):
           refused.stderr.startswith('Error: cluster_uninitialized: '),
           refused.stderr)
     for method, target in (('GET', '/v1/tokens'), ('PUT', '/v1/no/such'),
-                           ('GET', '/v1/operator/raft/configuration')):
+                           ('POST', '/v1/node/issue-join-token')):
       status, answer = host.call(method, target)
       self.assertEqual((status, answer['code']), (503, 'cluster_uninitialized'))
     self.assertEqual(os.listdir(host.data), ['LOCK'])

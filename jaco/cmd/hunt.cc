@@ -25,24 +25,25 @@ std::string Encode(const SeedReport& report) {
       report.seed, "\t", static_cast<int>(report.outcome), "\t", report.events,
       "\t", report.simulated_ns, "\t", report.hash, "\t", report.operations,
       "\t", report.crashes, "\t", report.installs, "\t", report.repairs, "\t",
-      report.invariant, "\t", report.detail, "\n");
+      report.steps, "\t", report.invariant, "\t", report.detail, "\n");
 }
 
 SeedReport Decode(absl::string_view line) {
   const std::vector<std::string> fields =
-      absl::StrSplit(line, absl::MaxSplits('\t', 10));
-  JACO_CHECK(fields.size() == 11);
+      absl::StrSplit(line, absl::MaxSplits('\t', 11));
+  JACO_CHECK(fields.size() == 12);
   return {.seed = std::stoull(fields[0]),
           .outcome = static_cast<Outcome>(std::stoi(fields[1])),
-          .invariant = fields[9],
-          .detail = fields[10],
+          .invariant = fields[10],
+          .detail = fields[11],
           .events = std::stoull(fields[2]),
           .simulated_ns = std::stoll(fields[3]),
           .hash = std::stoull(fields[4]),
           .operations = std::stoull(fields[5]),
           .crashes = std::stoull(fields[6]),
           .installs = std::stoull(fields[7]),
-          .repairs = std::stoull(fields[8])};
+          .repairs = std::stoull(fields[8]),
+          .steps = std::stoull(fields[9])};
 }
 
 void WriteAll(int fd, absl::string_view data) {
@@ -201,6 +202,7 @@ void Hunter::Take(Worker& worker, const SeedReport& report) {
   result_.crashes += report.crashes;
   result_.installs += report.installs;
   result_.repairs += report.repairs;
+  result_.steps += report.steps;
   result_.simulated_ns += report.simulated_ns;
   if (report.outcome == Outcome::kPassed) return;
   result_.failures.push_back(report);
@@ -240,6 +242,7 @@ SeedReport MakeReport(uint64_t seed, const RunResult& result) {
   report.crashes = result.crashes;
   report.installs = result.installs;
   report.repairs = result.repairs;
+  report.steps = result.steps;
   if (!result.violation.has_value()) return report;
   report.outcome = result.liveness ? Outcome::kLiveness : Outcome::kSafety;
   report.invariant = result.violation->invariant;

@@ -30,6 +30,7 @@ struct SeedReport {
   uint64_t crashes = 0;
   uint64_t installs = 0;  // of snapshots
   uint64_t repairs = 0;   // of logs
+  uint64_t steps = 0;     // of walks
 };
 SeedReport MakeReport(uint64_t seed, const RunResult& result);
 
@@ -48,6 +49,7 @@ struct HuntResult {
   uint64_t crashes = 0;
   uint64_t installs = 0;  // of snapshots
   uint64_t repairs = 0;   // of logs
+  uint64_t steps = 0;     // of walks
   int64_t simulated_ns = 0;
   int64_t wall_ns = 0;
   std::vector<SeedReport> failures;  // by seed

@@ -48,6 +48,7 @@ struct Overrides {
   std::optional<int64_t> seconds;
   std::optional<int> clients;
   std::optional<uint64_t> lying_disk;
+  bool walk = false;
 };
 
 void AddOverrides(CLI::App& app, Overrides& overrides) {
@@ -60,6 +61,8 @@ void AddOverrides(CLI::App& app, Overrides& overrides) {
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--clients", overrides.clients, "How many, not 1 to 5")
       ->check(CLI::Range(1, 1000));
+  app.add_flag("--walk", overrides.walk,
+               "Members are added one by one up to nine, and removed again");
   app.add_option("--lying-disk", overrides.lying_disk,
                  "Plant a bug: one sync in so many is a lie")
       ->check(CLI::PositiveNumber);
@@ -67,6 +70,7 @@ void AddOverrides(CLI::App& app, Overrides& overrides) {
 
 SwarmOptions OptionsOf(uint64_t seed, const Overrides& overrides) {
   SwarmOptions options = DrawSwarmOptions(seed);
+  if (overrides.walk) MakeWalk(options);
   options.servers = overrides.servers.value_or(options.servers);
   options.spares = std::min(options.spares, kNodesMax - options.servers);
   options.rocksdb = overrides.rocksdb.value_or(options.rocksdb);
@@ -91,6 +95,7 @@ std::string TextOf(const Overrides& overrides) {
   add("--seconds", overrides.seconds);
   add("--clients", overrides.clients);
   add("--lying-disk", overrides.lying_disk);
+  if (overrides.walk) absl::StrAppend(&text, " --walk");
   return text;
 }
 
@@ -165,7 +170,7 @@ void PrintRates(const HuntResult& result, std::FILE* out) {
       out,
       "%llu seeds in %s s: %lld seeds/s, %lld events/s, "
       "simulated:wall %lld:1, %llu operations, %llu crashes, %llu snapshots, "
-      "%llu repairs, %zu failed\n",
+      "%llu repairs, %s%zu failed\n",
       static_cast<unsigned long long>(result.seeds),
       SecondsText(result.wall_ns).c_str(),
       PerSecond(result.seeds, result.wall_ns),
@@ -175,7 +180,9 @@ void PrintRates(const HuntResult& result, std::FILE* out) {
       static_cast<unsigned long long>(result.operations),
       static_cast<unsigned long long>(result.crashes),
       static_cast<unsigned long long>(result.installs),
-      static_cast<unsigned long long>(result.repairs), result.failures.size());
+      static_cast<unsigned long long>(result.repairs),
+      result.steps == 0 ? "" : absl::StrCat(result.steps, " steps, ").c_str(),
+      result.failures.size());
 }
 
 // ---- run
@@ -242,7 +249,7 @@ int RunCommand::Run() const {
   std::printf(
       "events %llu simulated %s s hash %016llx calls %llu operations %llu "
       "committed %llu leaders %llu crashes %llu snapshots %llu "
-      "damages %llu repairs %llu\n",
+      "damages %llu repairs %llu steps %llu\n",
       static_cast<unsigned long long>(result.events),
       SecondsText(result.simulated.nanoseconds()).c_str(),
       static_cast<unsigned long long>(result.hash),
@@ -253,7 +260,8 @@ int RunCommand::Run() const {
       static_cast<unsigned long long>(result.crashes),
       static_cast<unsigned long long>(result.installs),
       static_cast<unsigned long long>(result.damages),
-      static_cast<unsigned long long>(result.repairs));
+      static_cast<unsigned long long>(result.repairs),
+      static_cast<unsigned long long>(result.steps));
   if (report.outcome == Outcome::kPassed) {
     std::printf("passed\n");
   } else {
@@ -310,7 +318,9 @@ int HuntCommand::Run() const {
   options.options_of = [this](uint64_t seed) {
     return OptionsOf(seed, overrides);
   };
-  const bool shows_progress = isatty(STDERR_FILENO) != 0;
+  // In a file it is for whoever wonders whether it is still alive.
+  const int64_t show_every_ns =
+      int64_t{isatty(STDERR_FILENO) != 0 ? 1 : 60} * 1'000'000'000;
   int64_t shown_ns = 0;
   size_t printed = 0;
   const HuntResult result = Hunt(options, [&](const HuntResult& so_far) {
@@ -318,7 +328,7 @@ int HuntCommand::Run() const {
     for (; !json && printed < so_far.failures.size(); ++printed) {
       PrintFailure(so_far.failures[printed], overrides);
     }
-    if (!shows_progress || so_far.wall_ns - shown_ns < 1'000'000'000) return;
+    if (so_far.wall_ns - shown_ns < show_every_ns) return;
     shown_ns = so_far.wall_ns;
     PrintRates(so_far, stderr);
   });

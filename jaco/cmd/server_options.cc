@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/cmd/host_address.h"
@@ -62,7 +63,33 @@ absl::StatusOr<server::ServerOptions> ServerOptionsOf(const Config& config,
       AdvertisedHost(listening->host, ListInterfaceAddresses()), peer_port);
   options.certificate_hosts = HostsOfCertificate(config);
   options.seal_key = *std::move(seal_key);
+  options.raft = config.raft;
   return options;
+}
+
+server::BootstrapOptions BootstrapOptionsOf(const Config& config) {
+  const auto api = net::ParseHostPort(config.listen_addr);
+  server::BootstrapOptions options;
+  options.expect = config.bootstrap_expect;
+  options.retry_join = config.retry_join;
+  options.api_address = net::JoinHostPort(
+      AdvertisedHost(api->host, ListInterfaceAddresses()), api->port);
+  return options;
+}
+
+absl::StatusOr<std::string> ReadBootstrapKey(const Config& config,
+                                             env::FileSystem& files) {
+  const std::string& path = config.bootstrap_key_file;
+  if (path.empty()) return config.bootstrap_key;
+  auto text = storage::ReadFile(files, path);
+  if (!text.ok()) return text;
+  std::string key(absl::StripAsciiWhitespace(*text));
+  if (absl::Status status = CheckBootstrapKey(key); !status.ok()) {
+    return MakeError(
+        ErrorCode::kValidationFailed,
+        absl::StrCat("bootstrap_key_file ", path, ": ", status.message()));
+  }
+  return key;
 }
 
 }  // namespace jaco::cmd

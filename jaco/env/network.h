@@ -28,6 +28,11 @@ class FrameReceiver {
  public:
   virtual ~FrameReceiver() = default;
 
+  // Whether frames of `from` are taken at all: asked when it has proved who it
+  // is, and again as time goes by. A transport that is told no closes its
+  // connection.
+  virtual bool Admits(PeerId /*from*/) { return true; }
+
   // A whole frame from `from`. The bytes are whatever the peer sent: hostile
   // until decoded. They live until the call returns.
   virtual void OnFrame(PeerId from, absl::string_view frame) = 0;

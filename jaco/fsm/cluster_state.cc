@@ -38,7 +38,8 @@ bool HasOnlyKnownFields(const Message& message) {
 }
 
 bool IsKnown(const Node& node) {
-  return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status());
+  return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status()) &&
+         NodeLeaving_IsValid(node.leaving());
 }
 
 bool AreKnown(const google::protobuf::RepeatedPtrField<Authority>& all) {
@@ -65,6 +66,9 @@ bool IsKnown(const Command& command) {
              IsKnown(command.node_upsert().node());
     case Command::kNodeRemove:
       return HasOnlyKnownFields(command.node_remove());
+    case Command::kNodeLeave:
+      return HasOnlyKnownFields(command.node_leave()) &&
+             NodeLeaving_IsValid(command.node_leave().leaving());
     case Command::kAuthoritiesReplace:
       return HasOnlyKnownFields(command.authorities_replace()) &&
              AreKnown(command.authorities_replace().authorities());
@@ -85,6 +89,8 @@ bool IsKnown(const Command& command) {
     case Command::kArchiveTake:
       return HasOnlyKnownFields(command.archive_take()) &&
              ArchiveKind_IsValid(command.archive_take().kind());
+    case Command::kNodeAnnounce:
+      return HasOnlyKnownFields(command.node_announce());
     case Command::PAYLOAD_NOT_SET:
       return false;
   }
@@ -113,6 +119,16 @@ absl::Status CheckAuthorities(
                          absl::StrCat("certificate authorities: at most ",
                                       kAuthoritiesMax, " of at most ",
                                       kAuthorityBytesMax, " bytes each"));
+}
+
+// For the audit log: what was set, in the order of the fields.
+std::string DescribeAutopilot(const AutopilotConfig& config) {
+  return absl::StrCat(
+      "CleanupDeadServers=", config.cleanup_dead_servers() ? "true" : "false",
+      " LastContactThreshold=", config.last_contact_threshold_ns(),
+      "ns MaxTrailingLogs=", config.max_trailing_logs(),
+      " ServerStabilizationTime=", config.server_stabilization_time_ns(),
+      "ns MinQuorum=", config.min_quorum());
 }
 
 absl::Status NameTaken(absl::string_view name) {
@@ -187,6 +203,12 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       !status.ok()) {
     return status;
   }
+  if (command_.needs_level() > feature_level()) {
+    return MakeError(
+        ErrorCode::kConfigMismatch,
+        absl::StrCat("this needs feature level ", command_.needs_level(),
+                     ", the cluster is at ", feature_level()));
+  }
   switch (command_.payload_case()) {
     case Command::kClusterInit:
       return InitCluster(index);
@@ -198,6 +220,8 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return UpsertNode(index);
     case Command::kNodeRemove:
       return RemoveNode(index);
+    case Command::kNodeLeave:
+      return LeaveNode(index);
     case Command::kAuthoritiesReplace:
       return ReplaceAuthorities(index);
     case Command::kJoinTokenIssue:
@@ -212,6 +236,8 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return RestoreState(index);
     case Command::kArchiveTake:
       return TakeArchive(index);
+    case Command::kNodeAnnounce:
+      return AnnounceNode(index);
     case Command::PAYLOAD_NOT_SET:
       break;
   }
@@ -236,9 +262,10 @@ absl::StatusOr<std::string> ClusterState::InitCluster(raft::LogIndex index) {
   cluster.set_created_at_unix_ms(command_.time_unix_ms());
   cluster.set_create_index(index.value());
   *cluster.mutable_authorities() = init.authorities();
-  std::string reply = tables_.PutCluster(std::move(cluster));
+  tables_.PutCluster(std::move(cluster));
+  RaiseFeatureLevel();
   Audit(index, AUDIT_TYPE_NODE_JOIN, "cluster_id", init.cluster_id());
-  return reply;
+  return tables_.cluster()->SerializeAsString();
 }
 
 absl::Status ClusterState::CheckInit(const ClusterInit& init) const {
@@ -399,20 +426,9 @@ std::string ClusterState::PutNode(raft::LogIndex index, Node node) {
   node.set_create_index(known != nullptr ? known->create_index()
                                          : index.value());
   node.set_modify_index(index.value());
+  node.set_leaving(known != nullptr ? known->leaving() : NODE_LEAVING_NO);
+  if (tables_.removed().contains(node.id())) tables_.ForgetRemoved(node.id());
   return tables_.PutNode(std::move(node));
-}
-
-absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
-  const uint64_t id = command_.node_remove().id();
-  const Node* node = tables_.FindNode(id);
-  if (node == nullptr) {
-    return MakeError(ErrorCode::kNodeNotFound, absl::StrCat("no node ", id));
-  }
-  std::string reply = node->SerializeAsString();
-  const std::string name = node->name();
-  tables_.RemoveNode(id);
-  Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
-  return reply;
 }
 
 absl::StatusOr<std::string> ClusterState::SetNodeStatus(raft::LogIndex index) {
@@ -447,7 +463,12 @@ absl::StatusOr<std::string> ClusterState::SetAutopilot(raft::LogIndex index) {
   config.set_create_index(known.has_value() ? known->create_index()
                                             : index.value());
   config.set_modify_index(index.value());
-  return tables_.PutAutopilot(std::move(config));
+  std::string reply = tables_.PutAutopilot(std::move(config));
+  if (Has(Feature::kAutopilotAudit)) {
+    Audit(index, AUDIT_TYPE_AUTOPILOT_SET, "settings",
+          DescribeAutopilot(set.config()));
+  }
+  return reply;
 }
 
 void ClusterState::Audit(raft::LogIndex index, AuditType type,

@@ -23,6 +23,7 @@
 #include "absl/strings/string_view.h"
 #include "jaco/fsm/cluster_tables.h"
 #include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/feature.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/types.h"
 
@@ -41,6 +42,10 @@ class ClusterState final : public StateMachine {
   static constexpr int64_t kJoinTokenMemoryMs = int64_t{7} * 24 * 3600 * 1000;
   // Of a snapshot that comes in pieces.
   static constexpr uint64_t kRestoreBytesMax = uint64_t{256} << 20;
+  // Removed nodes: the newest of them, and for longer than their certificates
+  // are valid.
+  static constexpr size_t kRemovedNodesMax = 1'000;
+  static constexpr int64_t kRemovedMemoryMs = int64_t{400} * 24 * 3600 * 1000;
 
   // kFailedPrecondition for bytes that are no Command, and for a Command with
   // a payload, a field or a value of an enum that this build does not know: a
@@ -61,8 +66,9 @@ class ClusterState final : public StateMachine {
   // that command, and kUnimplemented for what this build does not know.
   absl::Status CheckRestore(absl::string_view snapshot) const;
   // Makes the state, which is a backup's, that of a cluster which begins anew
-  // at `index` with `node` alone: other nodes and join tokens are forgotten.
-  // Errors: cluster_uninitialized, validation_failed; it is then unspecified.
+  // at `index` with `node` alone, whose id is new: other nodes are removed ones
+  // and join tokens are forgotten. Errors: cluster_uninitialized,
+  // config_mismatch, validation_failed; it is then unspecified.
   absl::Status BeginAnew(raft::LogIndex index, const Node& node,
                          int64_t time_unix_ms);
 
@@ -70,6 +76,10 @@ class ClusterState final : public StateMachine {
   const std::optional<Cluster>& cluster() const { return tables_.cluster(); }
   const std::map<uint64_t, Node>& nodes() const {  // by id
     return tables_.nodes();
+  }
+  // Nodes that are gone, by id.
+  const std::map<uint64_t, RemovedNode>& removed() const {
+    return tables_.removed();
   }
   // nullopt: never set.
   const std::optional<AutopilotConfig>& autopilot() const {
@@ -82,6 +92,11 @@ class ClusterState final : public StateMachine {
     return tables_.join_tokens();
   }
   const std::deque<AuditEvent>& audit() const { return tables_.audit(); }
+  // What every server of the cluster can do. It only ever rises.
+  uint32_t feature_level() const;
+  bool Has(Feature feature) const {
+    return feature_level() >= static_cast<uint32_t>(feature);
+  }
   // The token whose hash (lower-case hex SHA-256 of its text) is `hash`.
   const Token* FindTokenByHash(absl::string_view hash) const {
     return tables_.FindTokenByHash(hash);
@@ -95,10 +110,23 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> IssueToken(raft::LogIndex index);
   absl::StatusOr<std::string> RevokeToken(raft::LogIndex index);
   absl::StatusOr<std::string> UpsertNode(raft::LogIndex index);
-  absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   absl::StatusOr<std::string> SetNodeStatus(raft::LogIndex index);
   absl::StatusOr<std::string> SetAutopilot(raft::LogIndex index);
   absl::StatusOr<std::string> ReplaceAuthorities(raft::LogIndex index);
+
+  // cluster_state_leave.cc.
+  absl::StatusOr<std::string> LeaveNode(raft::LogIndex index);
+  absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
+  // Makes a node a removed one.
+  void BuryNode(raft::LogIndex index, uint64_t id);
+  void ForgetRemoved();
+  void KeepTheLast(raft::LogIndex index);
+
+  // cluster_state_announce.cc.
+  absl::StatusOr<std::string> AnnounceNode(raft::LogIndex index);
+  absl::Status CheckLevel(const std::string& name, uint32_t level) const;
+  void AuditAnnouncement(raft::LogIndex index, uint32_t level_before);
+  void RaiseFeatureLevel();
 
   // cluster_state_join.cc.
   absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);

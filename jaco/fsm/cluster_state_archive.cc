@@ -23,12 +23,16 @@ namespace jaco::fsm {
 namespace {
 
 // What belongs to the cluster that runs, not to what it keeps: who it is and
-// whom it trusts, its servers and who may become one, and what was done to it.
+// whom it trusts, its servers, who may become one and who is none any more, and
+// what was done to it.
 bool StaysInRestore(absl::string_view key) {
   return key == "c" || absl::StartsWith(key, "n/") ||
          absl::StartsWith(key, "j/") || absl::StartsWith(key, "a/") ||
          absl::StartsWith(key, "r/");
 }
+
+// Of a snapshot that was not whole.
+bool IsPiece(absl::string_view key) { return absl::StartsWith(key, "p/"); }
 
 absl::Status NoSnapshot(const absl::Status& why) {
   return MakeError(ErrorCode::kValidationFailed, why.message());
@@ -134,7 +138,9 @@ absl::StatusOr<ClusterTables> ClusterState::Merge(
   std::string cluster_row;
   for (KeyValue& row : content->rows) {
     if (row.first == "c") cluster_row = std::move(row.second);
-    if (!StaysInRestore(row.first)) rows.push_back(std::move(row));
+    if (!StaysInRestore(row.first) && !IsPiece(row.first)) {
+      rows.push_back(std::move(row));
+    }
   }
   Cluster cluster;
   if (!cluster.ParseFromString(cluster_row) ||
@@ -142,10 +148,16 @@ absl::StatusOr<ClusterTables> ClusterState::Merge(
     return MakeError(ErrorCode::kConfigMismatch,
                      "the snapshot is of another cluster");
   }
+  // Of what came after the backup that this cluster was restored from.
+  if (cluster.feature_level() > feature_level()) {
+    return MakeError(
+        ErrorCode::kConfigMismatch,
+        absl::StrCat("the snapshot is of feature level ",
+                     cluster.feature_level(), ", the cluster is at ",
+                     feature_level(), ": upgrade all servers"));
+  }
   for (const SharedRow& row : tables_.rows().Capture()) {
-    if (StaysInRestore(row->first) && !absl::StartsWith(row->first, "r/")) {
-      rows.push_back(*row);
-    }
+    if (StaysInRestore(row->first)) rows.push_back(*row);
   }
   std::sort(rows.begin(), rows.end());
   absl::StatusOr<ClusterTables> tables =
@@ -160,20 +172,26 @@ absl::Status ClusterState::BeginAnew(raft::LogIndex index, const Node& node,
     return MakeError(ErrorCode::kClusterUninitialized,
                      "the backup holds no cluster");
   }
+  if (absl::Status status = CheckLevel(node.name(), node.feature_level());
+      !status.ok()) {
+    return status;
+  }
+  command_.Clear();
+  command_.set_identity("system");
+  command_.set_time_unix_ms(time_unix_ms);
   tables_.ClearRestorePieces();
+  // They may still run, with certificates that are good.
   while (!tables_.nodes().empty()) {
-    tables_.RemoveNode(tables_.nodes().begin()->first);
+    BuryNode(index, tables_.nodes().begin()->first);
   }
   while (!tables_.join_tokens().empty()) {
     tables_.RemoveJoinToken(std::string(tables_.join_tokens().begin()->first));
   }
   if (absl::Status status = CheckNode(node); !status.ok()) return status;
-  command_.Clear();
-  command_.set_identity("system");
-  command_.set_time_unix_ms(time_unix_ms);
   const raft::LogIndex from = applied_;
   AdvanceTo(index);
   PutNode(index, node);
+  RaiseFeatureLevel();
   Audit(index, AUDIT_TYPE_RESTORE_COMPLETED, "snapshot_index",
         absl::StrCat(from.value()));
   return absl::OkStatus();

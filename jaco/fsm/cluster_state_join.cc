@@ -81,6 +81,16 @@ absl::StatusOr<std::string> ClusterState::JoinNode(raft::LogIndex index) {
         absl::StrCat("node ", known->id(), " is a member already, as \"",
                      known->name(), "\""));
   }
+  if (known != nullptr && known->leaving() != NODE_LEAVING_NO) {
+    return MakeError(
+        ErrorCode::kConflict,
+        absl::StrCat("node \"", known->name(), "\" is being removed"));
+  }
+  if (absl::Status status =
+          CheckLevel(join.node().name(), join.node().feature_level());
+      !status.ok()) {
+    return status;
+  }
   const bool joins = known == nullptr;
   Node node = join.node();
   node.set_status(joins ? NODE_STATUS_JOINING : known->status());

@@ -348,7 +348,7 @@ TEST_F(ClusterStateTest, RowEditsNameTheRows) {
   }
   EXPECT_THAT(edits, ElementsAre("+n/0000000000000001", "+t/bootstrap", "+c",
                                  "+a/0000000000000001", "-n/0000000000000001",
-                                 "+a/0000000000000002"));
+                                 "+r/0000000000000001", "+a/0000000000000002"));
   EXPECT_THAT(state_.TakeRowEdits(), IsEmpty());
 }
 
@@ -379,7 +379,7 @@ TEST_F(ClusterStateTest, TheDigestOfKnownCommandsStays) {
   }
   EXPECT_EQ(
       absl::StrFormat("%016x%016x", state_.digest().high, state_.digest().low),
-      "15615c2206c10c27ddc11640ce84ec98");
+      "d02b4a41670d9fb24ae2b3c460617d86");
 }
 
 Authority AuthorityOf(const std::string& certificate) {

@@ -28,6 +28,7 @@ std::string HexKey(absl::string_view prefix, uint64_t number) {
 std::string KeyOf(const Cluster&) { return "c"; }
 std::string KeyOf(const AutopilotConfig&) { return "o/autopilot"; }
 std::string KeyOf(const Node& node) { return HexKey("n/", node.id()); }
+std::string KeyOf(const RemovedNode& node) { return HexKey("r/", node.id()); }
 std::string KeyOf(const Token& token) {
   return absl::StrCat("t/", token.identity());
 }
@@ -38,7 +39,7 @@ std::string KeyOf(const AuditEvent& event) {
   return HexKey("a/", event.index());
 }
 std::string KeyOf(const RestorePiece& piece) {
-  return HexKey("r/", piece.offset());
+  return HexKey("p/", piece.offset());
 }
 
 absl::Status BadRow(absl::string_view key, absl::string_view why) {
@@ -93,6 +94,13 @@ const std::string& ClusterTables::PutNode(Node node) {
   return value;
 }
 
+const std::string& ClusterTables::PutRemoved(RemovedNode node) {
+  const std::string& value = rows_.Put(KeyOf(node), node.SerializeAsString());
+  const uint64_t id = node.id();
+  removed_.insert_or_assign(id, std::move(node));
+  return value;
+}
+
 const std::string& ClusterTables::PutToken(Token token) {
   const auto [it, added] = tokens_.try_emplace(token.identity());
   Token& stored = it->second;
@@ -136,6 +144,13 @@ void ClusterTables::RemoveNode(uint64_t id) {
   nodes_.erase(it);
 }
 
+void ClusterTables::ForgetRemoved(uint64_t id) {
+  const auto it = removed_.find(id);
+  JACO_CHECK_MSG(it != removed_.end(), "removed node ", id);
+  rows_.Remove(KeyOf(it->second));
+  removed_.erase(it);
+}
+
 void ClusterTables::AppendAudit(AuditEvent event) {
   JACO_CHECK(audit_.empty() || audit_.back().index() < event.index());
   if (audit_.size() == kAuditEventsMax) {
@@ -177,8 +192,10 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<Node>(row);
     case 'o':
       return LoadAs<AutopilotConfig>(row);
-    case 'r':
+    case 'p':
       return LoadAs<RestorePiece>(row);
+    case 'r':
+      return LoadAs<RemovedNode>(row);
     case 't':
       return LoadAs<Token>(row);
     default:
@@ -220,6 +237,12 @@ absl::Status ClusterTables::Insert(Node node) {
   }
   const uint64_t id = node.id();
   nodes_.emplace(id, std::move(node));
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(RemovedNode node) {
+  const uint64_t id = node.id();
+  removed_.emplace(id, std::move(node));
   return absl::OkStatus();
 }
 

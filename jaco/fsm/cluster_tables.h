@@ -5,7 +5,8 @@
 //   j/<hash>        JoinToken
 //   n/<id, hex>     Node
 //   o/autopilot     AutopilotConfig
-//   r/<offset, hex> RestorePiece
+//   p/<offset, hex> RestorePiece
+//   r/<id, hex>     RemovedNode
 //   t/<identity>    Token
 //   a/<index, hex>  AuditEvent; a command causes at most one
 // A value is the serialised protobuf. Keys and values are part of the digest
@@ -45,6 +46,7 @@ class ClusterTables {
   // nullopt: never set.
   const std::optional<AutopilotConfig>& autopilot() const { return autopilot_; }
   const std::map<uint64_t, Node>& nodes() const { return nodes_; }
+  const std::map<uint64_t, RemovedNode>& removed() const { return removed_; }
   const std::map<std::string, Token>& tokens() const { return tokens_; }
   const std::map<std::string, JoinToken>& join_tokens() const {
     return join_tokens_;
@@ -67,11 +69,13 @@ class ClusterTables {
   const std::string& PutCluster(Cluster cluster);
   const std::string& PutAutopilot(AutopilotConfig config);
   const std::string& PutNode(Node node);
+  const std::string& PutRemoved(RemovedNode node);
   const std::string& PutToken(Token token);
   const std::string& PutJoinToken(JoinToken token);
   void PutRestorePiece(RestorePiece piece);
   // The caller has made sure that it exists.
   void RemoveNode(uint64_t id);
+  void ForgetRemoved(uint64_t id);
   void RemoveJoinToken(const std::string& hash);
   void ClearRestorePieces();
   // `event.index()` is above that of every earlier event. The oldest goes when
@@ -98,6 +102,7 @@ class ClusterTables {
   absl::Status Insert(Cluster cluster);
   absl::Status Insert(AutopilotConfig config);
   absl::Status Insert(Node node);
+  absl::Status Insert(RemovedNode node);
   absl::Status Insert(Token token);
   absl::Status Insert(JoinToken token);
   absl::Status Insert(AuditEvent event);
@@ -106,6 +111,7 @@ class ClusterTables {
   std::optional<Cluster> cluster_;
   std::optional<AutopilotConfig> autopilot_;
   std::map<uint64_t, Node> nodes_;
+  std::map<uint64_t, RemovedNode> removed_;
   std::map<std::string, JoinToken> join_tokens_;
   std::map<std::string, Token> tokens_;
   // Only ever looked up: its order reaches nobody.

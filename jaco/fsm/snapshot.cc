@@ -24,16 +24,6 @@ constexpr size_t kHeaderBytes = 8 + 4 + 8 + 8;
 constexpr size_t kRowOverheadBytes = 4 + 4;
 constexpr size_t kChecksumBytes = 4;
 
-void AppendSized(absl::string_view bytes, std::string* out) {
-  AppendLittleEndian(static_cast<uint32_t>(bytes.size()), out);
-  out->append(bytes.data(), bytes.size());
-}
-
-std::string ReadSized(ByteReader& reader) {
-  const auto size = reader.Read<uint32_t>();
-  return std::string(reader.ReadBytes(size));
-}
-
 absl::Status Damaged(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("snapshot: ", what));
 }
@@ -98,8 +88,8 @@ absl::StatusOr<SnapshotContent> DecodeSnapshot(absl::string_view bytes) {
   }
   content.rows.reserve(row_count);
   for (uint64_t i = 0; i < row_count; ++i) {
-    std::string key = ReadSized(reader);
-    std::string value = ReadSized(reader);
+    std::string key(reader.ReadSized());
+    std::string value(reader.ReadSized());
     content.rows.emplace_back(std::move(key), std::move(value));
   }
   if (!reader.AtEnd()) return Damaged("rows do not fill it");

@@ -71,6 +71,18 @@ absl::Status ValidateAddress(absl::string_view address) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateVersion(absl::string_view version) {
+  const bool fits =
+      version.size() <= kNameBytesMax &&
+      std::all_of(version.begin(), version.end(),
+                  [](unsigned char c) { return absl::ascii_isgraph(c); });
+  if (fits) return absl::OkStatus();
+  return Refuse(
+      "version",
+      absl::StrCat("\"", absl::CHexEscape(version.substr(0, kNameBytesMax)),
+                   "\" is too long or not printable ASCII"));
+}
+
 absl::Status ValidateTokenHash(absl::string_view hash) {
   if (hash.size() != kTokenHashBytes ||
       !std::all_of(hash.begin(), hash.end(), IsLowerHex)) {

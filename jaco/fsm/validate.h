@@ -23,6 +23,9 @@ absl::Status ValidateName(absl::string_view what, absl::string_view name);
 // 1 to kAddressBytesMax bytes of printable ASCII without blanks; whether it
 // leads anywhere is the network's business. Error: validation_failed.
 absl::Status ValidateAddress(absl::string_view address);
+// Of a build: up to kNameBytesMax printable ASCII characters, none of them a
+// space; may be empty.
+absl::Status ValidateVersion(absl::string_view version);
 
 // The lower-case hex SHA-256 of a token. Error: validation_failed, without the
 // hash in the message.

@@ -23,6 +23,7 @@
 #include "absl/time/clock.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/pki/openssl_handles.h"
 #include "jaco/net/sansio/host_port.h"
 #include "jaco/net/unix_socket.h"
@@ -236,6 +237,9 @@ class TlsChannel final : public Channel {
       : connection_(connection), name_(name) {}
 
   absl::Status Open(const HttpRemote& remote) {
+    if (remote.bootstrap_psk != nullptr) {
+      return OpenWithPsk(*remote.bootstrap_psk);
+    }
     const auto authorities = ParseCertificates(remote.authorities);
     if (!authorities.ok()) return authorities.status();
     Prepare();
@@ -297,6 +301,18 @@ class TlsChannel final : public Channel {
   }
 
  private:
+  absl::Status OpenWithPsk(const BootstrapPsk& psk) {
+    Prepare();
+    psk.OfferOn(context_.get());
+    ssl_.reset(SSL_new(context_.get()));
+    SSL_set_verify(ssl_.get(), SSL_VERIFY_NONE, nullptr);
+    const absl::Status status = Handshake();
+    if (!status.ok() && !refused_) return status;
+    if (status.ok() && BootstrapPsk::IsUsedBy(ssl_.get())) return status;
+    return MakeError(ErrorCode::kPeerUntrusted,
+                     absl::StrCat(name_, " does not have our bootstrap_key"));
+  }
+
   void Prepare() {
     context_.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_3_VERSION);
@@ -344,6 +360,8 @@ class TlsChannel final : public Channel {
 
   absl::Status Failure() {
     const long verdict = SSL_get_verify_result(ssl_.get());  // NOLINT
+    // What an alert says is above this.
+    refused_ = ERR_GET_REASON(ERR_peek_error()) > SSL_AD_REASON_OFFSET;
     const std::string why = TakeOpenSslError();
     if (verdict != X509_V_OK) {
       return MakeError(
@@ -359,6 +377,7 @@ class TlsChannel final : public Channel {
   absl::string_view name_;
   std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>> context_;
   std::unique_ptr<SSL, FreeWith<SSL_free>> ssl_;
+  bool refused_ = false;  // by an alert
 };
 
 }  // namespace

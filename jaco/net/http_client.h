@@ -10,6 +10,8 @@
 
 namespace jaco::net {
 
+class BootstrapPsk;
+
 struct HttpAnswer {
   int status = 0;
   std::string body;
@@ -34,6 +36,8 @@ struct HttpRemote {
   bool tls = true;
   std::string authorities;  // PEM; whoever they vouch for as `host` is trusted
   std::string token;        // secret; empty: none is sent
+  // Borrowed; if any, whoever has it too is trusted, and nobody else.
+  const BootstrapPsk* bootstrap_psk = nullptr;
 };
 
 // The same over TCP. Nothing is sent before the server has shown a certificate

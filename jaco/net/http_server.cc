@@ -133,29 +133,30 @@ class HttpServer::Impl final : public HttpSessionOwner,
     handler_(request, caller, std::move(reply));
   }
 
-  absl::StatusOr<server::Caller> Identify(
-      HttpServer::Authenticate& authenticate, absl::string_view address,
-      absl::string_view token, int64_t* wait_seconds) override {
+  void Identify(HttpServer::Authenticate& authenticate,
+                const std::string& address, absl::string_view token,
+                Identified done) override {
     const Instant now = SteadyNow();
     if (const Duration wait = failures_.Wait(address, now); wait > Duration()) {
-      *wait_seconds = 1 + wait.milliseconds() / 1000;
-      return MakeError(ErrorCode::kRateLimited,
-                       absl::StrCat("too many bad tokens from ", address,
-                                    "; wait ", *wait_seconds, " s"));
+      const int64_t wait_seconds = 1 + wait.milliseconds() / 1000;
+      return done(MakeError(ErrorCode::kRateLimited,
+                            absl::StrCat("too many bad tokens from ", address,
+                                         "; wait ", wait_seconds, " s")),
+                  wait_seconds);
     }
     if (token.empty()) {
-      return MakeError(ErrorCode::kTokenInvalid,
-                       "an `Authorization: Bearer` header is needed");
+      return done(MakeError(ErrorCode::kTokenInvalid,
+                            "an `Authorization: Bearer` header is needed"),
+                  0);
     }
-    auto caller = authenticate(token);
-    if (caller.ok()) return caller;
-    const ErrorCode code = CodeOf(caller.status());
-    if (code == ErrorCode::kTokenInvalid || code == ErrorCode::kTokenRevoked) {
-      failures_.OnFailure(address, now);
-      refusals_.Write(now, absl::StrCat("refused a request from ", address,
-                                        ": ", caller.status().message()));
-    }
-    return caller;
+    authenticate(token,
+                 [weak = weak_from_this(), address, done = std::move(done)](
+                     absl::StatusOr<server::Caller> caller) mutable {
+                   const auto self = weak.lock();
+                   if (self == nullptr || self->closed_) return;
+                   if (!caller.ok()) self->OnRefused(address, caller.status());
+                   done(std::move(caller), 0);
+                 });
   }
 
   void OnNoHandshake(absl::string_view address,
@@ -209,7 +210,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
       const auto remote = socket.remote_endpoint(error);
       if (!error) from.address = remote.address().to_string();
       if (listener->tls != nullptr) {
-        from.tls = listener->tls->current();
+        from.tls = listener->tls->api();
         if (from.tls == nullptr) {
           OnNoHandshake(from.address, "this server has no certificate yet");
         }
@@ -232,6 +233,17 @@ class HttpServer::Impl final : public HttpSessionOwner,
                                               "use")));
     response.status = 503;
     session->Refuse(std::move(response));
+  }
+
+  void OnRefused(const std::string& address, const absl::Status& why) {
+    const ErrorCode code = CodeOf(why);
+    if (code != ErrorCode::kTokenInvalid && code != ErrorCode::kTokenRevoked) {
+      return;
+    }
+    const Instant now = SteadyNow();
+    failures_.OnFailure(address, now);
+    refusals_.Write(now, absl::StrCat("refused a request from ", address, ": ",
+                                      why.message()));
   }
 
   void Forget(HttpSession* ended) {

@@ -50,9 +50,10 @@ struct HttpServerOptions {
 // 429 until some time has passed. Loop thread.
 class HttpServer {
  public:
-  // Resolves a bearer token: token_invalid, token_revoked.
-  using Authenticate =
-      absl::AnyInvocable<absl::StatusOr<server::Caller>(absl::string_view)>;
+  // Resolves a bearer token, once, at once or later: token_invalid,
+  // token_revoked, or why that cannot be told now.
+  using Authenticate = absl::AnyInvocable<void(absl::string_view,
+                                               server::Reply<server::Caller>)>;
 
   // `context` and `logger` are borrowed; they outlive the server.
   HttpServer(boost::asio::io_context& context, Logger* logger,
@@ -71,8 +72,9 @@ class HttpServer {
   absl::Status ListenUnix(absl::string_view path, absl::string_view group = "");
 
   // Serves HTTPS on `host_port` (port 0: any) to bearers of a token, as
-  // `Authorization: Bearer TOKEN` or `X-Nomad-Token: TOKEN`. `tls` is borrowed;
-  // while it is empty connections are closed. Returns the port.
+  // `Authorization: Bearer TOKEN` or `X-Nomad-Token: TOKEN`, and to bootstrap
+  // peers. `tls` is borrowed; while it is empty connections are closed. Returns
+  // the port.
   // kFailedPrecondition, naming the address and the system's reason.
   absl::StatusOr<uint16_t> ListenTls(absl::string_view host_port,
                                      const TlsIdentity* tls,

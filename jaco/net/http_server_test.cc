@@ -337,9 +337,9 @@ TEST_F(HttpServerTest, LoopbackNeedsAToken) {
               absl::StatusCode::kInvalidArgument);
     port = *server_->ListenLoopback(
         "127.0.0.1:0",
-        [](absl::string_view token) -> absl::StatusOr<server::Caller> {
-          if (token == "good") return server::Caller{"ops"};
-          return MakeError(ErrorCode::kTokenInvalid, "no");
+        [](absl::string_view token, server::Reply<server::Caller> reply) {
+          if (token == "good") return reply(server::Caller{"ops"});
+          reply(MakeError(ErrorCode::kTokenInvalid, "no"));
         });
   });
   RawClient client(port);

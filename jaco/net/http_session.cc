@@ -25,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/sansio/api_router.h"
 
 namespace jaco::net {
@@ -44,14 +45,18 @@ class Stream {
  public:
   using executor_type = asio::io_context::executor_type;
 
-  Stream(HttpSocket socket, const std::shared_ptr<TlsSetup>& tls)
+  Stream(HttpSocket socket, const std::shared_ptr<asio::ssl::context>& tls)
       : plain_(std::move(socket)) {
-    if (tls != nullptr) ssl_.emplace(plain_, tls->api());
+    if (tls != nullptr) ssl_.emplace(plain_, *tls);
   }
 
   PlainStream* operator->() { return &plain_; }
   executor_type get_executor() { return plain_.get_executor(); }
   bool secure() const { return ssl_.has_value(); }
+  // Whether the client has shown the bootstrap key.
+  bool bootstrap_peer() {
+    return ssl_ && BootstrapPsk::IsUsedBy(ssl_->native_handle());
+  }
 
   template <typename Handler>
   void async_handshake(Handler&& handler) {
@@ -230,7 +235,26 @@ class Session final : public HttpSession,
 
   void OnHeader() {
     archive_ = IsArchiveTarget(View(parser_->get().target()));
-    if (archive_ && !CheckArchiveCaller()) return;
+    archive_ ? CheckArchiveCaller() : OnWelcome();
+  }
+
+  // Nobody else may make us read so much.
+  void CheckArchiveCaller() {
+    keep_alive_ = false;  // the body is unread
+    Identify([](Session& self, absl::StatusOr<server::Caller> caller,
+                int64_t wait_seconds) {
+      if (caller.ok() && !caller->privileged) {
+        caller = MakeError(ErrorCode::kPermissionDenied,
+                           "a privileged token is needed (`jaco token issue "
+                           "--allow-privileged`), or the unix socket");
+      }
+      if (!caller.ok()) return self.Deny(caller.status(), wait_seconds);
+      self.StopWaiting();
+      self.OnWelcome();
+    });
+  }
+
+  void OnWelcome() {
     body_bytes_max_ =
         archive_ ? options_.archive_bytes_max : options_.body_bytes_max;
     if (parser_->content_length().value_or(0) > body_bytes_max_) {
@@ -252,23 +276,6 @@ class Session final : public HttpSession,
                       });
   }
 
-  // Nobody else may make us read so much.
-  bool CheckArchiveCaller() {
-    int64_t wait_seconds = 0;
-    auto caller = CallerOf(parser_->get(), &wait_seconds);
-    if (caller.ok() && !caller->privileged) {
-      caller = MakeError(ErrorCode::kPermissionDenied,
-                         "a privileged token is needed (`jaco token issue "
-                         "--allow-privileged`), or the unix socket");
-    }
-    if (caller.ok()) return true;
-    HttpResponse response = ErrorResponse(caller.status());
-    response.retry_after_seconds = wait_seconds;
-    keep_alive_ = false;
-    Write(std::move(response));
-    return false;
-  }
-
   void ReadBody() {
     http::async_read(stream_, buffer_, *parser_,
                      [self = shared_from_this()](error_code error, size_t) {
@@ -288,16 +295,43 @@ class Session final : public HttpSession,
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive();
     head_only_ = message.method() == http::verb::head;
-    int64_t wait_seconds = 0;
-    const auto caller = CallerOf(message, &wait_seconds);
-    if (!caller.ok()) {
-      HttpResponse response = ErrorResponse(caller.status());
-      response.retry_after_seconds = wait_seconds;
-      return Write(std::move(response));
+    Identify([](Session& self, absl::StatusOr<server::Caller> caller,
+                int64_t wait_seconds) {
+      caller.ok() ? self.Handle(*caller)
+                  : self.Deny(caller.status(), wait_seconds);
+    });
+  }
+
+  // Tells `next` who asks, or why that is not known and how long to wait before
+  // the next attempt. From now on a reply is awaited.
+  using Identified = void (*)(Session&, absl::StatusOr<server::Caller>,
+                              int64_t wait_seconds);
+  void Identify(Identified next) {
+    const uint64_t request = ++requests_;
+    AwaitReply(request);
+    if (listener_.authenticate == nullptr) {
+      return next(*this, server::Caller::Local(), 0);
     }
+    if (stream_.bootstrap_peer()) {
+      return next(
+          *this,
+          server::Caller{.identity = "bootstrap_key", .bootstrap_peer = true},
+          0);
+    }
+    owner_->Identify(*listener_.authenticate, listener_.address,
+                     TokenOf(parser_->get()),
+                     [weak = weak_from_this(), request, next](
+                         const absl::StatusOr<server::Caller>& caller,
+                         int64_t wait_seconds) {
+                       const auto self = weak.lock();
+                       if (self == nullptr || !self->Awaits(request)) return;
+                       next(*self, caller, wait_seconds);
+                     });
+  }
+
+  void AwaitReply(uint64_t request) {
     // The handler has its own limit: the stream's must not end the wait.
     stream_->expires_never();
-    const uint64_t request = ++requests_;
     awaiting_reply_ = true;
     reply_timer_.expires_after(
         Chrono(archive_ ? options_.archive_timeout : options_.reply_timeout));
@@ -310,23 +344,29 @@ class Session final : public HttpSession,
                             "the server did not answer in time; what was asked "
                             "for may still happen")));
         });
-    owner_->Handle(this,
-                   {.method = View(message.method_string()),
-                    .target = View(message.target()),
-                    .body = message.body()},
-                   *caller,
-                   [weak = weak_from_this(), request](HttpResponse response) {
-                     if (const auto self = weak.lock()) {
-                       self->OnReply(request, std::move(response));
-                     }
-                   });
   }
 
-  absl::StatusOr<server::Caller> CallerOf(const Parser::value_type& message,
-                                          int64_t* wait_seconds) {
-    if (listener_.authenticate == nullptr) return server::Caller::Local();
-    return owner_->Identify(*listener_.authenticate, listener_.address,
-                            TokenOf(message), wait_seconds);
+  void Deny(const absl::Status& status, int64_t wait_seconds) {
+    HttpResponse response = ErrorResponse(status);
+    response.retry_after_seconds = wait_seconds;
+    OnReply(requests_, std::move(response));
+  }
+
+  void Handle(const server::Caller& caller) {
+    const auto& message = parser_->get();
+    owner_->Handle(
+        this,
+        {.method = View(message.method_string()),
+         .target = View(message.target()),
+         .body = message.body(),
+         .wants_json =
+             absl::StrContains(View(message[http::field::accept]), "json")},
+        caller,
+        [weak = weak_from_this(), request = requests_](HttpResponse response) {
+          if (const auto self = weak.lock()) {
+            self->OnReply(request, std::move(response));
+          }
+        });
   }
 
   // Empty when there is none.
@@ -342,18 +382,26 @@ class Session final : public HttpSession,
   }
 
   // A reply after the 504, or after the end, finds another number or no owner.
+  bool Awaits(uint64_t request) const {
+    return owner_ != nullptr && awaiting_reply_ && request == requests_;
+  }
+
   void OnReply(uint64_t request, HttpResponse response) {
-    if (owner_ == nullptr || !awaiting_reply_ || request != requests_) return;
+    if (!Awaits(request)) return;
+    StopWaiting();
+    Write(std::move(response));
+  }
+
+  void StopWaiting() {
     awaiting_reply_ = false;
     reply_timer_.cancel();
-    Write(std::move(response));
   }
 
   void Write(HttpResponse response) {
     constexpr unsigned kHttp11 = 11;
     response_ = Response(static_cast<http::status>(response.status), kHttp11);
     response_.set(http::field::server, Beast(absl::StrCat("jacod/", kVersion)));
-    if (!response.content_type.empty()) {
+    if (!response.body.empty()) {
       response_.set(http::field::content_type, Beast(response.content_type));
     }
     if (!response.digest.empty()) {

@@ -5,6 +5,7 @@
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,11 +27,13 @@ class HttpSessionOwner {
  public:
   virtual ~HttpSessionOwner() = default;
   virtual const HttpServerOptions& options() const = 0;
-  // Who bears `token` (empty: none), which came from `address`. An error may
-  // come with the time to wait in whole seconds.
-  virtual absl::StatusOr<server::Caller> Identify(
-      HttpServer::Authenticate& authenticate, absl::string_view address,
-      absl::string_view token, int64_t* wait_seconds) = 0;
+  // Who bears `token` (empty: none), which came from `address`; at once or
+  // later. An error may come with the time to wait in whole seconds.
+  using Identified = absl::AnyInvocable<void(absl::StatusOr<server::Caller>,
+                                             int64_t wait_seconds)>;
+  virtual void Identify(HttpServer::Authenticate& authenticate,
+                        const std::string& address, absl::string_view token,
+                        Identified done) = 0;
   // A connection ended before it was one of HTTP.
   virtual void OnNoHandshake(absl::string_view address,
                              absl::string_view reason) = 0;
@@ -55,8 +58,8 @@ class HttpSession {
 struct HttpListener {
   // Null where the socket is the trust boundary; borrowed from the owner.
   HttpServer::Authenticate* authenticate = nullptr;
-  std::shared_ptr<TlsSetup> tls;  // null: plain HTTP
-  std::string address;            // of the client
+  std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain HTTP
+  std::string address;                             // of the client
 };
 
 // `on_end` runs once, unless Close was called.

@@ -18,6 +18,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/http_client.h"
 #include "jaco/net/http_server.h"
 #include "jaco/net/testing_authority.h"
@@ -71,7 +72,8 @@ class HttpsTest : public testing::Test {
           },
           HttpServerOptions{.connections_max = 20,
                             .handshake_timeout = Milliseconds(500)});
-      const auto port = server_->ListenTls("127.0.0.1:0", &tls_, Authenticate);
+      const auto port =
+          server_->ListenTls("127.0.0.1:0", &tls_, Authenticator());
       EXPECT_TRUE(port.ok()) << port.status();
       remote_ = {.host = "127.0.0.1",
                  .port = port.value_or(0),
@@ -85,9 +87,23 @@ class HttpsTest : public testing::Test {
     loop_.join();
   }
 
-  static absl::StatusOr<server::Caller> Authenticate(absl::string_view token) {
-    if (token == "good") return server::Caller{"ops"};
-    return MakeError(ErrorCode::kTokenInvalid, "the token is not known");
+  HttpServer::Authenticate Authenticator() {
+    return
+        [this](absl::string_view token, server::Reply<server::Caller> reply) {
+          Authenticate(token, std::move(reply));
+        };
+  }
+  // Some answers take time.
+  void Authenticate(absl::string_view token,
+                    server::Reply<server::Caller> reply) {
+    absl::StatusOr<server::Caller> caller =
+        MakeError(ErrorCode::kTokenInvalid, "the token is not known");
+    if (token == "good") caller = server::Caller{"ops"};
+    if (late_ = !late_; !late_) return reply(std::move(caller));
+    boost::asio::post(context_, [reply = std::move(reply),
+                                 caller = std::move(caller)]() mutable {
+      reply(std::move(caller));
+    });
   }
   void OnLoop(absl::AnyInvocable<void()> task) {
     std::promise<void> done;
@@ -108,6 +124,7 @@ class HttpsTest : public testing::Test {
   }
 
   TestAuthority authority_{1}, stranger_{2};
+  bool late_ = false;
   TlsIdentity tls_;
   NullLogger logger_;
   HttpRemote remote_;
@@ -200,12 +217,65 @@ TEST_F(HttpsTest, WithoutACertificateConnectionsAreClosed) {
   TlsIdentity none;
   HttpRemote remote = remote_;
   OnLoop([&] {
-    remote.port = *server_->ListenTls("127.0.0.1:0", &none, Authenticate);
+    remote.port = *server_->ListenTls("127.0.0.1:0", &none, Authenticator());
   });
   EXPECT_EQ(Call(remote).status().code(), absl::StatusCode::kUnavailable);
   OnLoop([&] { EXPECT_TRUE(none.Update(authority_.For(1)).ok()); });
   EXPECT_EQ(Call(remote)->status, 200);
   OnLoop([&] { server_.reset(); });
+}
+
+TEST_F(HttpsTest, TheBootstrapKeyIsShownByBothSides) {
+  const BootstrapPsk key("a key that all of them have");
+  const BootstrapPsk other("a key that somebody else has");
+  HttpRemote peer = remote_;
+  peer.authorities = "";
+  peer.token = "";
+  peer.bootstrap_psk = &key;
+  const auto expect_untrusted = [&] {
+    const auto answer = Call(peer);
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(CodeOf(answer.status()), ErrorCode::kPeerUntrusted)
+        << answer.status();
+    EXPECT_THAT(answer.status().message(),
+                HasSubstr("does not have our bootstrap_key"));
+  };
+  // The server has a certificate, but no key.
+  expect_untrusted();
+  OnLoop([&] { tls_.AllowBootstrap(key); });
+  auto answer = Call(peer, "12345");
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->body, "/x bootstrap_key 5");
+  peer.bootstrap_psk = &other;
+  expect_untrusted();
+  // For everybody else all is as it was.
+  ExpectServing();
+  // New credentials change nothing about it.
+  OnLoop([&] { EXPECT_TRUE(tls_.Update(authority_.For(1)).ok()); });
+  expect_untrusted();
+  peer.bootstrap_psk = &key;
+  EXPECT_TRUE(Call(peer).ok());
+  ExpectServing();
+}
+
+TEST_F(HttpsTest, TheBootstrapKeyNeedsNoCertificate) {
+  const BootstrapPsk key("a key that all of them have");
+  const BootstrapPsk other("a key that somebody else has");
+  TlsIdentity fresh;
+  fresh.AllowBootstrap(key);
+  HttpRemote peer = remote_;
+  OnLoop([&] {
+    peer.port = *server_->ListenTls("127.0.0.1:0", &fresh, Authenticator());
+  });
+  peer.bootstrap_psk = &key;
+  const auto answer = Call(peer);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->body, "/x bootstrap_key 0");
+  peer.bootstrap_psk = &other;
+  EXPECT_EQ(CodeOf(Call(peer).status()), ErrorCode::kPeerUntrusted);
+  // Who has no key at all gets no connection.
+  peer.bootstrap_psk = nullptr;
+  EXPECT_FALSE(Call(peer).ok());
 }
 
 }  // namespace

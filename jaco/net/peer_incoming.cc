@@ -69,7 +69,9 @@ void PeerIncoming::OnBytes() {
       if (!status.ok()) return End(std::string(status.message()), false);
     }
     if (!frame->has_value()) return Read();
-    owner_->OnFrame(reader_.hello()->sender, **frame);
+    const absl::Status taken =
+        owner_->OnFrame(reader_.hello()->sender, **frame);
+    if (!taken.ok()) return End(std::string(taken.message()), false);
   }
 }
 

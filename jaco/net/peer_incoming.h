@@ -25,7 +25,7 @@ class PeerIncoming : public std::enable_shared_from_this<PeerIncoming> {
     virtual absl::Status OnHello(PeerIncoming* connection,
                                  const PeerHello& hello) = 0;
     // May close the connection, or destroy the owner.
-    virtual void OnFrame(env::PeerId from, absl::string_view frame) = 0;
+    virtual absl::Status OnFrame(env::PeerId from, absl::string_view frame) = 0;
     // The last call. `evidence`: the peer, not we, ended it.
     virtual void OnClosed(PeerIncoming* connection, absl::string_view reason,
                           bool evidence) = 0;

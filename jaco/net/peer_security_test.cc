@@ -38,6 +38,7 @@ env::FramePtr Frame(std::string text) {
 
 class Recorder final : public env::FrameReceiver, public Logger {
  public:
+  bool Admits(env::PeerId from) override { return from != removed; }
   void OnFrame(env::PeerId from, absl::string_view frame) override {
     frames.emplace_back(from, std::string(frame));
   }
@@ -49,6 +50,7 @@ class Recorder final : public env::FrameReceiver, public Logger {
 
   std::vector<std::pair<env::PeerId, std::string>> frames;
   std::vector<env::PeerId> down;
+  env::PeerId removed = 0;
   std::string log;
 };
 
@@ -188,6 +190,26 @@ TEST_F(PeerSecurityTest, WhatListensMustBeThePeerThatIsMeant) {
   EXPECT_TRUE(b.recorder.frames.empty());
   EXPECT_TRUE(foreign.recorder.frames.empty());
   EXPECT_TRUE(a.recorder.down.empty());
+}
+
+TEST_F(PeerSecurityTest, WhoWasRemovedIsRefused) {
+  Node a(context_, 1, authority_.For(1));
+  Node b(context_, 2, authority_.For(2));
+  a.transport.Send(b.address, Frame("before"));
+  ASSERT_TRUE(RunUntil([&] { return b.recorder.frames.size() == 1; }));
+  b.recorder.removed = 1;
+  // On the connection that there is, and on new ones.
+  for (uint64_t refused = 1; refused <= 3; ++refused) {
+    ASSERT_TRUE(RunUntil([&] {
+      a.transport.Send(b.address, Frame("after"));
+      return b.transport.refused() + b.recorder.frames.size() > refused;
+    }));
+  }
+  EXPECT_EQ(b.recorder.frames.size(), 1u);
+  EXPECT_THAT(b.recorder.log, HasSubstr("was removed from the cluster"));
+  // It is still told things.
+  b.transport.Send(a.address, Frame("you left"));
+  EXPECT_TRUE(RunUntil([&] { return !a.recorder.frames.empty(); }));
 }
 
 TEST_F(PeerSecurityTest, StrangeBytesEndOnlyTheirOwnConnection) {

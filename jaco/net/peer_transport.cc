@@ -66,7 +66,7 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
 
   absl::Status OnHello(PeerIncoming* connection,
                        const PeerHello& hello) override;
-  void OnFrame(env::PeerId from, absl::string_view frame) override;
+  absl::Status OnFrame(env::PeerId from, absl::string_view frame) override;
   void OnClosed(PeerIncoming* connection, absl::string_view reason,
                 bool evidence) override;
 
@@ -76,6 +76,7 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   void MakeRoomForAStranger();
   absl::Status CheckHello(const PeerIncoming& connection,
                           const PeerHello& hello);
+  absl::Status CheckAdmitted(env::PeerId peer);
   void Refused(absl::string_view message);
   void SendToSelf(env::PeerId self, env::FramePtr frame);
   PeerOutgoing& OutgoingTo(const env::PeerAddress& to);
@@ -213,11 +214,21 @@ absl::Status PeerTransport::Impl::CheckHello(const PeerIncoming& connection,
         ErrorCode::kPeerUntrusted,
         absl::StrCat("peer ", hello.sender, " belongs to another cluster"));
   }
-  return absl::OkStatus();
+  return CheckAdmitted(hello.sender);
 }
 
-void PeerTransport::Impl::OnFrame(env::PeerId from, absl::string_view frame) {
-  if (receiver_ != nullptr) receiver_->OnFrame(from, frame);
+absl::Status PeerTransport::Impl::CheckAdmitted(env::PeerId peer) {
+  if (receiver_ == nullptr || receiver_->Admits(peer)) return absl::OkStatus();
+  return MakeError(
+      ErrorCode::kPeerUntrusted,
+      absl::StrCat("peer ", peer, " was removed from the cluster"));
+}
+
+absl::Status PeerTransport::Impl::OnFrame(env::PeerId from,
+                                          absl::string_view frame) {
+  absl::Status status = CheckAdmitted(from);
+  if (status.ok() && receiver_ != nullptr) receiver_->OnFrame(from, frame);
+  return status;
 }
 
 void PeerTransport::Impl::OnClosed(PeerIncoming* connection,
@@ -249,7 +260,7 @@ void PeerTransport::Impl::Send(const env::PeerAddress& to,
 void PeerTransport::Impl::SendToSelf(env::PeerId self, env::FramePtr frame) {
   asio::post(context_,
              [impl = shared_from_this(), self, frame = std::move(frame)] {
-               impl->OnFrame(self, *frame);
+               impl->OnFrame(self, *frame).IgnoreError();
              });
 }
 

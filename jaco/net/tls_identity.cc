@@ -90,7 +90,21 @@ absl::Status TlsIdentity::Update(const TlsCredentials& credentials) {
   auto setup = TlsSetup::Create(credentials);
   if (!setup.ok()) return setup.status();
   current_ = *std::move(setup);
+  if (bootstrap_) bootstrap_->AllowOn(current_->api().native_handle());
   return absl::OkStatus();
+}
+
+void TlsIdentity::AllowBootstrap(BootstrapPsk psk) {
+  bootstrap_ = std::move(psk);
+  bootstrap_only_ = std::make_shared<ssl::context>(ssl::context::tls);
+  Restrict(bootstrap_only_->native_handle());
+  bootstrap_->AllowOn(bootstrap_only_->native_handle());
+  if (current_) bootstrap_->AllowOn(current_->api().native_handle());
+}
+
+std::shared_ptr<ssl::context> TlsIdentity::api() const {
+  if (current_ == nullptr) return bootstrap_only_;
+  return std::shared_ptr<ssl::context>(current_, &current_->api());
 }
 
 absl::StatusOr<env::NodeNames> PeerNames(SSL* connection,

@@ -3,11 +3,13 @@
 
 #include <boost/asio/ssl/context.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jaco/env/pki.h"
+#include "jaco/net/bootstrap_psk.h"
 
 namespace jaco::net {
 
@@ -50,11 +52,20 @@ class TlsIdentity {
   // For connections from now on; after an error the old ones stay in force.
   absl::Status Update(const TlsCredentials& credentials);
 
+  // Whoever has this key too may use the API, with or without credentials of
+  // ours: as a bootstrap peer.
+  void AllowBootstrap(BootstrapPsk psk);
+
   // Null while there is none: connections are refused.
   const std::shared_ptr<TlsSetup>& current() const { return current_; }
+  // For connections to the API; null as above.
+  std::shared_ptr<boost::asio::ssl::context> api() const;
 
  private:
   std::shared_ptr<TlsSetup> current_;
+  std::optional<BootstrapPsk> bootstrap_;
+  // For as long as there are no credentials.
+  std::shared_ptr<boost::asio::ssl::context> bootstrap_only_;
 };
 
 // The names in the certificate that the other side of an established connection

@@ -101,7 +101,7 @@ void Raft::OnDeadline(Instant now) {
   dirty_ = true;
   if (!MayCampaign()) {
     // The leader is gone, or we are for it.
-    if (leader_ != kNoNode) BecomeFollower(now, hard_state_.term, kNoNode);
+    AskWhoLeads(now);
   } else if (DiskStalled(now)) {
     ResetElectionDeadline(now);
   } else {
@@ -212,7 +212,8 @@ Instant Raft::NextDeadline() const {
     if (!leader->transfer.has_value()) return leader->heartbeat_deadline;
     return std::min(leader->heartbeat_deadline, leader->transfer->deadline);
   }
-  const bool waits = MayCampaign() || leader_ != kNoNode;
+  const bool waits =
+      MayCampaign() || configuration().Contains(id()) || leader_ != kNoNode;
   Instant deadline = waits ? election_deadline_ : Instant::Never();
   if (const auto* follower = std::get_if<Follower>(&state_)) {
     for (const auto& [read, expiry] : follower->reads) {

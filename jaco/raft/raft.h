@@ -80,6 +80,9 @@ struct Options {
   // higher priority that has been fit to lead for kFitTimeouts election
   // timeouts.
   uint8_t priority = kPriorityMax;
+  // Where others reach this server now, whatever the configuration says; empty:
+  // there. Nobody need have heard of it.
+  std::string address;
 };
 
 // What stable storage and the state machine say after a restart.
@@ -285,6 +288,8 @@ class Raft {
   // Elections: raft_election.cc.
   void BecomeFollower(Instant now, Term term, NodeId leader);
   void StartPreVote(Instant now);
+  void RequestVotes(bool pre_vote, uint64_t transfer);
+  void AskWhoLeads(Instant now);
   void StartElection(Instant now, uint64_t transfer);
   void AskForVotes();
   void CountVote(Instant now, NodeId voter, bool granted);

@@ -61,16 +61,29 @@ void Raft::StartElection(Instant now, uint64_t transfer) {
 void Raft::AskForVotes() {
   auto& candidate = std::get<Candidate>(state_);
   candidate.asked = true;
-  const Term term =
-      candidate.pre_vote ? hard_state_.term.Next() : hard_state_.term;
+  RequestVotes(candidate.pre_vote, candidate.transfer);
+}
+
+void Raft::RequestVotes(bool pre_vote, uint64_t transfer) {
+  const Term term = pre_vote ? hard_state_.term.Next() : hard_state_.term;
   for (NodeId member : configuration().Members()) {
     if (member == id() || !configuration().IsVoter(member)) continue;
     Send(member, RequestVoteRequest{.term = term,
                                     .last = log_.last(),
-                                    .pre_vote = candidate.pre_vote,
-                                    .transfer = candidate.transfer,
+                                    .pre_vote = pre_vote,
+                                    .transfer = transfer,
                                     .address = OwnAddress()});
   }
+}
+
+// A member that may not stand, a learner or one in repair, may have left and
+// not know it. To ask for a pre-vote promises nothing, whoever grants it, and a
+// leader that hears it from a stranger tells it what it has missed.
+void Raft::AskWhoLeads(Instant now) {
+  BecomeFollower(now, hard_state_.term, kNoNode);
+  if (!configuration().Contains(id())) return;
+  ResetElectionDeadline(now);
+  RequestVotes(/*pre_vote=*/true, /*transfer=*/0);
 }
 
 void Raft::CountVote(Instant now, NodeId voter, bool granted) {

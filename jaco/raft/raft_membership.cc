@@ -97,6 +97,7 @@ bool Raft::MayCampaign() const {
 
 // Empty when nobody said where it is.
 std::string Raft::OwnAddress() const {
+  if (!options_.address.empty()) return options_.address;
   for (const Configuration* known :
        {&configurations_.current(), configurations_.previous()}) {
     if (known == nullptr) continue;

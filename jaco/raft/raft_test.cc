@@ -205,13 +205,18 @@ TEST_F(RaftTest, ATransferDoesNotMakeUpForAShorterLog) {
 
 TEST_F(RaftTest, LearnersFollowAndNeverCampaign) {
   Start({.voters = Nodes({2, 3}), .learners = Nodes({1})});
-  EXPECT_EQ(server_->deadline(), Instant::Never());
   Step(2, AppendEntriesRequest{.term = Term(1)});
   EXPECT_EQ(raft().leader(), NodeId(2));
-  Timeout();  // only to forget a leader that is silent
-  EXPECT_EQ(raft().role(), Role::kFollower);
+  Timeout();
   EXPECT_EQ(raft().leader(), kNoNode);
-  EXPECT_EQ(server_->deadline(), Instant::Never());
+  // It may have left: a leader that is asked by a stranger says so.
+  EXPECT_THAT(last_.messages, SizeIs(2));
+  for (const uint64_t voter : {2, 3}) {
+    Step(voter, RequestVoteResponse{
+                    .term = Term(2), .pre_vote = true, .granted = true});
+    EXPECT_EQ(raft().role(), Role::kFollower);
+  }
+  EXPECT_EQ(raft().hard_state(), (HardState{Term(1), kNoNode}));
 }
 
 TEST_F(RaftTest, JointConsensusNeedsBothMajorities) {
@@ -331,6 +336,28 @@ TEST_F(RaftTest, CommitMovesAtMostToWhatTheAppendProves) {
   Persist();
   EXPECT_THAT(last_.committed,
               ElementsAre(append.entries[0], append.entries[1]));
+}
+
+// A snapshot may stand for entries that are in the log and not yet durable.
+TEST_F(RaftTest, TheLogIsCompactedNoFurtherThanItIsDurable) {
+  Start({.voters = Nodes({1, 2, 3})});
+  AppendEntriesRequest append{.term = Term(1)};
+  for (uint64_t i : {1, 2, 3}) {
+    append.entries.push_back(std::make_shared<const Entry>(
+        Entry{.id = {Term(1), LogIndex(i)}, .kind = EntryKind::kCommand}));
+  }
+  Step(2, append);
+  const EntryId last = append.entries.back()->id;
+  Do([&](Raft& raft) {
+    ASSERT_TRUE(
+        raft.InstallSnapshot(server_->now(), last, raft.configuration()));
+    raft.CompactTo(last.index);
+  });
+  ASSERT_EQ(raft().applied(), last.index);
+  EXPECT_EQ(raft().log().start(), EntryId());
+  Persist();
+  Do([&](Raft& raft) { raft.CompactTo(last.index); });
+  EXPECT_EQ(raft().log().start(), last);
 }
 
 }  // namespace

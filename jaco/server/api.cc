@@ -14,6 +14,8 @@ absl::string_view LifecycleName(Lifecycle lifecycle) {
       return "creating";
     case Lifecycle::kMember:
       return "member";
+    case Lifecycle::kRemoved:
+      return "removed";
     case Lifecycle::kFailed:
       return "failed";
   }

@@ -25,6 +25,9 @@ struct Caller {
   // The hash of the join token that was shown instead of an operator's. Whoever
   // has only that may be admitted as a node, and nothing else.
   std::string join_token_hash;
+  // A server that has shown the bootstrap key. It may say hello, and nothing
+  // else.
+  bool bootstrap_peer = false;
   // May take the whole cluster away, and put another state in its place: those
   // on the host, and bearers of a token that allows it.
   bool privileged = false;
@@ -40,16 +43,25 @@ struct InitResponse {
   std::string operator_token;  // the only time it is seen
 };
 
-enum class Lifecycle { kStarting, kUninitialized, kCreating, kMember, kFailed };
+enum class Lifecycle {
+  kStarting,
+  kUninitialized,
+  kCreating,
+  kMember,
+  kRemoved,  // was a member; keeps its data, and may join anew
+  kFailed
+};
 // As "uninitialized".
 absl::string_view LifecycleName(Lifecycle lifecycle);
 
 struct NodeStatus {
   std::string hostname;
   std::string address;   // of the peer transport
-  std::string status;    // "READY", ...
+  std::string status;    // "READY", ..., "LEAVING"
   std::string suffrage;  // "VOTER", "NONVOTER", or "?" where this server cannot
                          // vouch for it: only a leader can
+  std::string version;   // of its build; empty: it has not said
+  uint32_t feature_level = 0;  // of its build
 };
 struct StatusResponse {
   bool initialized = false;
@@ -63,6 +75,10 @@ struct StatusResponse {
   // Empty, or what is wrong with this server's log, which is being repaired
   // from others: it does not vote until then.
   std::string repair;
+  // While it has no cluster, how far it is with finding one; empty unless it
+  // looks for one by itself.
+  std::string bootstrap;
+  uint32_t feature_level = 0;     // what all servers of the cluster can do
   std::vector<NodeStatus> nodes;  // by hostname
 };
 
@@ -114,6 +130,20 @@ struct JoinResponse {
   std::string cluster_id;
 };
 
+// `jaco server join`: makes servers that share a bootstrap key known to each
+// other.
+struct JoinServersRequest {
+  std::vector<std::string> addresses;  // host:port of their APIs
+};
+struct JoinServersResponse {
+  uint64_t num_joined = 0;  // how many answered
+  std::string error;        // empty unless none did
+};
+
+// See bootstrap.proto.
+class HelloRequest;
+class HelloResponse;
+
 // What the joining server asks the member for, with the join token in its
 // Caller.
 struct AdmitRequest {
@@ -121,6 +151,8 @@ struct AdmitRequest {
   std::string node_name;
   std::string address;              // of its peer transport
   std::string certificate_request;  // PEM
+  std::string version;              // of its build
+  uint32_t feature_level = 0;
 };
 struct AdmitResponse {
   std::string cluster_id;
@@ -149,6 +181,17 @@ struct RestoreResponse {
 
 struct RestoreSnapshotResponse {
   uint64_t index = 0;  // of the write that has put it in force
+};
+
+class OperatorApi;
+
+struct RemoveNodeRequest {
+  std::string node_name;
+  // The removal stands until it is possible, however long that takes.
+  bool force = false;
+};
+struct RemoveNodeResponse {
+  uint64_t index = 0;  // of a state without the node
 };
 
 // The API of one server. Writes and ListTokens need a leader: elsewhere they
@@ -184,10 +227,11 @@ class Api {
   // may ask again with the same token.
   virtual void Admit(const Caller& caller, AdmitRequest request,
                      Reply<AdmitResponse> reply) = 0;
-  // Makes this uninitialized server a node of the cluster of `peer`; answered
-  // when that is durable. cluster_already_initialized, peer_unreachable,
-  // peer_untrusted (nothing was said to it then), and what Admit says there.
-  // May be repeated with the same token whatever went wrong.
+  // Makes this server, which belongs to no cluster or was removed from one, a
+  // node of the cluster of `peer`; answered when that is durable. What it has
+  // of an earlier cluster is set aside. cluster_already_initialized,
+  // peer_unreachable, peer_untrusted (nothing was said to it then), and what
+  // Admit says there. May be repeated with the same token whatever went wrong.
   virtual void Join(const Caller& caller, JoinRequest request,
                     Reply<JoinResponse> reply) = 0;
   // For privileged callers, else permission_denied; linearizable, answered by
@@ -207,6 +251,22 @@ class Api {
   // validation_failed, too_large.
   virtual void RestoreSnapshot(const Caller& caller, RestoreRequest request,
                                Reply<RestoreSnapshotResponse> reply) = 0;
+  // Of a server that has the bootstrap key: permission_denied of others;
+  // config_mismatch, conflict, validation_failed, and what IssueJoinToken says.
+  virtual void Hello(const Caller& caller, HelloRequest request,
+                     Reply<HelloResponse> reply) = 0;
+  // conflict without a bootstrap key, validation_failed.
+  virtual void JoinServers(const Caller& caller, JoinServersRequest request,
+                           Reply<JoinServersResponse> reply) = 0;
+  // Takes a node, which may lead, be dead or be this one, out of the
+  // configuration and the table; answered when that is so. node_not_found;
+  // conflict when it is the last one, or cannot be spared and `force` is not
+  // set: nothing has changed then; timeout: it goes on by itself.
+  virtual void RemoveNode(const Caller& caller, RemoveNodeRequest request,
+                          Reply<RemoveNodeResponse> reply) = 0;
+
+  // What operator_api.h has; lives as long as this.
+  virtual OperatorApi& operators() = 0;
 };
 
 }  // namespace jaco::server

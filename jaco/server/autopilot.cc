@@ -115,7 +115,11 @@ const std::vector<MemberHealth>& Autopilot::Judge() {
 void Autopilot::Watch(Instant now) {
   const raft::Term term = node_->raft()->term();
   const Duration gap = node_->options().autopilot.tick * kGapTicks;
-  if (term != term_) records_.clear();
+  if (term != term_) {
+    records_.clear();
+    leaving_since_.clear();
+    led_since_ = node_->raft()->last().index;
+  }
   if (term != term_ || now - judged_ > gap) watching_since_ = now;
   term_ = term;
   judged_ = now;
@@ -175,21 +179,33 @@ void Autopilot::Act() {
       raft.configuration_index() > raft.commit()) {
     return;
   }
-  if (!CleanUp() && !TakeIn()) Steer();
+  if (!Leave() && !CleanUp() && !TakeIn()) Steer();
 }
 
-// The nodes that were admitted since.
+// The nodes that were admitted since, and those that have moved.
 bool Autopilot::TakeIn() {
   for (const auto& [id, node] : node_->state().nodes()) {
     const raft::NodeId member(id);
-    if (node.status() != fsm::NODE_STATUS_JOINING) continue;
-    if (node_->raft()->configuration().Contains(member)) continue;
+    if (node.leaving() != fsm::NODE_LEAVING_NO) continue;
+    const bool joins = node.status() == fsm::NODE_STATUS_JOINING &&
+                       !node_->raft()->configuration().Contains(member);
+    if (!joins && !HasMoved(node)) continue;
     changing_ = true;
     AddNonvoter(member, node.address(),
                 [this](const absl::Status&) { changing_ = false; });
     return true;
   }
   return false;
+}
+
+// By what it said while this server leads: what is older may be older than the
+// configuration, whose addresses peers.json may have brought.
+bool Autopilot::HasMoved(const fsm::Node& node) const {
+  if (node.announce_index() <= led_since_.value()) return false;
+  const auto& addresses = node_->raft()->configuration().addresses;
+  return std::any_of(addresses.begin(), addresses.end(), [&](const auto& at) {
+    return at.first.value() == node.id() && at.second != node.address();
+  });
 }
 
 // A node that joins is ready once it has caught up.
@@ -255,6 +271,10 @@ std::vector<PolicyMember> Autopilot::PolicyMembers() const {
                        .name = member.name,
                        .voter = member.voter,
                        .health = member.health});
+    // Who is to leave is not promoted meanwhile.
+    if (IsLeaving(member.id) && members.back().health == Health::kEligible) {
+      members.back().health = Health::kLive;
+    }
   }
   return members;
 }
@@ -284,9 +304,8 @@ void Autopilot::Change(const std::vector<raft::NodeId>& voters,
         if (!status.ok()) return;  // the next tick tries again
         node_->env().logger->Write(
             LogLevel::kInfo, kSubsystem,
-            absl::StrCat(
-                "the voters are now ", Join(voters),
-                removed.empty() ? "" : "; dead and removed: ", Join(removed)));
+            absl::StrCat("the voters are now ", Join(voters),
+                         removed.empty() ? "" : "; removed: ", Join(removed)));
         ForgetNodes(removed);
       });
 }
@@ -301,83 +320,6 @@ void Autopilot::ForgetNodes(const std::vector<raft::NodeId>& removed) {
     node_->Propose({.identity = std::string(kSystem)}, std::move(command),
                    [](const auto&, raft::LogIndex) {});
   }
-}
-
-// ---- Members that come and go.
-
-void Autopilot::AddNonvoter(raft::NodeId id, std::string address,
-                            absl::AnyInvocable<void(absl::Status)> done) {
-  raft::Configuration target;
-  if (IsLeader()) {
-    target = node_->raft()->configuration();
-    // While a change is under way the core refuses every target.
-    target.outgoing.clear();
-    auto& addresses = target.addresses;
-    std::erase_if(addresses,
-                  [id](const auto& known) { return known.first == id; });
-    addresses.emplace_back(id, std::move(address));
-    std::sort(addresses.begin(), addresses.end());
-    if (!target.Contains(id)) {
-      target.learners.push_back(id);
-      std::sort(target.learners.begin(), target.learners.end());
-    }
-  }
-  node_->ChangeConfiguration(std::move(target), std::move(done));
-}
-
-void Autopilot::Remove(raft::NodeId id,
-                       absl::AnyInvocable<void(absl::Status)> done) {
-  const auto refuse = [&](absl::Status status) {
-    node_->env().loop->Post(
-        [done = std::move(done), status = std::move(status)]() mutable {
-          done(std::move(status));
-        });
-  };
-  // Elsewhere the core refuses.
-  if (!IsLeader()) return node_->ChangeConfiguration({}, std::move(done));
-  const raft::Raft& raft = *node_->raft();
-  if (!raft.configuration().Contains(id)) {
-    return refuse(MakeError(
-        ErrorCode::kNodeNotFound,
-        absl::StrCat("server ", id.value(), " is no member of the cluster")));
-  }
-  if (id == raft.id()) return refuse(HandOver());
-  Judge();
-  std::vector<PolicyMember> members = PolicyMembers();
-  for (PolicyMember& member : members) member.leaving = member.id == id;
-  const auto chosen = ChooseVoters(std::move(members), raft.id());
-  if (Has(chosen, id)) {
-    return refuse(MakeError(
-        ErrorCode::kConflict,
-        absl::StrCat("without server ", id.value(),
-                     " fewer voters than a quorum would be reachable")));
-  }
-  node_->ChangeConfiguration(
-      Target(chosen, {id}),
-      [this, id, done = std::move(done)](absl::Status status) mutable {
-        if (status.ok()) ForgetNodes({id});
-        done(std::move(status));
-      });
-}
-
-// To the voter with the longest log.
-absl::Status Autopilot::HandOver() {
-  const MemberHealth* best = nullptr;
-  for (const MemberHealth& member : Judge()) {
-    if (!member.voter || !member.healthy) continue;
-    if (member.id == node_->raft()->id()) continue;
-    if (best == nullptr || member.match > best->match) best = &member;
-  }
-  if (best == nullptr) {
-    return MakeError(ErrorCode::kConflict,
-                     "the leader cannot be removed: there is no healthy voter "
-                     "that could lead instead");
-  }
-  absl::Status status = node_->TransferLeadership(best->id);
-  if (!status.ok()) return status;
-  return MakeError(
-      ErrorCode::kNoLeader,
-      absl::StrCat("the leader hands over to ", best->name, " first"));
 }
 
 }  // namespace jaco::server

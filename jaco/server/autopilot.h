@@ -76,6 +76,14 @@ class Autopilot {
   bool MarkReady();
   bool CleanUp();
   bool TakeIn();
+  bool Leave();
+  bool Dismiss(const fsm::Node& node);
+  bool Decide(fsm::Command command);
+  bool Resign();
+  bool HandOverSoon(Instant now);
+  bool IsLeaving(raft::NodeId id) const;
+  std::vector<raft::NodeId> VotersWithout(raft::NodeId id) const;
+  bool HasMoved(const fsm::Node& node) const;
   void Steer();
   bool IsLeader() const;
   void Watch(Instant now);
@@ -95,11 +103,15 @@ class Autopilot {
   std::string NameOf(raft::NodeId id) const;
 
   Node* const node_;
-  raft::Term term_;         // of the leadership that the records are of
-  Instant judged_;          // the last time ...
-  Instant watching_since_;  // ... of an unbroken series
+  raft::Term term_;           // of the leadership that the records are of
+  raft::LogIndex led_since_;  // the end of the log when it began, about
+  Instant judged_;            // the last time ...
+  Instant watching_since_;    // ... of an unbroken series
   std::map<raft::NodeId, Record> records_;
   std::vector<MemberHealth> health_;
+  // Since when they could not be dispensed with.
+  std::map<raft::NodeId, Instant> leaving_since_;
+  Instant handing_over_until_;
   bool changing_ = false;
   bool proposing_ = false;
   env::TimerId timer_ = 0;

@@ -32,6 +32,8 @@ fsm::Node OurNode(const ServerOptions& options, raft::NodeId self) {
   node.set_name(options.node_name);
   node.set_address(options.peer_address);
   node.set_status(fsm::NODE_STATUS_READY);
+  node.set_version(options.version);
+  node.set_feature_level(options.feature_level);
   return node;
 }
 
@@ -185,7 +187,8 @@ absl::Status BackupService::PrepareRestore(BackupContent content,
   // Never one of before: servers of the old cluster, which may still run, know
   // nobody of the new.
   restoring->self = raft::NodeId(NewNodeId(*env.entropy));
-  while (state.nodes().contains(restoring->self.value())) {
+  while (state.nodes().contains(restoring->self.value()) ||
+         state.removed().contains(restoring->self.value())) {
     restoring->self = raft::NodeId(NewNodeId(*env.entropy));
   }
   fsm::Node node = OurNode(node_->options(), restoring->self);

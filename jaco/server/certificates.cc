@@ -198,13 +198,53 @@ void Certificates::Rotate(const Caller& caller, Done done) {
   Propose(caller, std::move(command), std::move(done));
 }
 
-void Certificates::Retire(const Caller& caller, Done done) {
+// What the other nodes say of themselves.
+absl::Status Certificates::CheckRenewed(const env::Authority& signing) const {
+  const auto wanted = node_->env().pki->Fingerprint(signing.certificate);
+  if (!wanted.ok()) return wanted.status();
+  for (const auto& [id, node] : node_->state().nodes()) {
+    if (node.authority_fingerprint() == *wanted) continue;
+    return MakeError(
+        ErrorCode::kConflict,
+        absl::StrCat("node \"", node.name(), "\" ",
+                     node.authority_fingerprint().empty()
+                         ? "has not said whose certificate it has"
+                         : "still has a certificate of an earlier authority",
+                     "; servers renew within a minute, those that are gone "
+                     "have to be removed first"));
+  }
+  return absl::OkStatus();
+}
+
+std::string Certificates::IssuerFingerprint() {
+  const auto& cluster = node_->state().cluster();
+  if (!secrets_ || !cluster) return "";
+  std::pair asked{secrets_->credentials.certificates, cluster->modify_index()};
+  if (asked == issuer_of_) return issuer_;
+  const env::Environment& env = node_->env();
+  issuer_.clear();
+  // The latest: through its cross certificate an earlier one vouches, too.
+  for (const fsm::Authority& authority : cluster->authorities()) {
+    const auto info = env.pki->VerifyNode(asked.first, authority.certificate(),
+                                          env.clock->WallNow());
+    if (info.ok()) {
+      issuer_ = env.pki->Fingerprint(authority.certificate()).value_or("");
+    }
+  }
+  issuer_of_ = std::move(asked);
+  return issuer_;
+}
+
+void Certificates::Retire(const Caller& caller, bool force, Done done) {
   const auto signing = SigningAuthority();
   if (!signing.ok()) return done(signing.status());
   const fsm::Cluster& cluster = *node_->state().cluster();
   if (!IsCurrent(*signing)) {
     return done(MakeError(ErrorCode::kConflict,
                           "this server's own certificate is not renewed yet"));
+  }
+  if (absl::Status renewed = CheckRenewed(*signing); !force && !renewed.ok()) {
+    return done(std::move(renewed));
   }
   fsm::Command command;
   fsm::AuthoritiesReplace& replace = *command.mutable_authorities_replace();

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -58,8 +59,12 @@ class Certificates {
   using Done = absl::AnyInvocable<void(absl::Status)>;
   void Rotate(const Caller& caller, Done done);
   // Those that do not sign are not trusted any more. conflict while this server
-  // itself has a certificate of one of them.
-  void Retire(const Caller& caller, Done done);
+  // itself has a certificate of one of them or, without `force`, another node
+  // has, or has not said.
+  void Retire(const Caller& caller, bool force, Done done);
+  // Of the authority that issued the certificate in force, as lower-case hex
+  // SHA-256; empty when that is not known.
+  std::string IssuerFingerprint();
 
   SecretFiles Encode(const Secrets& secrets) const;
   // The authority that signs, with its key open. conflict in a cluster that has
@@ -85,6 +90,7 @@ class Certificates {
   absl::StatusOr<Credentials> NewCredentials(const env::Authority& signer,
                                              const env::NodeNames& names) const;
   void Store(Credentials credentials);
+  absl::Status CheckRenewed(const env::Authority& signing) const;
   void Report(const absl::Status& status);
 
   Node* const node_;
@@ -93,6 +99,9 @@ class Certificates {
   bool started_ = false;
   bool writing_ = false;
   std::string reported_;  // the last problem, said once
+  // Whose fingerprint IssuerFingerprint found last, and what it is.
+  std::pair<std::string, uint64_t> issuer_of_;
+  std::string issuer_;
 };
 
 }  // namespace jaco::server

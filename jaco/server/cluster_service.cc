@@ -48,14 +48,19 @@ void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
                               : std::move(request.cluster_name);
   founding.token_hash = HashToken(response.operator_token);
   founding.time_unix_ms = absl::ToUnixMillis(node_->env().clock->WallNow());
-  founding.members = {
-      {self, node_->options().node_name, node_->options().peer_address}};
+  founding.members = {{self, node_->options().node_name,
+                       node_->options().peer_address, node_->options().version,
+                       node_->options().feature_level}};
   std::optional<Secrets> secrets;
   if (node_->env().pki != nullptr) {
     auto created = certificates_->Create(response.cluster_id, self);
     if (!created.ok()) {
       return node_->Refuse(created.status(), std::move(reply));
     }
+    founding.members[0].authority_fingerprint =
+        node_->env()
+            .pki->Fingerprint(created->authority.certificate())
+            .value_or("");
     founding.authorities.push_back(std::move(created->authority));
     founding.secrets = certificates_->Encode(created->secrets);
     secrets = std::move(created->secrets);
@@ -95,6 +100,7 @@ StatusResponse ClusterService::Status() const {
   response.raft_index = raft->last().index.value();
   response.raft_term = raft->term().value();
   response.repair = node_->Repair();
+  response.feature_level = node_->state().feature_level();
   if (const auto& cluster = node_->state().cluster()) {
     response.cluster_id = cluster->id();
     response.cluster_name = cluster->name();
@@ -102,8 +108,12 @@ StatusResponse ClusterService::Status() const {
   for (const auto& [id, node] : node_->state().nodes()) {
     response.nodes.push_back({.hostname = node.name(),
                               .address = node.address(),
-                              .status = ShownStatus(node.status()),
-                              .suffrage = SuffrageOf(raft::NodeId(id))});
+                              .status = node.leaving() == fsm::NODE_LEAVING_NO
+                                            ? ShownStatus(node.status())
+                                            : "LEAVING",
+                              .suffrage = SuffrageOf(raft::NodeId(id)),
+                              .version = node.version(),
+                              .feature_level = node.feature_level()});
   }
   std::sort(response.nodes.begin(), response.nodes.end(),
             [](const NodeStatus& a, const NodeStatus& b) {

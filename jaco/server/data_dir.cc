@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
+#include "jaco/server/former_data.h"
 #include "jaco/server/peers_file.h"
 #include "jaco/storage/damage.h"
 
@@ -231,6 +232,7 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    const std::string& path,
                                                    bool use_rocksdb,
                                                    uint64_t segment_bytes) {
+  if (absl::Status left = FinishSettingAside(fs, path); !left.ok()) return left;
   storage::RaftLogOptions log_options =
       LogOptions(path, segment_bytes, raft::kNoNode);
   absl::StatusOr<bool> exists =

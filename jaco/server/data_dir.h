@@ -4,6 +4,7 @@
 //   raft/         the Raft log (storage/raft_log.h), peers.json (peers_file.h)
 //   snapshots/    snapshots of it (storage/snapshot_store.h)
 //   state/        the applied state, RocksDB (storage/state_store.h)
+//   former/       the same of the cluster that this server left last
 //
 // Blocking: for a job on a disk lane.
 
@@ -42,6 +43,11 @@ struct DataDir {
 };
 
 storage::SnapshotStore SnapshotsIn(const std::string& path);
+
+// Moves all that is in `path` of a cluster that this server left into
+// `path`/former, in place of what is there. Once it has begun, it is finished
+// when `path` is opened.
+absl::Status SetDataAside(env::FileSystem& fs, const std::string& path);
 
 // The store of `path`, for a job.
 absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(

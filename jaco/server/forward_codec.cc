@@ -13,19 +13,16 @@ namespace {
 
 constexpr uint8_t kForwardFrame = 0x46;
 constexpr uint8_t kVersion = 1;
-enum class Type : uint8_t { kRequest = 1, kResponse = 2 };
-
-void AppendSized(absl::string_view bytes, std::string* out) {
-  AppendLittleEndian(static_cast<uint32_t>(bytes.size()), out);
-  out->append(bytes.data(), bytes.size());
-}
-
-std::string ReadSized(ByteReader& reader) {
-  return std::string(reader.ReadBytes(reader.Read<uint32_t>()));
-}
+enum class Type : uint8_t {
+  kRequest = 1,
+  kResponse = 2,
+  kCall = 3,
+  kAddress = 4
+};
 
 void Append(const ForwardRequest& request, std::string* out) {
-  out->push_back(static_cast<char>(Type::kRequest));
+  out->push_back(
+      static_cast<char>(request.call ? Type::kCall : Type::kRequest));
   AppendLittleEndian(request.term.value(), out);
   AppendLittleEndian(request.incarnation, out);
   AppendLittleEndian(request.sequence, out);
@@ -42,16 +39,23 @@ void Append(const ForwardResponse& response, std::string* out) {
   AppendSized(status.ok() ? response.reply : status.message(), out);
 }
 
+void Append(const ForwardAddress& address, std::string* out) {
+  out->push_back(static_cast<char>(Type::kAddress));
+  AppendLittleEndian(address.node.value(), out);
+  AppendSized(address.address, out);
+}
+
 absl::Status Malformed(absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("forward frame: ", why));
 }
 
-absl::StatusOr<ForwardMessage> ReadRequest(ByteReader& reader) {
+absl::StatusOr<ForwardMessage> ReadRequest(ByteReader& reader, bool call) {
   ForwardRequest request;
+  request.call = call;
   request.term = raft::Term(reader.Read<uint64_t>());
   request.incarnation = reader.Read<uint64_t>();
   request.sequence = reader.Read<uint64_t>();
-  request.command = ReadSized(reader);
+  request.command = std::string(reader.ReadSized());
   return request;
 }
 
@@ -60,8 +64,8 @@ absl::StatusOr<ForwardMessage> ReadResponse(ByteReader& reader) {
   response.incarnation = reader.Read<uint64_t>();
   response.sequence = reader.Read<uint64_t>();
   response.index = raft::LogIndex(reader.Read<uint64_t>());
-  const std::string code = ReadSized(reader);
-  std::string text = ReadSized(reader);
+  const absl::string_view code = reader.ReadSized();
+  std::string text(reader.ReadSized());
   if (code.empty()) {
     response.reply = std::move(text);
     return response;
@@ -97,10 +101,14 @@ absl::StatusOr<ForwardMessage> DecodeForward(absl::string_view frame) {
   const auto type = reader.Read<uint8_t>();
   if (!reader.ok()) return Malformed("cut short");
   absl::StatusOr<ForwardMessage> message = Malformed("unknown type");
-  if (type == static_cast<uint8_t>(Type::kRequest)) {
-    message = ReadRequest(reader);
+  if (type == static_cast<uint8_t>(Type::kRequest) ||
+      type == static_cast<uint8_t>(Type::kCall)) {
+    message = ReadRequest(reader, type == static_cast<uint8_t>(Type::kCall));
   } else if (type == static_cast<uint8_t>(Type::kResponse)) {
     message = ReadResponse(reader);
+  } else if (type == static_cast<uint8_t>(Type::kAddress)) {
+    const raft::NodeId node(reader.Read<uint64_t>());
+    message = ForwardAddress{node, std::string(reader.ReadSized())};
   }
   if (message.ok() && !reader.ok()) return Malformed("cut short");
   if (message.ok() && !reader.AtEnd()) {

@@ -1,5 +1,5 @@
-// Frames of forwarded proposals, between members: what a follower asks of the
-// leader on behalf of its clients. Layout: docs/formats.md.
+// Frames of forwarded proposals and calls, between members: what a follower
+// asks of the leader on behalf of its clients. Layout: docs/formats.md.
 
 #ifndef JACO_SERVER_FORWARD_CODEC_H_
 #define JACO_SERVER_FORWARD_CODEC_H_
@@ -22,6 +22,8 @@ struct ForwardRequest {
   uint64_t incarnation = 0;  // of the sender, drawn at its start
   uint64_t sequence = 0;     // ascending in an incarnation
   std::string command;
+  // `command` is no proposal, but a LeaderCall: the leader answers by itself.
+  bool call = false;
 
   friend bool operator==(const ForwardRequest&,
                          const ForwardRequest&) = default;
@@ -40,7 +42,18 @@ struct ForwardResponse {
                          const ForwardResponse&) = default;
 };
 
-using ForwardMessage = std::variant<ForwardRequest, ForwardResponse>;
+// Where a member is reached, for those who know another address of it: from
+// itself, or passed on to the leader.
+struct ForwardAddress {
+  raft::NodeId node;
+  std::string address;
+
+  friend bool operator==(const ForwardAddress&,
+                         const ForwardAddress&) = default;
+};
+
+using ForwardMessage =
+    std::variant<ForwardRequest, ForwardResponse, ForwardAddress>;
 
 // Told from other frames by the first byte.
 bool IsForwardFrame(absl::string_view frame);

@@ -18,6 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 
 ForwardRequest Request() { return {raft::Term(5), 6, 7, "do"}; }
+ForwardRequest Call() { return {raft::Term(5), 6, 7, "do", true}; }
 ForwardResponse Done() {
   return {6, 7, raft::LogIndex(9), absl::OkStatus(), "ok"};
 }
@@ -56,7 +57,8 @@ TEST(ForwardCodecTest, GoldenBytes) {
 TEST(ForwardCodecTest, WhatIsDecodedIsWhatWasEncoded) {
   for (const ForwardMessage& message :
        {ForwardMessage(Request()), ForwardMessage(Done()),
-        ForwardMessage(Refused())}) {
+        ForwardMessage(Refused()), ForwardMessage(Call()),
+        ForwardMessage(ForwardAddress{raft::NodeId(3), "10.0.0.1:7"})}) {
     const std::string frame = EncodeForward(message);
     EXPECT_TRUE(IsForwardFrame(frame));
     const auto decoded = DecodeForward(frame);
@@ -75,7 +77,7 @@ TEST(ForwardCodecTest, WhatNoEncoderMakes) {
   EXPECT_THAT(std::string(DecodeForward(frame).status().message()),
               HasSubstr("unknown version 2; this build knows 1"));
   frame = EncodeForward(Request());
-  frame[2] = 3;
+  frame[2] = 5;
   EXPECT_THAT(std::string(DecodeForward(frame).status().message()),
               HasSubstr("unknown type"));
   frame = EncodeForward(Refused());

@@ -53,7 +53,18 @@ void Forwarder::Stop() {
 
 void Forwarder::Forward(raft::NodeId leader, raft::Term term,
                         std::string command, ProposeDone done) {
-  const size_t bytes = command.size();
+  Send(leader, {.term = term, .command = std::move(command)}, std::move(done));
+}
+
+void Forwarder::ForwardCall(raft::NodeId leader, raft::Term term,
+                            std::string call, ProposeDone done) {
+  Send(leader, {.term = term, .command = std::move(call), .call = true},
+       std::move(done));
+}
+
+void Forwarder::Send(raft::NodeId leader, ForwardRequest request,
+                     ProposeDone done) {
+  const size_t bytes = request.command.size();
   if (pending_.size() >= kPendingMax ||
       pending_bytes_ + bytes > kPendingBytesMax) {
     return PostError(*env_.loop,
@@ -61,14 +72,15 @@ void Forwarder::Forward(raft::NodeId leader, raft::Term term,
                                "too many writes are under way to the leader"),
                      std::move(done));
   }
-  const uint64_t sequence = ++sequence_;
-  pending_[sequence] = {leader, term, env_.clock->Now() + patience_, bytes,
-                        std::move(done)};
+  request.incarnation = incarnation_;
+  request.sequence = ++sequence_;
+  pending_[request.sequence] = {leader, request.term,
+                                env_.clock->Now() + patience_, bytes,
+                                std::move(done)};
   pending_bytes_ += bytes;
   ArmTimer();
-  hooks_.send(leader,
-              std::make_shared<const std::string>(EncodeForward(ForwardRequest{
-                  term, incarnation_, sequence, std::move(command)})));
+  hooks_.send(leader, std::make_shared<const std::string>(
+                          EncodeForward(std::move(request))));
 }
 
 void Forwarder::Handle(raft::NodeId /*from*/, ForwardResponse response) {
@@ -85,12 +97,20 @@ void Forwarder::Handle(raft::NodeId /*from*/, ForwardResponse response) {
                {std::move(response.status), std::move(response.reply)}});
 }
 
+void Forwarder::Handle(raft::NodeId from, ForwardAddress address) {
+  if (!address.address.empty()) hooks_.learn(from, std::move(address));
+}
+
 void Forwarder::OnPeerDown(raft::NodeId node) {
   GiveUpIf([node](const Pending& pending) { return pending.leader == node; });
 }
 
 void Forwarder::OnLeader(raft::Term term) {
   GiveUpIf([term](const Pending& pending) { return pending.term < term; });
+}
+
+void Forwarder::GiveUp() {
+  GiveUpIf([](const Pending&) { return true; });
 }
 
 void Forwarder::GiveUpIf(absl::FunctionRef<bool(const Pending&)> lost) {
@@ -142,19 +162,26 @@ void Forwarder::Handle(raft::NodeId from, ForwardRequest request) {
     Answer(from, std::move(response));
     return;
   }
+  if (hooks_.is_member != nullptr && !hooks_.is_member(from)) {
+    response.status = MakeError(ErrorCode::kNotAMember,
+                                "the sender is not a member of the cluster");
+    Answer(from, std::move(response));
+    return;
+  }
   if (!IsNew(from, request)) return;
-  hooks_.propose(std::move(request.command),
-                 [this, from, response = std::move(response)](
-                     absl::StatusOr<Applied> applied) mutable {
-                   if (applied.ok()) {
-                     response.index = applied->index;
-                     response.status = std::move(applied->result.status);
-                     response.reply = std::move(applied->result.reply);
-                   } else {
-                     response.status = applied.status();
-                   }
-                   Answer(from, std::move(response));
-                 });
+  auto& carry_out = request.call ? hooks_.serve : hooks_.propose;
+  carry_out(std::move(request.command),
+            [this, from, response = std::move(response)](
+                absl::StatusOr<Applied> applied) mutable {
+              if (applied.ok()) {
+                response.index = applied->index;
+                response.status = std::move(applied->result.status);
+                response.reply = std::move(applied->result.reply);
+              } else {
+                response.status = applied.status();
+              }
+              Answer(from, std::move(response));
+            });
 }
 
 void Forwarder::Answer(raft::NodeId to, ForwardResponse response) {

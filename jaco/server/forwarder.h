@@ -58,6 +58,12 @@ class Forwarder {
     absl::AnyInvocable<raft::Term()> leadership;
     // See Replica::Propose.
     absl::AnyInvocable<void(std::string, ProposeDone)> propose;
+    // Answers a call; with index 0.
+    absl::AnyInvocable<void(std::string, ProposeDone)> serve;
+    // Who may propose here; null: everybody.
+    absl::AnyInvocable<bool(raft::NodeId)> is_member;
+    // The first says where a member is, perhaps itself.
+    absl::AnyInvocable<void(raft::NodeId, ForwardAddress)> learn;
   };
 
   Forwarder(const env::Environment& environment, uint64_t incarnation,
@@ -70,6 +76,10 @@ class Forwarder {
   // outcome is not known.
   void Forward(raft::NodeId leader, raft::Term term, std::string command,
                ProposeDone done);
+  // The same for what the leader does or knows outside of the log. It is served
+  // once at most.
+  void ForwardCall(raft::NodeId leader, raft::Term term, std::string call,
+                   ProposeDone done);
 
   void OnFrame(raft::NodeId from, absl::string_view frame);
   // What is under way to `node` may have been lost.
@@ -77,6 +87,8 @@ class Forwarder {
   // There is a leader of `term`: those of earlier terms will not answer, or say
   // nothing that can be relied on any sooner than a new attempt.
   void OnLeader(raft::Term term);
+  // What is under way ends with `timeout`.
+  void GiveUp();
   // Nothing is answered any more.
   void Stop();
 
@@ -89,8 +101,10 @@ class Forwarder {
     ProposeDone done;
   };
 
+  void Send(raft::NodeId leader, ForwardRequest request, ProposeDone done);
   void Handle(raft::NodeId from, ForwardRequest request);
   void Handle(raft::NodeId from, ForwardResponse response);
+  void Handle(raft::NodeId from, ForwardAddress address);
   void Answer(raft::NodeId to, ForwardResponse response);
   void GiveUpIf(absl::FunctionRef<bool(const Pending&)> lost);
   bool IsNew(raft::NodeId from, const ForwardRequest& request);

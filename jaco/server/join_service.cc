@@ -122,6 +122,10 @@ void JoinService::Admit(const Caller& caller, AdmitRequest request,
   join.mutable_node()->set_id(request.node_id);
   join.mutable_node()->set_name(std::move(request.node_name));
   join.mutable_node()->set_address(std::move(request.address));
+  join.mutable_node()->set_version(std::move(request.version));
+  join.mutable_node()->set_feature_level(request.feature_level);
+  join.mutable_node()->set_authority_fingerprint(
+      env.pki->Fingerprint(authority->certificate).value_or(""));
   join.mutable_node()->set_certificate_fingerprint(
       env.pki->Fingerprint(response.certificates).value_or(""));
   node_->Propose(caller, std::move(command),
@@ -139,7 +143,8 @@ struct JoinService::Joining {
 };
 
 absl::Status JoinService::CheckMayJoin() const {
-  if (node_->lifecycle() != Lifecycle::kUninitialized) {
+  if (node_->lifecycle() != Lifecycle::kUninitialized &&
+      node_->lifecycle() != Lifecycle::kRemoved) {
     return MakeError(ErrorCode::kClusterAlreadyInitialized,
                      "this server is or becomes a member of a cluster");
   }
@@ -175,7 +180,7 @@ void JoinService::Join(const Caller& /*caller*/, JoinRequest request,
   options.join_peer->Admit(
       request.peer, joining->token.fingerprint, joining->token.secret,
       {id.value(), options.node_name, options.peer_address,
-       std::move(made->request)},
+       std::move(made->request), options.version, options.feature_level},
       [this, joining](absl::StatusOr<AdmitResponse> admitted) {
         OnAdmitted(joining, std::move(admitted));
       });

@@ -42,6 +42,9 @@ FoundingWrite FoundingWriteOf(const Founding& founding) {
     node.set_name(member.name);
     node.set_address(member.address);
     node.set_status(fsm::NODE_STATUS_READY);
+    node.set_version(member.version);
+    node.set_feature_level(member.feature_level);
+    node.set_authority_fingerprint(member.authority_fingerprint);
   }
   std::sort(configuration.voters.begin(), configuration.voters.end());
   std::sort(configuration.addresses.begin(), configuration.addresses.end());
@@ -121,11 +124,13 @@ absl::Status Node::Resume(Opened& opened) {
   }
   absl::Status status = state_.Load(rows, dir.stored.applied);
   if (status.ok()) status = RestoreNewer(dir);
+  if (status.ok()) status = CheckFeatureLevel();
   if (!status.ok()) return status;
 
   Replica::Parts parts{.snapshots = SnapshotsIn(options_.data_dir)};
   parts.options = options_.raft;
   parts.options.id = dir.identity.node_id;
+  parts.options.address = options_.peer_address;
   parts.restored = {.hard_state = dir.recovered.hard_state,
                     .log_start = dir.recovered.log_start,
                     .configuration = std::move(dir.recovered.configuration),
@@ -149,9 +154,17 @@ absl::Status Node::Resume(Opened& opened) {
     OnRoleChange(change);
   };
   parts.applied = [this] {
+    if (absl::Status known = CheckFeatureLevel(); !known.ok()) {
+      return Fail(known);
+    }
     NotifyFounded();
     NotifyReconfigured();
+    if (state_watcher_ != nullptr) state_watcher_();
   };
+  parts.serve = [this](std::string call, ProposeDone done) {
+    serve_(std::move(call), std::move(done));
+  };
+  parts.removed = [this](raft::NodeId id) { return AddressOfRemoved(id); };
   leaderless_since_ = env_.clock->Now();
   replica_ = std::make_unique<Replica>(env_, std::move(parts));
   lifecycle_ = Lifecycle::kMember;
@@ -184,6 +197,17 @@ void Node::ReportDamage(const DataDir& dir) {
           dir.recovered.repair_above.value(), " has repaired its log"));
 }
 
+absl::Status Node::CheckFeatureLevel() const {
+  if (state_.feature_level() <= options_.feature_level) return absl::OkStatus();
+  return MakeError(
+      ErrorCode::kConfigMismatch,
+      absl::StrCat("this jacod ", options_.version, " has feature level ",
+                   options_.feature_level, ", its cluster uses ",
+                   state_.feature_level(),
+                   " already: install the version of the other servers, or a "
+                   "newer one"));
+}
+
 std::string Node::Repair() const {
   return replica_ != nullptr && replica_->raft().repairing() ? damage_ : "";
 }
@@ -212,7 +236,14 @@ void Node::Join(raft::NodeId self, SecretFiles secrets,
   FoundingWrite write;
   write.log.id = raft::PersistId(1);
   write.log.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
-  Create(self, std::move(write), std::move(secrets), std::move(done));
+  if (!WasRemoved()) {
+    return Create(self, std::move(write), std::move(secrets), std::move(done));
+  }
+  SetAside([this, self, write = std::move(write), secrets = std::move(secrets),
+            done = std::move(done)](absl::Status status) mutable {
+    if (!status.ok()) return done(std::move(status));
+    Create(self, std::move(write), std::move(secrets), std::move(done));
+  });
 }
 
 void Node::Restore(raft::NodeId self, RestoredCluster cluster,
@@ -328,9 +359,13 @@ void Node::Fail(const absl::Status& status) {
 }
 
 absl::Status Node::Admit() const {
-  switch (lifecycle_) {
+  switch (lifecycle()) {
     case Lifecycle::kMember:
       return replica_->CheckMembership();
+    case Lifecycle::kRemoved:
+      return MakeError(ErrorCode::kNotAMember,
+                       "this server was removed from the cluster; it keeps its "
+                       "data, and `jaco node join` makes it a node again");
     case Lifecycle::kFailed:
       return failure_;
     case Lifecycle::kStarting:
@@ -346,7 +381,7 @@ absl::Status Node::Admit() const {
 }
 
 std::string Node::LeaderName() const {
-  if (replica_ == nullptr) return "";
+  if (replica_ == nullptr || WasRemoved()) return "";
   const raft::NodeId leader = replica_->raft().leader();
   const auto it = state_.nodes().find(leader.value());
   if (it != state_.nodes().end()) return it->second.name();
@@ -381,10 +416,32 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
     return PostError(*env_.loop, std::move(admitted), std::move(done),
                      raft::LogIndex());
   }
+  if (command.needs_level() > state_.feature_level()) {
+    return PostError(
+        *env_.loop,
+        MakeError(
+            ErrorCode::kConfigMismatch,
+            absl::StrCat("this needs feature level ", command.needs_level(),
+                         ", the cluster is at ", state_.feature_level(),
+                         ": upgrade all servers")),
+        std::move(done), raft::LogIndex());
+  }
   command.set_identity(caller.identity);
   command.set_time_unix_ms(absl::ToUnixMillis(env_.clock->WallNow()));
-  replica_->Propose(
-      command.SerializeAsString(),
+  replica_->Propose(command.SerializeAsString(), Explained(std::move(done)));
+}
+
+void Node::AskLeader(std::string call, Done done) {
+  absl::Status admitted = Admit();
+  if (!admitted.ok()) {
+    return PostError(*env_.loop, std::move(admitted), std::move(done),
+                     raft::LogIndex());
+  }
+  replica_->Ask(std::move(call), Explained(std::move(done)));
+}
+
+ProposeDone Node::Explained(Done done) const {
+  return
       [this, done = std::move(done)](absl::StatusOr<Applied> applied) mutable {
         if (!applied.ok()) {
           done(Explain(applied.status()), raft::LogIndex());
@@ -393,7 +450,7 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
         } else {
           done(std::move(applied->result.reply), applied->index);
         }
-      });
+      };
 }
 
 void Node::Read(absl::AnyInvocable<void(absl::Status)> done) {

@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -44,7 +46,8 @@ class Node {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  // `secrets` become durable first.
+  // `secrets` become durable first. What a server that was removed still has is
+  // set aside.
   void Join(raft::NodeId self, SecretFiles secrets,
             absl::AnyInvocable<void(absl::Status)> done);
   // Makes this uninitialized server the only member of `cluster`; also
@@ -65,6 +68,10 @@ class Node {
   void Watch(absl::AnyInvocable<void()> watcher) {
     watcher_ = std::move(watcher);
   }
+  // `watcher` runs whenever the state has moved on. It may not call back.
+  void WatchState(absl::AnyInvocable<void()> watcher) {
+    state_watcher_ = std::move(watcher);
+  }
 
   // OK for a member; cluster_uninitialized, not_a_member, or why the server
   // does not run.
@@ -76,6 +83,21 @@ class Node {
   using Done =
       absl::AnyInvocable<void(absl::StatusOr<std::string>, raft::LogIndex)>;
   void Propose(const Caller& caller, fsm::Command command, Done done);
+
+  // Asks the leader, perhaps this server, what `ServeCalls` has set up there;
+  // see Replica::Ask.
+  void AskLeader(std::string call, Done done);
+  // `serve` runs while this server leads. Before Start.
+  void ServeCalls(absl::AnyInvocable<void(std::string, ProposeDone)> serve) {
+    serve_ = std::move(serve);
+  }
+
+  // Tells the other members the address at which options() has this server.
+  void SayAddress() { replica_->SayAddress(options_.peer_address); }
+  // Runs the watcher: something that it may have to act on is in the state.
+  void NotifyWatcher() {
+    if (watcher_ != nullptr) watcher_();
+  }
 
   // `done` runs once the state is as new as any write that was acknowledged
   // before this call.
@@ -89,7 +111,9 @@ class Node {
 
   const ServerOptions& options() const { return options_; }
   const env::Environment& env() const { return env_; }
-  Lifecycle lifecycle() const { return lifecycle_; }
+  Lifecycle lifecycle() const {
+    return WasRemoved() ? Lifecycle::kRemoved : lifecycle_;
+  }
   const fsm::ClusterState& state() const { return state_; }
   const raft::Raft* raft() const {
     return replica_ == nullptr ? nullptr : &replica_->raft();
@@ -105,15 +129,22 @@ class Node {
 
   void Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
               absl::AnyInvocable<void(absl::Status)> done);
+  bool WasRemoved() const;
+  void SetAside(absl::AnyInvocable<void(absl::Status)> done);
+  void OnSetAside(absl::Status status,
+                  absl::AnyInvocable<void(absl::Status)> done);
+  std::optional<std::string> AddressOfRemoved(raft::NodeId id) const;
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
+  absl::Status CheckFeatureLevel() const;
   void ReportDamage(const DataDir& dir);
   void OnNotFounded(absl::Status why,
                     absl::AnyInvocable<void(absl::Status)> done);
   void OnRoleChange(const raft::RoleChange& change);
   void Fail(const absl::Status& status);
   absl::Status Explain(absl::Status status) const;
+  ProposeDone Explained(Done done) const;
   absl::Status NoLeaderError() const;
   void NotifyFounded();
   void NotifyReconfigured();
@@ -126,6 +157,8 @@ class Node {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void()> founded_;
   absl::AnyInvocable<void()> watcher_;
+  absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
+  absl::AnyInvocable<void()> state_watcher_;
   // What `watcher_` knows of: the configuration, the number of nodes.
   raft::LogIndex watched_;
   size_t watched_nodes_ = 0;
@@ -133,6 +166,8 @@ class Node {
   Instant leaderless_since_;
   fsm::ClusterState state_;
   std::unique_ptr<Replica> replica_;
+  // Of clusters that this server left: their jobs may be under way.
+  std::vector<std::unique_ptr<Replica>> retired_;
 };
 
 }  // namespace jaco::server

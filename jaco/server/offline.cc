@@ -161,6 +161,10 @@ std::string SummarizeCommand(const fsm::Command& command) {
     }
     case fsm::Command::kNodeRemove:
       return absl::StrCat("remove node ", command.node_remove().id());
+    case fsm::Command::kNodeLeave:
+      return absl::StrCat(
+          "node ", command.node_leave().id(), ": ",
+          fsm::NodeLeaving_Name(command.node_leave().leaving()));
     case fsm::Command::kNodeStatusSet:
       return absl::StrCat(
           "node ", command.node_status_set().id(), " becomes ",
@@ -188,6 +192,12 @@ std::string SummarizeCommand(const fsm::Command& command) {
     case fsm::Command::kArchiveTake:
       return absl::StrCat("take ",
                           fsm::ArchiveKind_Name(command.archive_take().kind()));
+    case fsm::Command::kNodeAnnounce: {
+      const fsm::NodeAnnounce& announce = command.node_announce();
+      return absl::StrCat("node ", announce.id(), " @ ", announce.address(),
+                          " runs ", announce.version(), ", feature level ",
+                          announce.feature_level());
+    }
     case fsm::Command::PAYLOAD_NOT_SET:
       break;
   }

@@ -1,6 +1,7 @@
 #include "jaco/server/replica.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -10,11 +11,23 @@
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/post_error.h"
+#include "jaco/server/removal_notice.h"
 
 namespace jaco::server {
 namespace {
 
 constexpr absl::string_view kSubsystem = "raft";
+
+// One job of the log lane writes so much, or one write that is longer. What is
+// queued while a disk is slow would else be one long write, and look like a
+// disk that hangs.
+constexpr size_t kWriteBytesMax = size_t{4} << 20;
+
+size_t BytesOf(const raft::Persist& write) {
+  size_t bytes = 0;
+  for (const raft::EntryPtr& entry : write.entries) bytes += entry->data.size();
+  return bytes;
+}
 
 // Reads that know their index, and wait for the state machine to get there.
 constexpr size_t kConfirmedReadsMax = 16384;
@@ -54,13 +67,18 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       failed_(std::move(parts.failed)),
       role_changed_(std::move(parts.role_changed)),
       applied_(std::move(parts.applied)),
+      serve_(std::move(parts.serve)),
+      removed_(std::move(parts.removed)),
       snapshots_(environment, parts.snapshot_options, parts.snapshots, log_,
                  &raft_, machine_, parts.newest_snapshot, SnapshotHooks()),
       forwarder_(environment, parts.seed, kProposeTimeout, ForwarderHooks()),
       stored_(parts.stored),
       flushed_(parts.stored),
       // Answers to reads of an earlier run may still be under way.
-      next_read_(parts.seed) {}
+      next_read_(parts.seed) {
+  // What lies between would be applied by nobody.
+  JACO_CHECK(machine_->applied() == raft_.applied());
+}
 
 Replica::~Replica() {
   if (!stopped_) env_.network->Bind(nullptr);
@@ -166,6 +184,7 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
     forwarder_.OnFrame(raft::NodeId(from), frame);
     return;
   }
+  if (frame == kRemovalNotice) return OnNotice(raft::NodeId(from));
   absl::StatusOr<raft::Message> message = raft::DecodeMessage(frame);
   if (!message.ok()) {
     env_.logger->Write(LogLevel::kWarning, kSubsystem,
@@ -186,12 +205,26 @@ void Replica::OnPeerDown(env::PeerId peer) {
   forwarder_.OnPeerDown(raft::NodeId(peer));
 }
 
-// ---- The log lane: everything queued goes in one write and one sync.
+// ---- The log lane: what is queued goes in one write and one sync.
+
+Replica::Batch Replica::TakeBatch() {
+  size_t bytes = 0;
+  auto end = writes_.begin();
+  while (end != writes_.end()) {
+    bytes += BytesOf(*end);
+    if (bytes > kWriteBytesMax && end != writes_.begin()) break;
+    ++end;
+  }
+  Batch batch(std::make_move_iterator(writes_.begin()),
+              std::make_move_iterator(end));
+  writes_.erase(writes_.begin(), end);
+  return batch;
+}
 
 void Replica::SubmitWrites() {
   if (writing_ || writes_.empty()) return;
   writing_ = true;
-  auto batch = std::make_shared<Batch>(std::exchange(writes_, {}));
+  auto batch = std::make_shared<Batch>(TakeBatch());
   env_.disk->Submit(
       env::Lane::kLog,
       [log = log_, batch](env::FileSystem&) { return log->Write(*batch); },
@@ -289,7 +322,7 @@ absl::Status Replica::CheckMembership() const {
   const bool outside = !configuration.voters.empty() &&
                        !configuration.Contains(raft_.id()) &&
                        raft_.configuration_index() <= raft_.commit();
-  if (!outside) return absl::OkStatus();
+  if (!outside && !dismissed_) return absl::OkStatus();
   return MakeError(ErrorCode::kNotAMember,
                    "this server is not a member of the cluster");
 }
@@ -337,7 +370,40 @@ Forwarder::Hooks Replica::ForwarderHooks() {
           .propose =
               [this](std::string command, ProposeDone done) {
                 ProposeHere(std::move(command), std::move(done));
+              },
+          .serve =
+              [this](std::string call, ProposeDone done) {
+                serve_(std::move(call), std::move(done));
+              },
+          .is_member =
+              [this](raft::NodeId node) {
+                return raft_.configuration().Contains(node);
+              },
+          .learn =
+              [this](raft::NodeId from, const ForwardAddress& said) {
+                LearnAddress(from, said);
               }};
+}
+
+// The leader may have moved, too: then neither of the two knows the other's.
+void Replica::LearnAddress(raft::NodeId from, const ForwardAddress& said) {
+  SetAddresses({{said.node, said.address}});
+  const raft::NodeId leader = raft_.leader();
+  if (said.node != from || leader == raft_.id() || leader == from) return;
+  const env::PeerAddress* to = AddressOf(leader);
+  if (to == nullptr) return;
+  env_.network->Send(*to,
+                     std::make_shared<const std::string>(EncodeForward(said)));
+}
+
+void Replica::SayAddress(const std::string& address) {
+  const auto frame = std::make_shared<const std::string>(
+      EncodeForward(ForwardAddress{raft_.id(), address}));
+  for (const raft::NodeId member : raft_.configuration().Members()) {
+    const env::PeerAddress* to = AddressOf(member);
+    if (member == raft_.id() || to == nullptr) continue;
+    env_.network->Send(*to, frame);
+  }
 }
 
 void Replica::Propose(std::string command, ProposeDone done) {
@@ -346,6 +412,23 @@ void Replica::Propose(std::string command, ProposeDone done) {
     return ProposeHere(std::move(command), std::move(done));
   }
   forwarder_.Forward(leader, raft_.term(), std::move(command), std::move(done));
+}
+
+void Replica::Ask(std::string call, ProposeDone done) {
+  const raft::NodeId leader = raft_.leader();
+  if (leader == raft::kNoNode) {
+    return PostError(*env_.loop,
+                     MakeError(ErrorCode::kNoLeader, "there is nobody to ask"),
+                     std::move(done));
+  }
+  if (leader != raft_.id()) {
+    return forwarder_.ForwardCall(leader, raft_.term(), std::move(call),
+                                  std::move(done));
+  }
+  env_.loop->Post(
+      [this, call = std::move(call), done = std::move(done)]() mutable {
+        serve_(std::move(call), std::move(done));
+      });
 }
 
 void Replica::ProposeHere(std::string command, ProposeDone done) {

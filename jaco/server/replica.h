@@ -60,6 +60,10 @@ class Replica final : public env::FrameReceiver {
     absl::AnyInvocable<void(const raft::RoleChange&)> role_changed;
     // Runs whenever the state machine has moved on.
     absl::AnyInvocable<void()> applied;
+    // Answers a call while this server leads; see Ask.
+    absl::AnyInvocable<void(std::string, ProposeDone)> serve;
+    // Where a server is that was removed for good; nullopt for others.
+    std::function<std::optional<std::string>(raft::NodeId)> removed;
   };
 
   // A proposal that is not decided after this long fails with `timeout`; it may
@@ -68,6 +72,8 @@ class Replica final : public env::FrameReceiver {
   static constexpr Duration kReadTimeout = Seconds(10);
   // How long to wait for room before a write that did not fit is tried again.
   static constexpr Duration kDiskFullRetry = Milliseconds(500);
+  // Servers that were removed and do not know are told so at most this often.
+  static constexpr Duration kNoticeEvery = Milliseconds(100);
 
   Replica(const env::Environment& environment, Parts parts);
   ~Replica() override;
@@ -81,6 +87,15 @@ class Replica final : public env::FrameReceiver {
   // disk_full: one or the other, as its message says. Never runs `done` before
   // it returns.
   void Propose(std::string command, ProposeDone done);
+
+  // Takes `call` to the leader, perhaps this server, which answers through
+  // Parts::serve; the index of the answer is 0. no_leader; rate_limited;
+  // timeout: it is not known what came of it. Never runs `done` before it
+  // returns.
+  void Ask(std::string call, ProposeDone done);
+
+  // Tells all members that this server is reached at `address`.
+  void SayAddress(const std::string& address);
 
   // See Raft::ProposeConfiguration; `done` runs when its entry is committed, or
   // with the errors of Propose. The change may then still be on its way out of
@@ -96,6 +111,9 @@ class Replica final : public env::FrameReceiver {
   // removed meanwhile waits in vain.
   void Read(ReadDone done);
 
+  // Not those that were removed for good, unless this server is about to tell
+  // them; they get a notice.
+  bool Admits(env::PeerId from) override;
   void OnFrame(env::PeerId from, absl::string_view frame) override;
   void OnPeerDown(env::PeerId peer) override;
 
@@ -103,6 +121,13 @@ class Replica final : public env::FrameReceiver {
   // not_a_member when the committed configuration is without this server: it
   // left, or has yet to learn that it joined.
   absl::Status CheckMembership() const;
+  // A member has told that this server was removed, whatever its log says.
+  bool dismissed() const { return dismissed_; }
+
+  // Takes no further part: everything that waits is answered, no callback runs
+  // any more, and the store is closed when the apply lane gets there. The
+  // object has to live on: jobs may be under way.
+  void Retire();
 
  private:
   using Batch = std::vector<raft::Persist>;
@@ -118,8 +143,10 @@ class Replica final : public env::FrameReceiver {
   void SchedulePump();
   void CancelTimers();
   void SetAddresses(const Addresses& addresses);
+  void LearnAddress(raft::NodeId from, const ForwardAddress& said);
   void SendMessages(const std::vector<raft::OutgoingMessage>& messages);
   const env::PeerAddress* AddressOf(raft::NodeId node);
+  Batch TakeBatch();
   void SubmitWrites();
   void OnWritten(Batch& batch, const absl::Status& status);
   void OnDiskFull(Batch& batch, const absl::Status& status);
@@ -136,6 +163,8 @@ class Replica final : public env::FrameReceiver {
   void ArmExpiry();
   void ExpireProposals();
   void EndProposals(std::map<raft::LogIndex, Waiting> proposals);
+  void Notify(raft::NodeId node, const std::string& address);
+  void OnNotice(raft::NodeId from);
   void Fail(const absl::Status& status);
   Forwarder::Hooks ForwarderHooks();
 
@@ -164,6 +193,8 @@ class Replica final : public env::FrameReceiver {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
   absl::AnyInvocable<void()> applied_;
+  absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
+  const std::function<std::optional<std::string>(raft::NodeId)> removed_;
 
   Snapshots snapshots_;
   Forwarder forwarder_;
@@ -171,6 +202,8 @@ class Replica final : public env::FrameReceiver {
   bool pumping_ = false;
   bool pump_posted_ = false;
   bool stopped_ = false;
+  bool dismissed_ = false;
+  Instant noticed_;  // when the last notice left
 
   Batch writes_;  // not yet submitted
   bool writing_ = false;

@@ -2,12 +2,16 @@
 
 #include <utility>
 
+#include "jaco/server/announcer.h"
 #include "jaco/server/autopilot.h"
 #include "jaco/server/backup_service.h"
+#include "jaco/server/bootstrap_service.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
 #include "jaco/server/join_service.h"
+#include "jaco/server/leave_service.h"
 #include "jaco/server/node.h"
+#include "jaco/server/operator_service.h"
 #include "jaco/server/token_service.h"
 
 namespace jaco::server {
@@ -19,16 +23,24 @@ struct Server::Impl {
         cluster(&node, &certificates),
         tokens(&node),
         joins(&node, &certificates),
+        leaves(&node),
+        autopilot(&node),
+        operators(&node, &autopilot, &certificates),
+        bootstrap(&node, &cluster, &joins),
         backups(&node, &certificates),
-        autopilot(&node) {}
+        announcer(&node, &certificates) {}
 
   Node node;
   Certificates certificates;
   ClusterService cluster;
   TokenService tokens;
   JoinService joins;
-  BackupService backups;
+  LeaveService leaves;
   Autopilot autopilot;
+  OperatorService operators;
+  BootstrapService bootstrap;
+  BackupService backups;
+  Announcer announcer;
 };
 
 Server::Server(ServerOptions options, env::Environment environment)
@@ -45,7 +57,11 @@ void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
           return impl->node.RefuseToStart(loaded, std::move(started));
         impl->node.Start(
             [impl, started = std::move(started)](absl::Status status) mutable {
-              if (status.ok()) impl->certificates.Start();
+              if (status.ok()) {
+                impl->certificates.Start();
+                impl->bootstrap.Start();
+                impl->announcer.Start();
+              }
               started(std::move(status));
             },
             std::move(failed));
@@ -81,8 +97,22 @@ void Server::RemoveMember(raft::NodeId id,
   impl_->autopilot.Remove(id, std::move(done));
 }
 
-absl::StatusOr<Caller> Server::Authenticate(absl::string_view token) const {
-  return impl_->tokens.Authenticate(token);
+void Server::Authenticate(absl::string_view token, Reply<Caller> reply) {
+  impl_->tokens.Authenticate(token, std::move(reply));
+}
+
+void Server::AddNode(raft::NodeId id, std::string name, std::string address,
+                     absl::AnyInvocable<void(absl::Status)> done) {
+  impl_->leaves.Add(id, std::move(name), std::move(address), std::move(done));
+}
+
+void Server::Leave(Reply<RemoveNodeResponse> reply) {
+  impl_->leaves.Leave(std::move(reply));
+}
+
+void Server::RemoveNode(const Caller& caller, RemoveNodeRequest request,
+                        Reply<RemoveNodeResponse> reply) {
+  impl_->leaves.Remove(caller, std::move(request), std::move(reply));
 }
 
 void Server::WatchCredentials(
@@ -94,22 +124,21 @@ void Server::ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done) {
   impl_->certificates.Load(std::move(done));
 }
 
-void Server::RotateAuthority(const Caller& caller,
-                             absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->certificates.Rotate(caller, std::move(done));
-}
-
-void Server::RetireAuthorities(const Caller& caller,
-                               absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->certificates.Retire(caller, std::move(done));
-}
+OperatorApi& Server::operators() { return impl_->operators; }
 
 void Server::Init(const Caller& caller, InitRequest request,
                   Reply<InitResponse> reply) {
+  if (absl::Status status = impl_->bootstrap.CheckMayInit(); !status.ok()) {
+    return impl_->node.Refuse(std::move(status), std::move(reply));
+  }
   impl_->cluster.Init(caller, std::move(request), std::move(reply));
 }
 
-StatusResponse Server::Status() { return impl_->cluster.Status(); }
+StatusResponse Server::Status() {
+  StatusResponse response = impl_->cluster.Status();
+  response.bootstrap = impl_->bootstrap.progress();
+  return response;
+}
 
 void Server::IssueToken(const Caller& caller, IssueTokenRequest request,
                         Reply<IssueTokenResponse> reply) {
@@ -156,6 +185,16 @@ void Server::Restore(const Caller& caller, RestoreRequest request,
 void Server::RestoreSnapshot(const Caller& caller, RestoreRequest request,
                              Reply<RestoreSnapshotResponse> reply) {
   impl_->backups.RestoreSnapshot(caller, std::move(request), std::move(reply));
+}
+
+void Server::Hello(const Caller& caller, HelloRequest request,
+                   Reply<HelloResponse> reply) {
+  impl_->bootstrap.Hello(caller, std::move(request), std::move(reply));
+}
+
+void Server::JoinServers(const Caller& /*caller*/, JoinServersRequest request,
+                         Reply<JoinServersResponse> reply) {
+  impl_->bootstrap.JoinServers(std::move(request), std::move(reply));
 }
 
 Lifecycle Server::lifecycle() const { return impl_->node.lifecycle(); }

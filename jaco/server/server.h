@@ -12,10 +12,12 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "jaco/base/time.h"
+#include "jaco/base/version.h"
 #include "jaco/env/environment.h"
 #include "jaco/fsm/cluster_state.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/api.h"
+#include "jaco/server/bootstrap_peer.h"
 #include "jaco/server/join_peer.h"
 #include "jaco/server/security/secrets.h"
 #include "jaco/server/snapshots.h"
@@ -31,14 +33,32 @@ struct AutopilotOptions {
   Duration settle_min = Seconds(3);
   // With CleanupDeadServers: a server is removed that is silent for so long.
   Duration remove_dead_after = Seconds(3600);
+  // A node that is to leave and cannot be spared for so long stays.
+  Duration leave_patience = Seconds(5);
   // Holds until there is one in the replicated state.
   fsm::AutopilotConfig config = fsm::DefaultAutopilotConfig();
+};
+
+// How a server without a cluster comes to one by itself.
+struct BootstrapOptions {
+  // So many servers found a cluster together, 0: this one only joins.
+  uint32_t expect = 0;
+  std::vector<std::string> retry_join;  // where there may be servers
+  std::string api_address;              // of this server, as others dial it
+  // Between two looks at those that answer, and at those that do not.
+  Duration retry = Seconds(1);
+  Duration retry_max = Seconds(30);
+  // Outlives the server; nullptr: there is no bootstrap key.
+  BootstrapPeer* peer = nullptr;
 };
 
 struct ServerOptions {
   std::string node_name;
   std::string data_dir;      // exists, is locked by the caller
   std::string peer_address;  // as others dial it
+  // What this build is and can do; tests play older ones.
+  std::string version = std::string(kVersion);
+  uint32_t feature_level = kFeatureLevel;
   // Names and addresses for which our certificate is to be valid.
   std::vector<std::string> certificate_hosts;
   // Seals the keyring on disk; may be null.
@@ -52,6 +72,7 @@ struct ServerOptions {
   size_t restore_piece_bytes = size_t{1} << 20;
   // Outlives the server; nullptr: it cannot join by itself.
   JoinPeer* join_peer = nullptr;
+  BootstrapOptions bootstrap;
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -59,6 +80,10 @@ struct FoundingMember {
   raft::NodeId id;
   std::string name;
   std::string address;
+  // What it would announce, if that is known here.
+  std::string version = {};
+  uint32_t feature_level = 0;
+  std::string authority_fingerprint = {};
 };
 // The same on every founding member.
 struct Founding {
@@ -128,24 +153,30 @@ class Server final : public Api {
                Reply<RestoreResponse> reply) override;
   void RestoreSnapshot(const Caller& caller, RestoreRequest request,
                        Reply<RestoreSnapshotResponse> reply) override;
+  OperatorApi& operators() override;
+  void RemoveNode(const Caller& caller, RemoveNodeRequest request,
+                  Reply<RemoveNodeResponse> reply) override;
+  void Hello(const Caller& caller, HelloRequest request,
+             Reply<HelloResponse> reply) override;
+  void JoinServers(const Caller& caller, JoinServersRequest request,
+                   Reply<JoinServersResponse> reply) override;
 
-  // Who bears `token`: token_invalid, token_revoked, or as of a server that is
-  // no member.
-  absl::StatusOr<Caller> Authenticate(absl::string_view token) const;
+  // Who bears `token`: token_invalid, token_revoked, as of all that was
+  // acknowledged anywhere before this call; else the errors of a read.
+  void Authenticate(absl::string_view token, Reply<Caller> reply);
+
+  // Proposes a node with this id, which the leader then takes in: for servers
+  // that Join by their id. node_already_member.
+  void AddNode(raft::NodeId id, std::string name, std::string address,
+               absl::AnyInvocable<void(absl::Status)> done);
+  // Removes this server from its cluster, as RemoveNode does.
+  void Leave(Reply<RemoveNodeResponse> reply);
 
   // `changed` runs with the credentials that are in force, if there are any,
   // and with all later ones.
   void WatchCredentials(absl::AnyInvocable<void(const Credentials&)> changed);
   // Reads them from disk again.
   void ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done);
-
-  // A new certificate authority signs from now on; servers renew by themselves
-  // within a minute. RetireAuthorities, once all have, ends the trust in the
-  // earlier ones. On the leader.
-  void RotateAuthority(const Caller& caller,
-                       absl::AnyInvocable<void(absl::Status)> done);
-  void RetireAuthorities(const Caller& caller,
-                         absl::AnyInvocable<void(absl::Status)> done);
 
   Lifecycle lifecycle() const override;
   // nullptr unless the server is a member.

@@ -90,15 +90,22 @@ ListTokensResponse TokenService::Tokens() const {
   return response;
 }
 
-absl::StatusOr<Caller> TokenService::Authenticate(
-    absl::string_view token) const {
-  if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
+// A member may not have applied yet that a token was revoked, and whoever
+// revoked it was told that it is good for nothing any more.
+void TokenService::Authenticate(absl::string_view token, Reply<Caller> reply) {
+  node_->Read([this, hash = HashToken(token),
+               reply = std::move(reply)](absl::Status status) mutable {
+    if (!status.ok()) return reply(std::move(status));
+    reply(BearerOf(hash));
+  });
+}
+
+absl::StatusOr<Caller> TokenService::BearerOf(const std::string& hash) const {
   // After a restart nothing may be applied yet: that is no fault of the token.
   if (!node_->state().cluster().has_value()) {
     return MakeError(ErrorCode::kNoLeader,
                      "this server does not know the cluster's tokens yet");
   }
-  const std::string hash = HashToken(token);
   // The lookup's time depends on the hash only, which nobody can steer.
   const fsm::Token* known = node_->state().FindTokenByHash(hash);
   if (known == nullptr && node_->state().join_tokens().contains(hash)) {

@@ -20,10 +20,11 @@ class TokenService {
   void List(const Caller& caller, Reply<ListTokensResponse> reply);
 
   // See Server.
-  absl::StatusOr<Caller> Authenticate(absl::string_view token) const;
+  void Authenticate(absl::string_view token, Reply<Caller> reply);
 
  private:
   ListTokensResponse Tokens() const;
+  absl::StatusOr<Caller> BearerOf(const std::string& hash) const;
 
   Node* const node_;
 };

@@ -1,7 +1,6 @@
 #include "jaco/sim/loss.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "jaco/raft/quorum.h"
 #include "jaco/raft/raft.h"
@@ -15,6 +14,20 @@ constexpr Duration kForGood = Seconds(1'000'000);
 enum class Manner { kDown, kCut, kDeaf, kMute, kOneLink };
 constexpr uint64_t kManners = 5;
 
+void TakeAway(World& world, NodeNumber lost, NodeNumber friendly,
+              Manner manner) {
+  if (manner == Manner::kDown) {
+    return world.Crash(lost, StopKind::kPowerLoss, kForGood);
+  }
+  for (NodeNumber i = 1; i <= world.servers(); ++i) {
+    if (i == lost || (manner == Manner::kOneLink && i == friendly)) continue;
+    if (manner != Manner::kMute) world.fabric().Cut(i, lost);
+    if (manner != Manner::kDeaf) world.fabric().Cut(lost, i);
+  }
+}
+
+}  // namespace
+
 bool HasQuorumWithout(const std::set<NodeNumber>& lost,
                       const std::vector<raft::NodeId>& voters) {
   const auto left =
@@ -25,7 +38,6 @@ bool HasQuorumWithout(const std::set<NodeNumber>& lost,
          static_cast<size_t>(left) >= raft::MajorityOf(voters.size());
 }
 
-// Of what is committed and of what may be yet, as each server knows it.
 bool CanSpare(World& world, std::set<NodeNumber> lost) {
   // A server in repair does not vote.
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
@@ -33,6 +45,7 @@ bool CanSpare(World& world, std::set<NodeNumber> lost) {
   }
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
     const raft::Raft& raft = *world.node(i).server()->raft();
+    // Of what is committed and of what may be yet, as each server knows it.
     for (const raft::Configuration* known :
          {&raft.configuration(), &raft.ConfigurationAt(raft.commit())}) {
       if (!HasQuorumWithout(lost, known->voters) ||
@@ -48,20 +61,6 @@ bool CanSpare(World& world, std::set<NodeNumber> lost) {
   }
   return true;
 }
-
-void TakeAway(World& world, NodeNumber lost, NodeNumber friendly,
-              Manner manner) {
-  if (manner == Manner::kDown) {
-    return world.Crash(lost, StopKind::kPowerLoss, kForGood);
-  }
-  for (NodeNumber i = 1; i <= world.servers(); ++i) {
-    if (i == lost || (manner == Manner::kOneLink && i == friendly)) continue;
-    if (manner != Manner::kMute) world.fabric().Cut(i, lost);
-    if (manner != Manner::kDeaf) world.fabric().Cut(lost, i);
-  }
-}
-
-}  // namespace
 
 bool AllStarted(World& world) {
   for (NodeNumber i = 1; i <= world.servers(); ++i) {

@@ -5,8 +5,10 @@
 #define JACO_SIM_LOSS_H_
 
 #include <set>
+#include <vector>
 
 #include "jaco/base/prng.h"
+#include "jaco/raft/types.h"
 #include "jaco/sim/event.h"
 #include "jaco/sim/world.h"
 
@@ -20,6 +22,13 @@ struct Loss {
 
 // Whether every server has read its disk and says what it is.
 bool AllStarted(World& world);
+
+// Whether every configuration that may be in force has a quorum without `lost`
+// and without the servers that are in repair. All servers have started.
+bool CanSpare(World& world, std::set<NodeNumber> lost);
+
+bool HasQuorumWithout(const std::set<NodeNumber>& lost,
+                      const std::vector<raft::NodeId>& voters);
 
 // Takes away, until the world is healed, servers without which every
 // configuration that may be in force has a quorum: they are down, or do not

@@ -1,11 +1,15 @@
 #include "jaco/sim/nemesis.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "jaco/base/prng.h"
+#include "jaco/raft/raft.h"
 #include "jaco/raft/types.h"
+#include "jaco/server/voter_policy.h"
+#include "jaco/sim/loss.h"
 
 namespace jaco::sim {
 namespace {
@@ -25,7 +29,8 @@ bool IsOfLinks(FaultKind kind) {
 }
 
 bool IsOfMembers(FaultKind kind) {
-  return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer;
+  return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer ||
+         kind == FaultKind::kLeave;
 }
 
 // Any number of voters, and perhaps learners among the others. An even number
@@ -54,18 +59,13 @@ raft::Configuration DrawConfiguration(Prng prng, NodeNumber servers) {
   return target;
 }
 
-// Adds one that is none or removes one of the members; the policy decides who
-// votes.
-void ChangeMembers(Prng prng, NodeNumber servers, server::Server& leader) {
-  if (leader.raft() == nullptr) return;
-  const raft::Configuration& configuration = leader.raft()->configuration();
-  const auto number = static_cast<NodeNumber>(prng.Between(1, servers));
-  const server::FoundingMember member = MemberOf(number);
-  if (!configuration.Contains(member.id)) {
-    leader.AddNonvoter(member.id, member.address, [](const absl::Status&) {});
-  } else if (prng.Chance(1, 2)) {
-    leader.RemoveMember(member.id, [](const absl::Status&) {});
-  }
+// Servers in repair do not vote, so they must not be what is left.
+bool SoundWithout(NodeNumber number, const World& world,
+                  const raft::Configuration& configuration) {
+  std::set<NodeNumber> lost = world.Damaged();
+  if (lost.empty()) return true;
+  lost.insert(number);
+  return HasQuorumWithout(lost, configuration.Members());
 }
 
 bool NeedsUndoing(FaultKind kind) {
@@ -146,13 +146,13 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
                                    SimFileSystem::Fault::kNoSpace);
       break;
     case FaultKind::kBitRot:
-      world_.Damage(node, DamageKind::kBitRot, fault.length, prng);
+      Damage(fault, node, DamageKind::kBitRot);
       break;
     case FaultKind::kLostWrite:
-      world_.Damage(node, DamageKind::kLostWrite, fault.length, prng);
+      Damage(fault, node, DamageKind::kLostWrite);
       break;
     case FaultKind::kMisdirectedWrite:
-      world_.Damage(node, DamageKind::kMisdirectedWrite, fault.length, prng);
+      Damage(fault, node, DamageKind::kMisdirectedWrite);
       break;
     case FaultKind::kNoRoom:
       world_.node(node).FillDisk();
@@ -164,6 +164,16 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
     default:
       break;
   }
+}
+
+// Where members change, no configuration that may be in force may need it.
+void Nemesis::Damage(const Fault& fault, NodeNumber node, DamageKind kind) {
+  if (world_.options().MembersChange()) {
+    std::set<NodeNumber> damaged = world_.Damaged();
+    damaged.insert(node);
+    if (!AllStarted(world_) || !CanSpare(world_, std::move(damaged))) return;
+  }
+  world_.Damage(node, kind, fault.length, Prng(fault.draw));
 }
 
 void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
@@ -184,9 +194,10 @@ void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
   }
 }
 
-// Whoever leads is asked, in an event of its own.
+// Whoever leads is asked, but for those who leave, in an event of its own.
 void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
-  const NodeNumber leader = world_.Leader();
+  const bool leave = fault.kind == FaultKind::kLeave;
+  const NodeNumber leader = leave ? target.node : world_.Leader();
   if (leader == kWorld) return;
   world_.queue().Schedule(
       world_.now(), owner_,
@@ -194,16 +205,72 @@ void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
       [this, fault, target, leader] {
         if (!world_.node(leader).up()) return;
         server::Server& server = *world_.node(leader).server();
-        if (fault.kind == FaultKind::kTransfer) {
+        if (fault.kind == FaultKind::kLeave) {
+          departures_.Ask(leader, Prng(fault.draw));
+        } else if (fault.kind == FaultKind::kTransfer) {
           server.TransferLeadership(raft::NodeId(target.peer)).IgnoreError();
+        } else if (world_.options().walk) {
+          Walk(Prng(fault.draw), server);
         } else if (world_.options().voter_policy) {
-          ChangeMembers(Prng(fault.draw), world_.servers(), server);
+          ChangeMembers(Prng(fault.draw), server);
         } else {
-          server.ChangeConfiguration(
-              DrawConfiguration(Prng(fault.draw), world_.servers()),
-              [](const absl::Status&) {});
+          raft::Configuration target =
+              DrawConfiguration(Prng(fault.draw), world_.servers());
+          if (!HasQuorumWithout(world_.Damaged(), target.voters)) return;
+          server.ChangeConfiguration(std::move(target),
+                                     [](const absl::Status&) {});
         }
       });
+}
+
+// One step, once the voters are what they should be after the last one.
+void Nemesis::Walk(Prng prng, server::Server& leader) {
+  if (leader.raft() == nullptr) return;
+  const raft::Raft& raft = *leader.raft();
+  const raft::Configuration& configuration = raft.configuration();
+  const size_t members = configuration.Members().size();
+  if (configuration.IsJoint() ||
+      configuration.voters.size() != server::VotersFor(members)) {
+    return;
+  }
+  grown_ = grown_ || members == world_.servers();
+  walked_ = walked_ || (grown_ && members == 1);
+  if (walked_) return;
+  const auto counted = [this](const absl::Status& status) {
+    if (status.ok()) ++steps_;
+  };
+  if (!grown_) {
+    NodeNumber next = 1;
+    while (configuration.Contains(raft::NodeId(next))) ++next;
+    const server::FoundingMember member = MemberOf(next);
+    leader.AddNonvoter(member.id, member.address, counted);
+    return;
+  }
+  const std::vector<raft::NodeId> all = configuration.Members();
+  const raft::NodeId out = all[prng.Below(all.size())];
+  if (SoundWithout(static_cast<NodeNumber>(out.value()), world_,
+                   configuration)) {
+    leader.RemoveMember(out, counted);
+  }
+}
+
+// Adds one that is none or removes one of the members; the policy decides who
+// votes.
+void Nemesis::ChangeMembers(Prng prng, server::Server& leader) {
+  if (leader.raft() == nullptr) return;
+  const raft::Configuration& configuration = leader.raft()->configuration();
+  const auto number =
+      static_cast<NodeNumber>(prng.Between(1, world_.servers()));
+  const server::FoundingMember member = MemberOf(number);
+  if (!configuration.Contains(member.id)) {
+    departures_.OnAddCall(number);
+    leader.AddNonvoter(member.id, member.address,
+                       [this, number](const absl::Status& status) {
+                         departures_.OnAdded(number, status);
+                       });
+  } else if (prng.Chance(1, 2) && SoundWithout(number, world_, configuration)) {
+    leader.RemoveMember(member.id, [](const absl::Status&) {});
+  }
 }
 
 void Nemesis::Undo(size_t number, const Target& target) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "jaco/sim/departures.h"
 #include "jaco/sim/schedule.h"
 #include "jaco/sim/world.h"
 
@@ -23,6 +24,11 @@ class Nemesis {
   // undoes what there is.
   void Stop();
 
+  // How often a member was added or removed in a walk: 16 are a whole one.
+  uint64_t steps() const { return steps_; }
+  bool walked() const { return walked_; }
+  const Departures& departures() const { return departures_; }
+
  private:
   struct Target {
     NodeNumber node;
@@ -31,8 +37,11 @@ class Nemesis {
 
   void Strike(size_t number);
   void StrikeNode(const Fault& fault, NodeNumber node);
+  void Damage(const Fault& fault, NodeNumber node, DamageKind kind);
   void StrikeLinks(const Fault& fault, const Target& target);
   void StrikeMembers(const Fault& fault, const Target& target);
+  void Walk(Prng prng, server::Server& leader);
+  void ChangeMembers(Prng prng, server::Server& leader);
   void Undo(size_t number, const Target& target);
   Target TargetOf(const Fault& fault);
   // Calls `apply` for every one-way link that the fault cuts.
@@ -40,8 +49,12 @@ class Nemesis {
                    absl::FunctionRef<void(NodeNumber, NodeNumber)> apply);
 
   World& world_;
+  Departures departures_{world_};
   const std::vector<Fault> schedule_;
   const EventOwner owner_;
+  uint64_t steps_ = 0;
+  bool grown_ = false;
+  bool walked_ = false;
 };
 
 }  // namespace jaco::sim

@@ -51,6 +51,7 @@ void SetAutopilot(const SwarmOptions& options,
   autopilot.tick = options.heartbeat_interval * 2;
   autopilot.settle_min = options.settle_time;
   autopilot.remove_dead_after = options.remove_dead_after;
+  autopilot.leave_patience = options.settle_time * 4;
   autopilot.config.set_last_contact_threshold_ns(
       options.election_timeout.nanoseconds());
   autopilot.config.set_server_stabilization_time_ns(0);
@@ -154,6 +155,7 @@ void SimNode::Start() {
   JACO_CHECK(!up());
   ++starts_;
   failed_ = false;
+  was_full_ = full_;
   last_seen_.reset();
   context_.trace.Note(
       {EventKind::kStart, number_, kWorld, static_cast<uint32_t>(starts_)});
@@ -169,7 +171,7 @@ void SimNode::OnStarted(const absl::Status& status) {
                        static_cast<uint32_t>(status.code())});
   if (!status.ok()) return Doom("start", status);
   server::Server& server = incarnation_->server;
-  if (server.lifecycle() == server::Lifecycle::kMember) {
+  if (server.raft() != nullptr) {
     founded_ = true;
     return;
   }
@@ -206,7 +208,7 @@ void SimNode::Doom(absl::string_view what, const absl::Status& status) {
   const bool disk_failed =
       power_failed() ||
       (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
-  if (disk_failed || (full_ && absl::IsResourceExhausted(status))) return;
+  if (disk_failed || (was_full_ && absl::IsResourceExhausted(status))) return;
   context_.findings.Report(
       "server_failed",
       absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
@@ -252,7 +254,7 @@ void SimNode::StallDisk(Duration length) {
 }
 
 void SimNode::FillDisk() {
-  full_ = true;
+  full_ = was_full_ = true;
   files_.SetCapacity(files_.used_bytes());
 }
 

@@ -111,6 +111,7 @@ class SimNode {
   // The file operation from which on errors are the disk's fault; 0: none.
   uint64_t disk_fault_at_ = 0;
   bool full_ = false;
+  bool was_full_ = false;  // since the server started
   std::optional<raft::Observation> last_seen_;
   std::unique_ptr<Incarnation> incarnation_;
 };

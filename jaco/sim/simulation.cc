@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/prng.h"
 #include "jaco/server/voter_policy.h"
+#include "jaco/sim/bearer.h"
 #include "jaco/sim/loss.h"
 #include "jaco/sim/nemesis.h"
 #include "jaco/sim/schedule.h"
@@ -30,6 +31,7 @@ class Simulation {
       : trace_(trace),
         world_(seed, options, trace_),
         workload_(world_, seed),
+        bearer_(world_, workload_, seed),
         nemesis_(world_, DrawSchedule(seed, options)),
         loss_(MakeStream(seed, Stream::kLoss)) {}
 
@@ -46,6 +48,7 @@ class Simulation {
   bool GetWell();
   bool Settled();
   bool MemberSettled(NodeNumber number, NodeNumber leader);
+  bool SomebodyIsLeaving(NodeNumber leader);
   bool KnowsThatItLeft(NodeNumber number, NodeNumber leader);
   bool Steady();
   std::string WhereNodesStand();
@@ -53,6 +56,7 @@ class Simulation {
   Trace trace_;
   World world_;
   Workload workload_;
+  Bearer bearer_;
   Nemesis nemesis_;
   Prng loss_;
   Loss lost_;
@@ -65,6 +69,8 @@ class Simulation {
 RunResult Simulation::Run() {
   const bool settled = RunFaults() && RunLiveness();
   if (settled) {
+    nemesis_.departures().CheckFinal(*world_.node(world_.Leader()).server(),
+                                     world_.findings());
     workload_.history().CheckFinal(world_.checkers().state().machine(),
                                    world_.findings());
   }
@@ -81,7 +87,8 @@ RunResult Simulation::Run() {
           .installs = world_.installs(),
           .leases = world_.leases(),
           .damages = world_.damages(),
-          .repairs = world_.repairs()};
+          .repairs = world_.repairs(),
+          .steps = nemesis_.steps()};
 }
 
 bool Simulation::RunUntil(Instant deadline, absl::string_view wish,
@@ -103,7 +110,7 @@ bool Simulation::RunUntil(Instant deadline, absl::string_view wish,
 
 bool Simulation::RunFaults() {
   return RunUntil(Instant() + world_.options().fault_time, "",
-                  [] { return false; });
+                  [this] { return nemesis_.walked(); });
 }
 
 bool Simulation::RunLiveness() {
@@ -112,6 +119,7 @@ bool Simulation::RunLiveness() {
   world_.CalmNetwork();
   world_.HealAll();
   workload_.Finish();
+  bearer_.Stop();
   return RunWithoutSome() && GetWell();
 }
 
@@ -177,6 +185,10 @@ bool Simulation::Settled() {
           server::VotersFor(configuration.Members().size())) {
     return false;
   }
+  if (world_.options().voter_policy && lost_.servers.empty() &&
+      SomebodyIsLeaving(leader)) {
+    return false;
+  }
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
     if (lost_.servers.contains(i)) continue;
     const bool member = configuration.Contains(raft::NodeId(i));
@@ -191,6 +203,14 @@ bool Simulation::Settled() {
         return peer.match == raft.last().index ||
                lost_.servers.contains(static_cast<NodeNumber>(peer.id.value()));
       });
+}
+
+// Whoever can never be spared waits for ever if that was asked for.
+bool Simulation::SomebodyIsLeaving(NodeNumber leader) {
+  const auto& nodes = world_.node(leader).server()->state().nodes();
+  return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
+    return node.second.leaving() == fsm::NODE_LEAVING_YES;
+  });
 }
 
 bool Simulation::MemberSettled(NodeNumber number, NodeNumber leader) {
@@ -211,7 +231,7 @@ bool Simulation::KnowsThatItLeft(NodeNumber number, NodeNumber leader) {
   const raft::Configuration& known =
       world_.node(number).server()->raft()->configuration();
   return !known.IsVoter(raft::NodeId(leader)) ||
-         !known.IsVoter(raft::NodeId(number));
+         !known.Contains(raft::NodeId(number));
 }
 
 std::string Simulation::WhereNodesStand() {

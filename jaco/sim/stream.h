@@ -25,6 +25,7 @@ enum class Stream : uint64_t {
   kClientOp,  // client
   kLie,       // node, incarnation
   kLoss,      // which servers stay away when the faults are over
+  kBearer,    // who shows which token where
 };
 
 constexpr uint64_t StreamSeed(uint64_t seed, Stream stream, uint64_t a = 0,

@@ -51,20 +51,22 @@ void DrawVoterPolicy(Prng& prng, SwarmOptions& options) {
   options.spares = static_cast<int>(prng.Between(1, most));
 }
 
-// From a stream of their own: they came later. Not together with changes of
-// membership: a server that is being repaired may then be one that the next
-// configuration cannot do without.
+// From a stream of their own: they came later.
 void DrawMediumFaults(uint64_t seed, SwarmOptions& options) {
   Prng prng = MakeStream(seed, Stream::kSwarm, 1);
-  const bool members_change =
-      options.FaultsOf(FaultKind::kReconfigure).interval > Duration();
   for (const FaultKind kind :
        {FaultKind::kBitRot, FaultKind::kLostWrite, FaultKind::kMisdirectedWrite,
         FaultKind::kNoRoom}) {
-    const FaultOptions drawn = DrawFaults(prng);
-    if (members_change && kind != FaultKind::kNoRoom) continue;
-    options.FaultsOf(kind) = drawn;
+    options.FaultsOf(kind) = DrawFaults(prng);
   }
+}
+
+// From a stream of their own, too.
+void DrawDepartures(uint64_t seed, SwarmOptions& options) {
+  Prng prng = MakeStream(seed, Stream::kSwarm, 2);
+  if (!options.voter_policy || prng.Chance(1, 3)) return;
+  options.FaultsOf(FaultKind::kLeave) = {DrawScaled(prng, Milliseconds(250), 4),
+                                         Milliseconds(50)};
 }
 
 std::string Text(Duration duration) {
@@ -113,6 +115,8 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "misdirected-write";
     case FaultKind::kNoRoom:
       return "no-room";
+    case FaultKind::kLeave:
+      return "leave";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }
@@ -140,7 +144,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     options.faults[static_cast<size_t>(i)] = DrawFaults(prng);
   }
   options.segment_bytes = uint64_t{1024} << prng.Below(7);
-  if (options.FaultsOf(FaultKind::kReconfigure).interval > Duration()) {
+  if (options.MembersChange()) {
     const auto most = static_cast<uint64_t>(kServersMax - options.servers);
     options.spares = static_cast<int>(prng.Between(0, most));
   }
@@ -163,13 +167,30 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
     options.link.late_by = options.election_timeout;
   }
   DrawMediumFaults(seed, options);
+  DrawDepartures(seed, options);
   return options;
+}
+
+void MakeWalk(SwarmOptions& options) {
+  options.walk = true;
+  options.voter_policy = true;
+  options.servers = 1;
+  options.spares = kMembersMax - 1;
+  options.settle_time = Milliseconds(250);
+  // Members are removed by the walk only.
+  options.remove_dead_after = Seconds(100'000);
+  options.FaultsOf(FaultKind::kReconfigure) = {Milliseconds(250),
+                                               Milliseconds(50)};
+  options.fault_time = Seconds(60);
+  // The state grows for longer, and has to arrive within the same time.
+  options.snapshot_chunk_bytes *= 8;
 }
 
 std::string Describe(const SwarmOptions& options) {
   std::string text = absl::StrCat(
       "servers=", options.servers, " spares=", options.spares,
       " policy=", options.voter_policy ? "yes" : "no",
+      options.walk ? " walk=yes" : "",
       " rocksdb=", options.rocksdb ? "yes" : "no",
       " segment=", options.segment_bytes,
       " heartbeat=", Text(options.heartbeat_interval),

@@ -40,8 +40,9 @@ enum class FaultKind : uint8_t {
   kLostWrite,
   kMisdirectedWrite,
   kNoRoom,  // the disk stays full for a while
+  kLeave,   // any server is asked to remove a node, or to take one in
 };
-inline constexpr int kFaultKinds = 19;
+inline constexpr int kFaultKinds = 20;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 
@@ -88,6 +89,10 @@ struct SwarmOptions {
   Duration settle_time = Milliseconds(500);
   Duration remove_dead_after = Seconds(5);
 
+  // kReconfigure adds servers one after the other to the first until there are
+  // nine, and then removes any, until there is one. Never drawn: MakeWalk.
+  bool walk = false;
+
   int clients = 3;
   Duration client_pause = Milliseconds(100);  // between operations, on average
   Duration client_timeout = Seconds(2);
@@ -100,9 +105,16 @@ struct SwarmOptions {
   FaultOptions& FaultsOf(FaultKind kind) {
     return faults[static_cast<size_t>(kind)];
   }
+  bool MembersChange() const {
+    return faults[static_cast<size_t>(FaultKind::kReconfigure)].interval >
+           Duration();
+  }
 };
 
 SwarmOptions DrawSwarmOptions(uint64_t seed);
+
+// The same with a cluster that grows from one member to nine and shrinks again.
+void MakeWalk(SwarmOptions& options);
 
 // One line, "servers=3 rocksdb=no ... crash=500ms/1200ms ...".
 std::string Describe(const SwarmOptions& options);

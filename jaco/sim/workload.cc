@@ -218,6 +218,7 @@ void Workload::OnReply(CallNumber number,
 
 void Workload::OnResponse(const Call& call,
                           const server::IssueTokenResponse& response) {
+  secrets_.push_back({call.identity, response.token});
   history_.OnIssued(call.identity, response.index, call.called, Now(),
                     world_.findings());
 }

@@ -39,6 +39,13 @@ class Workload {
   void ListOnceMore();
 
   const TokenHistory& history() const { return history_; }
+  TokenHistory& history() { return history_; }
+  // The tokens that were handed out.
+  struct Secret {
+    TokenHistory::Identity identity;
+    std::string token;
+  };
+  const std::vector<Secret>& secrets() const { return secrets_; }
   uint64_t calls() const { return calls_.size(); }
   // Operations that ended with a definite answer.
   uint64_t completed() const { return completed_; }
@@ -106,6 +113,7 @@ class Workload {
   const Duration pause_;
   const Duration timeout_;
   TokenHistory history_;
+  std::vector<Secret> secrets_;
   std::vector<Client> clients_;
   std::vector<Call> calls_;
   uint64_t open_calls_ = 0;

@@ -162,9 +162,17 @@ void World::CrashInJob(NodeNumber number, uint64_t operations,
 }
 
 bool World::MayDamage(NodeNumber number) const {
-  const auto damaged = std::count(damaged_.begin(), damaged_.end(), true);
-  return !damaged_[number] && options_.spares == 0 &&
-         2 * (damaged + 1) < options_.servers;
+  const std::set<NodeNumber> damaged = Damaged();
+  return !damaged.contains(number) &&
+         2 * static_cast<int>(damaged.size() + 1) < options_.servers;
+}
+
+std::set<NodeNumber> World::Damaged() const {
+  std::set<NodeNumber> damaged;
+  for (NodeNumber i = 1; i <= servers(); ++i) {
+    if (damaged_[i]) damaged.insert(i);
+  }
+  return damaged;
 }
 
 void World::Damage(NodeNumber number, DamageKind kind, Duration down_for,

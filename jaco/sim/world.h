@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -43,9 +44,10 @@ class World {
   // The same at its `operations`-th file operation from now on.
   void CrashInJob(NodeNumber number, uint64_t operations, Duration down_for);
   // The same, with damage to its files while it is down. Nothing happens when
-  // it is damaged already, or when half of the servers would be: see
-  // DrawSwarmOptions.
+  // it is damaged already, or when half of the first servers would be.
   void Damage(NodeNumber number, DamageKind kind, Duration down_for, Prng prng);
+  // Those that are damaged and not known to be sound again.
+  std::set<NodeNumber> Damaged() const;
   void Pause(NodeNumber number);
   void Resume(NodeNumber number);
   // Whatever is down comes up, whatever is paused goes on, links are sound.

@@ -95,9 +95,7 @@ void RecordBuffer::AddLogStart(const LogStart& start) {
 }
 
 void RecordBuffer::AddHardState(const raft::HardState& state) {
-  const size_t begin = BeginRecord();
-  bytes_.append(raft::EncodeHardState(state));
-  FinishRecord(begin, RecordType::kHardState);
+  AddRecord(RecordType::kHardState, raft::EncodeHardState(state));
 }
 
 void RecordBuffer::AddEntry(const raft::Entry& entry) {
@@ -107,9 +105,8 @@ void RecordBuffer::AddEntry(const raft::Entry& entry) {
 }
 
 void RecordBuffer::AddConfiguration(const raft::Configuration& configuration) {
-  const size_t begin = BeginRecord();
-  bytes_.append(raft::EncodeConfiguration(configuration));
-  FinishRecord(begin, RecordType::kConfiguration);
+  AddRecord(RecordType::kConfiguration,
+            raft::EncodeConfiguration(configuration));
 }
 
 void RecordBuffer::AddSyncMark() {
@@ -119,8 +116,12 @@ void RecordBuffer::AddSyncMark() {
   FinishRecord(begin, RecordType::kSyncMark);
 }
 
-void RecordBuffer::AddSegmentEnd() {
-  FinishRecord(BeginRecord(), RecordType::kSegmentEnd);
+void RecordBuffer::AddSegmentEnd() { AddRecord(RecordType::kSegmentEnd, ""); }
+
+void RecordBuffer::AddRecord(RecordType type, absl::string_view payload) {
+  const size_t begin = BeginRecord();
+  bytes_.append(payload.data(), payload.size());
+  FinishRecord(begin, type);
 }
 
 size_t RecordBuffer::BeginRecord() {
@@ -194,6 +195,9 @@ absl::StatusOr<LogStart> DecodeLogStart(absl::string_view payload) {
   const bool compacted = last.index.value() > 0;
   if (!reader.ok() || compacted == reader.AtEnd()) {
     return absl::InvalidArgumentError("log start has the wrong size");
+  }
+  if (!compacted && last.term > raft::Term()) {
+    return absl::InvalidArgumentError("log start has a term and no index");
   }
   if (!compacted) return start;
   absl::StatusOr<raft::Configuration> configuration =

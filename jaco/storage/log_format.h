@@ -84,6 +84,8 @@ class RecordBuffer {
   void AddConfiguration(const raft::Configuration& configuration);
   void AddSyncMark();
   void AddSegmentEnd();
+  // One with a good checksum and anything in it.
+  void AddRecord(RecordType type, absl::string_view payload);
 
   const std::string& bytes() const { return bytes_; }
   // Where the first record goes, and where the next would.

@@ -221,11 +221,18 @@ absl::StatusOr<LogTail> BeginLogRepair(env::FileSystem& fs,
                                        PromiseFile& file, Promise* promise,
                                        RecoveredLog* content) {
   const LogPlace place = CorruptPlace(damage).value_or(LogPlace());
-  const raft::Term highest =
+  raft::Term highest =
       std::max(promise->hard_state.term, content->hard_state.term);
+  // Those of a founding that was cut off have a term that was not reached.
+  if (!content->entries.empty()) {
+    highest = std::max(highest, content->entries.back()->id.term);
+  }
+  if (highest.Next() < highest) return damage;  // there is no later one
   // A term in which this server has promised nothing yet: leaders of those
   // before, who may count on what is lost, learn that they have to start anew.
-  promise->hard_state = {highest.Next(), raft::kNoNode};
+  // A snapshot may be ahead of that, when the log never came to hold it.
+  promise->hard_state = {std::max(highest.Next(), content->log_start.term),
+                         raft::kNoNode};
   promise->damaged_segment = place.segment;
   promise->damaged_offset = place.offset;
   const absl::Status promised = file.Store(fs, *promise);

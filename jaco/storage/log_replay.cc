@@ -114,6 +114,13 @@ absl::Status LogReplay::ReplayHardState(const Record& record, bool in_head) {
                                   log_->hard_state.term.value(), " to term ",
                                   state->term.value()));
   }
+  const std::vector<raft::EntryPtr>& entries = log_->entries;
+  if (state->term > raft::Term() && !entries.empty() &&
+      entries.back()->id.term > state->term) {
+    return Violation(absl::StrCat("term ", state->term.value(),
+                                  " follows an entry of term ",
+                                  entries.back()->id.term.value()));
+  }
   log_->hard_state = *state;
   return absl::OkStatus();
 }
@@ -122,6 +129,13 @@ absl::Status LogReplay::ReplayEntry(const Record& record) {
   absl::StatusOr<raft::EntryPtr> entry = raft::DecodeEntry(record.payload);
   if (!entry.ok()) return entry.status();
   const raft::EntryId id = (*entry)->id;
+  // Without a term nothing counts: a founding writes its entries first.
+  const raft::Term reached = log_->hard_state.term;
+  if (reached > raft::Term() && id.term > reached) {
+    return Violation(absl::StrCat("entry ", id.index.value(), " of term ",
+                                  id.term.value(), " in term ",
+                                  reached.value()));
+  }
   segment_last_ = std::max(segment_last_, id.index);
   std::vector<raft::EntryPtr>& entries = log_->entries;
   if (!begin_.has_value() || id.index <= *begin_) {
@@ -159,12 +173,15 @@ absl::Status LogReplay::Finish(const SegmentScan& last) {
   // What the last head says has taken account of all that comes before it.
   log_->configuration = segment_configuration_.value_or(start_configuration_);
   if (start.index.value() == 0) log_->configuration = {};
-  if (entries.empty()) return absl::OkStatus();
   const auto corrupt = [&](absl::string_view what) {
     return Corrupt(last.path, last.records[0].offset,
                    absl::StrCat("log start ", start.term.value(), ":",
                                 start.index.value(), " ", what));
   };
+  if (start.term > log_->hard_state.term) {
+    return corrupt("is of a term that was not reached");
+  }
+  if (entries.empty()) return absl::OkStatus();
   if (*begin_ > start.index) return corrupt("is not followed by an entry");
   if (entries.back()->id.index < start.index) {
     return corrupt("is beyond the last entry");

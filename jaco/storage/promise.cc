@@ -1,6 +1,7 @@
 #include "jaco/storage/promise.h"
 
 #include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 
@@ -12,37 +13,48 @@ constexpr uint32_t kVersion = 1;
 // In sectors of their own: what a disk tears or loses is mostly one.
 constexpr uint64_t kCopyBytes = 512;
 constexpr uint64_t kCopies = 2;
+// What the checksum covers and where it stands, in this version. A copy says it
+// itself, so that one of another version is told from a damaged one.
+constexpr uint32_t kChecksumAt = 56;
 
 std::string EncodeCopy(const Promise& promise) {
   std::string bytes(kMagic);
   AppendLittleEndian(kVersion, &bytes);
+  AppendLittleEndian(kChecksumAt, &bytes);
   AppendLittleEndian(promise.hard_state.term.value(), &bytes);
   AppendLittleEndian(promise.hard_state.voted_for.value(), &bytes);
   AppendLittleEndian(promise.sole_voter.value(), &bytes);
   AppendLittleEndian(promise.damaged_segment, &bytes);
   AppendLittleEndian(promise.damaged_offset, &bytes);
+  JACO_CHECK(bytes.size() == kChecksumAt);
   AppendLittleEndian(Crc32c(bytes), &bytes);
   bytes.resize(kCopyBytes, '\0');
   return bytes;
 }
 
-// nullopt for what no encoder has made.
-std::optional<Promise> DecodeCopy(absl::string_view bytes) {
+// nullopt for what no encoder has made; kFailedPrecondition for what one of
+// another version has.
+absl::StatusOr<std::optional<Promise>> DecodeCopy(absl::string_view bytes) {
   ByteReader reader(bytes);
   const bool magic = reader.ReadBytes(kMagic.size()) == kMagic;
   const auto version = reader.Read<uint32_t>();
+  const auto covered = reader.Read<uint32_t>();
+  if (!magic || covered > kCopyBytes - sizeof(uint32_t) ||
+      LoadLittleEndian<uint32_t>(bytes.data() + covered) !=
+          Crc32c(bytes.substr(0, covered))) {
+    return std::nullopt;
+  }
+  if (version != kVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "format version ", version, "; this build knows version ", kVersion));
+  }
+  if (covered != kChecksumAt) return std::nullopt;
   Promise promise;
   promise.hard_state.term = raft::Term(reader.Read<uint64_t>());
   promise.hard_state.voted_for = raft::NodeId(reader.Read<uint64_t>());
   promise.sole_voter = raft::NodeId(reader.Read<uint64_t>());
   promise.damaged_segment = reader.Read<uint64_t>();
   promise.damaged_offset = reader.Read<uint64_t>();
-  const uint64_t covered = bytes.size() - reader.remaining();
-  const auto checksum = reader.Read<uint32_t>();
-  if (!reader.ok() || !magic || version != kVersion ||
-      checksum != Crc32c(bytes.substr(0, covered))) {
-    return std::nullopt;
-  }
   return promise;
 }
 
@@ -71,10 +83,14 @@ absl::StatusOr<std::optional<Promise>> PromiseFile::Load(
   const auto got = (*file)->ReadAt(0, bytes.size(), bytes.data());
   if (!got.ok()) return got.status();
   for (uint64_t i = 0; i < kCopies; ++i) {
-    const std::optional<Promise> copy =
+    const auto copy =
         DecodeCopy(absl::string_view(bytes).substr(i * kCopyBytes, kCopyBytes));
-    if (!copy.has_value()) continue;
-    if (!found.has_value() || IsLater(*copy, *found)) found = copy;
+    if (!copy.ok()) {
+      return absl::Status(copy.status().code(),
+                          absl::StrCat(path_, ": ", copy.status().message()));
+    }
+    if (!copy->has_value()) continue;
+    if (!found.has_value() || IsLater(**copy, *found)) found = *copy;
   }
   return found;
 }

@@ -42,7 +42,8 @@ class PromiseFile {
   const std::string& path() const { return path_; }
 
   // nullopt when there is none, or both copies in it are damaged. After a write
-  // that was cut off it is that of before or after. Errors of `fs`.
+  // that was cut off it is that of before or after. kFailedPrecondition for
+  // another format version, and errors of `fs`.
   absl::StatusOr<std::optional<Promise>> Load(env::FileSystem& fs) const;
 
   // Durable on return: one write and one sync. Room for it is made by the first

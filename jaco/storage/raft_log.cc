@@ -48,6 +48,8 @@ void NoteConfiguration(const raft::Entry& entry, raft::NodeId* sole_voter) {
 Promise PromiseOf(const RecoveredLog& log, const Promise& before) {
   Promise promise = before;
   promise.hard_state = log.hard_state;
+  // What is left of a damaged log may end with a configuration of long ago.
+  if (log.repair_above > raft::Term()) return promise;
   if (!log.configuration.voters.empty()) {
     promise.sole_voter = SoleVoterOf(log.configuration);
   }

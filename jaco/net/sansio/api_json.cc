@@ -2,97 +2,21 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <initializer_list>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "jaco/base/error.h"
+#include "jaco/net/sansio/json_fields.h"
 
 namespace jaco::net {
 namespace {
 
 namespace json = boost::json;
-
-// No message of the API nests deeper than 3.
-constexpr size_t kDepthMax = 8;
-constexpr absl::string_view kFieldPayload = "jaco/field";
-
-json::string_view Json(absl::string_view text) {
-  return json::string_view(text.data(), text.size());
-}
-absl::string_view View(json::string_view text) {
-  return absl::string_view(text.data(), text.size());
-}
-
-absl::StatusOr<json::object> ParseObject(absl::string_view body) {
-  if (body.empty()) return json::object();
-  json::parse_options options;
-  options.max_depth = kDepthMax;
-  json::error_code error;
-  json::value value = json::parse(Json(body), error, {}, options);
-  if (error) {
-    return MakeError(ErrorCode::kParseFailed,
-                     absl::StrCat("invalid JSON: ", error.message()));
-  }
-  if (!value.is_object()) {
-    return MakeError(ErrorCode::kValidationFailed, "not a JSON object");
-  }
-  return std::move(value.get_object());
-}
-
-// Long or binary keys would make a mess of a message.
-std::string Shown(absl::string_view text) {
-  constexpr size_t kShownMax = 64;
-  return absl::StrCat(absl::Utf8SafeCHexEscape(text.substr(0, kShownMax)),
-                      text.size() > kShownMax ? "..." : "");
-}
-
-absl::Status CheckKeys(const json::object& object,
-                       std::initializer_list<absl::string_view> known) {
-  for (const auto& entry : object) {
-    const absl::string_view key = View(entry.key());
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    return FieldError(Shown(key), absl::StrCat("unknown field \"", Shown(key),
-                                               "\"; known are: ",
-                                               absl::StrJoin(known, ", ")));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ReadString(const json::object& object, absl::string_view key,
-                        std::string* out) {
-  const json::value* value = object.if_contains(Json(key));
-  if (value == nullptr) return absl::OkStatus();
-  if (!value->is_string()) {
-    return FieldError(key, absl::StrCat("\"", key, "\" must be a string"));
-  }
-  *out = std::string(View(value->get_string()));
-  return absl::OkStatus();
-}
-
-absl::Status ReadBool(const json::object& object, absl::string_view key,
-                      bool* out) {
-  const json::value* value = object.if_contains(Json(key));
-  if (value == nullptr) return absl::OkStatus();
-  if (!value->is_bool()) {
-    return FieldError(key, absl::StrCat("\"", key, "\" must be a boolean"));
-  }
-  *out = value->get_bool();
-  return absl::OkStatus();
-}
-
-json::string Text(absl::string_view text) { return json::string(Json(text)); }
-
-json::string TimeText(absl::Time time) {
-  return Text(
-      absl::FormatTime("%Y-%m-%d%ET%H:%M:%E*SZ", time, absl::UTCTimeZone()));
-}
 
 json::value TokenValue(const server::TokenInfo& token) {
   json::value revoked_at;  // null
@@ -114,87 +38,9 @@ json::value NodeValue(const server::NodeStatus& node) {
       {"status", Text(absl::AsciiStrToLower(node.status))},
       {"suffrage",
        Text(node.suffrage == "?" ? "unknown"
-                                 : absl::AsciiStrToLower(node.suffrage))}};
-}
-
-// Reads a response: fields that are absent or of another type keep their
-// defaults, and `ok` tells whether the required ones were there.
-class ResponseReader {
- public:
-  explicit ResponseReader(const json::object& object) : object_(object) {}
-
-  std::string String(absl::string_view key) {
-    const json::value* value = Find(key);
-    if (value != nullptr && value->is_string()) {
-      return std::string(View(value->get_string()));
-    }
-    ok_ = false;
-    return "";
-  }
-  bool Bool(absl::string_view key) {
-    const json::value* value = Find(key);
-    if (value != nullptr && value->is_bool()) return value->get_bool();
-    ok_ = false;
-    return false;
-  }
-  uint64_t Number(absl::string_view key) {
-    const json::value* value = Find(key);
-    if (value != nullptr && value->is_number()) {
-      json::error_code error;
-      const auto number = value->to_number<uint64_t>(error);
-      if (!error) return number;
-    }
-    ok_ = false;
-    return 0;
-  }
-  // null reads as the infinite future.
-  absl::Time Time(absl::string_view key) {
-    const json::value* value = Find(key);
-    if (value != nullptr && value->is_null()) return absl::InfiniteFuture();
-    absl::Time time;
-    std::string error;
-    if (!absl::ParseTime(absl::RFC3339_full, String(key), &time, &error)) {
-      ok_ = false;
-    }
-    return time;
-  }
-  template <typename Function>
-  void Objects(absl::string_view key, Function function) {
-    const json::value* value = Find(key);
-    if (value == nullptr || !value->is_array()) {
-      ok_ = false;
-      return;
-    }
-    for (const json::value& element : value->get_array()) {
-      if (!element.is_object()) {
-        ok_ = false;
-        return;
-      }
-      ResponseReader reader(element.get_object());
-      function(reader);
-      ok_ = ok_ && reader.ok_;
-    }
-  }
-  bool ok() const { return ok_; }
-
- private:
-  const json::value* Find(absl::string_view key) const {
-    return object_.if_contains(Json(key));
-  }
-  const json::object& object_;
-  bool ok_ = true;
-};
-
-template <typename Response, typename Read>
-absl::StatusOr<Response> DecodeResponse(absl::string_view body, Read read) {
-  const auto object = ParseObject(body);
-  if (!object.ok()) return absl::InternalError("the answer is not JSON");
-  ResponseReader reader(*object);
-  Response response = read(reader);
-  if (!reader.ok()) {
-    return absl::InternalError("the answer lacks what was asked for");
-  }
-  return response;
+                                 : absl::AsciiStrToLower(node.suffrage))},
+      {"version", Text(node.version)},
+      {"feature_level", node.feature_level}};
 }
 
 server::NodeStatus ReadNode(ResponseReader& reader) {
@@ -204,6 +50,8 @@ server::NodeStatus ReadNode(ResponseReader& reader) {
   node.status = absl::AsciiStrToUpper(reader.String("status"));
   node.suffrage = absl::AsciiStrToUpper(reader.String("suffrage"));
   if (node.suffrage == "UNKNOWN") node.suffrage = "?";
+  node.version = reader.String("version");
+  node.feature_level = static_cast<uint32_t>(reader.Number("feature_level"));
   return node;
 }
 
@@ -221,19 +69,14 @@ server::TokenInfo ReadToken(ResponseReader& reader) {
 server::Lifecycle LifecycleFromName(absl::string_view name) {
   for (const auto lifecycle :
        {server::Lifecycle::kStarting, server::Lifecycle::kUninitialized,
-        server::Lifecycle::kCreating, server::Lifecycle::kMember}) {
+        server::Lifecycle::kCreating, server::Lifecycle::kMember,
+        server::Lifecycle::kRemoved}) {
     if (server::LifecycleName(lifecycle) == name) return lifecycle;
   }
   return server::Lifecycle::kFailed;
 }
 
 }  // namespace
-
-absl::Status FieldError(absl::string_view field, absl::string_view message) {
-  absl::Status status = MakeError(ErrorCode::kValidationFailed, message);
-  status.SetPayload(kFieldPayload, absl::Cord(field));
-  return status;
-}
 
 absl::StatusOr<server::InitRequest> DecodeInitRequest(absl::string_view body) {
   const auto object = ParseObject(body);
@@ -288,8 +131,9 @@ absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
     absl::string_view body) {
   const auto object = ParseObject(body);
   if (!object.ok()) return object.status();
-  absl::Status status = CheckKeys(
-      *object, {"node_id", "node_name", "address", "certificate_request"});
+  absl::Status status =
+      CheckKeys(*object, {"node_id", "node_name", "address",
+                          "certificate_request", "version", "feature_level"});
   server::AdmitRequest request;
   // A string: not every JSON parser can read all 64 bits.
   std::string id;
@@ -298,11 +142,36 @@ absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(
   status.Update(ReadString(*object, "address", &request.address));
   status.Update(
       ReadString(*object, "certificate_request", &request.certificate_request));
+  uint64_t level = 0;
+  status.Update(ReadString(*object, "version", &request.version));
+  status.Update(ReadNumber(*object, "feature_level", &level));
+  request.feature_level =
+      static_cast<uint32_t>(std::min<uint64_t>(level, UINT32_MAX));
   if (!status.ok()) return status;
   if (!absl::SimpleAtoi(id, &request.node_id) || request.node_id == 0) {
     return FieldError("node_id", "\"node_id\" must be a positive number");
   }
   return request;
+}
+
+absl::StatusOr<server::RemoveNodeRequest> DecodeRemoveNodeRequest(
+    absl::string_view body) {
+  const auto object = ParseObject(body);
+  if (!object.ok()) return object.status();
+  absl::Status status = CheckKeys(*object, {"hostname", "force"});
+  server::RemoveNodeRequest request;
+  status.Update(ReadString(*object, "hostname", &request.node_name));
+  status.Update(ReadBool(*object, "force", &request.force));
+  if (!status.ok()) return status;
+  if (request.node_name.empty()) {
+    return FieldError("hostname", "\"hostname\" is missing or empty");
+  }
+  return request;
+}
+
+std::string EncodeRemoveNodeRequest(const server::RemoveNodeRequest& request) {
+  return json::serialize(json::object{{"hostname", Text(request.node_name)},
+                                      {"force", request.force}});
 }
 
 std::string EncodeIssueJoinTokenRequest(
@@ -320,7 +189,9 @@ std::string EncodeAdmitRequest(const server::AdmitRequest& request) {
       json::object{{"node_id", absl::StrCat(request.node_id)},
                    {"node_name", Text(request.node_name)},
                    {"address", Text(request.address)},
-                   {"certificate_request", Text(request.certificate_request)}});
+                   {"certificate_request", Text(request.certificate_request)},
+                   {"version", Text(request.version)},
+                   {"feature_level", request.feature_level}});
 }
 
 std::string EncodeInitRequest(const server::InitRequest& request) {
@@ -355,7 +226,9 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"cluster_id", Text(response.cluster_id)},
       {"cluster_name", Text(response.cluster_name)},
       {"raft_term", response.raft_term},
-      {"repair", Text(response.repair)}});
+      {"repair", Text(response.repair)},
+      {"bootstrap", Text(response.bootstrap)},
+      {"feature_level", response.feature_level}});
 }
 
 std::string EncodeIssueTokenResponse(
@@ -372,8 +245,8 @@ std::string EncodeRevokeTokenResponse(
   return json::serialize(json::object{{"index", response.index}});
 }
 
-std::string EncodeListTokensResponse(
-    const server::ListTokensResponse& response) {
+std::string EncodeListTokensResponse(const server::ListTokensResponse& response,
+                                     absl::string_view next_token) {
   // One by one: as a single value, many tokens would take ten times the memory
   // of the text, and stop the loop for longer.
   std::string out = "{\"tokens\":[";
@@ -381,7 +254,12 @@ std::string EncodeListTokensResponse(
     if (out.back() != '[') out.push_back(',');
     out += json::serialize(TokenValue(token));
   }
-  absl::StrAppend(&out, "],\"index\":", response.index, "}");
+  absl::StrAppend(&out, "],\"index\":", response.index);
+  if (!next_token.empty()) {
+    absl::StrAppend(&out, ",\"next_token\":",
+                    json::serialize(json::value(Text(next_token))));
+  }
+  out.push_back('}');
   return out;
 }
 
@@ -412,6 +290,17 @@ std::string EncodeAdmitResponse(const server::AdmitResponse& response) {
                    {"certificates", Text(response.certificates)},
                    {"bundle", Text(response.bundle)},
                    {"keyring", absl::Base64Escape(response.keyring)}});
+}
+
+std::string EncodeRemoveNodeResponse(
+    const server::RemoveNodeResponse& response) {
+  return json::serialize(json::object{{"index", response.index}});
+}
+
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response) {
+  return json::serialize(json::object{{"error", Text(response.error)},
+                                      {"num_joined", response.num_joined}});
 }
 
 std::string EncodeHealth(server::Lifecycle lifecycle) {
@@ -445,6 +334,9 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.raft_index = reader.Number("raft_index");
         response.raft_term = reader.Number("raft_term");
         response.repair = reader.String("repair");
+        response.bootstrap = reader.String("bootstrap");
+        response.feature_level =
+            static_cast<uint32_t>(reader.Number("feature_level"));
         reader.Objects("nodes", [&](ResponseReader& node) {
           response.nodes.push_back(ReadNode(node));
         });
@@ -516,10 +408,18 @@ absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
   return response;
 }
 
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
+    absl::string_view body) {
+  return DecodeResponse<server::JoinServersResponse>(
+      body, [](ResponseReader& reader) -> server::JoinServersResponse {
+        return {reader.Number("num_joined"), reader.String("error")};
+      });
+}
+
 std::string EncodeError(const absl::Status& status) {
   json::object details;
-  if (const auto field = status.GetPayload(kFieldPayload)) {
-    details["field"] = Text(std::string(*field));
+  if (const std::string field = FieldOf(status); !field.empty()) {
+    details["field"] = Text(field);
   }
   return json::serialize(
       json::object{{"code", Text(ErrorCodeName(CodeOf(status)))},

@@ -25,6 +25,9 @@ absl::StatusOr<server::IssueJoinTokenRequest> DecodeIssueJoinTokenRequest(
     absl::string_view body);
 absl::StatusOr<server::JoinRequest> DecodeJoinRequest(absl::string_view body);
 absl::StatusOr<server::AdmitRequest> DecodeAdmitRequest(absl::string_view body);
+absl::StatusOr<server::RemoveNodeRequest> DecodeRemoveNodeRequest(
+    absl::string_view body);
+std::string EncodeRemoveNodeRequest(const server::RemoveNodeRequest& request);
 std::string EncodeIssueJoinTokenRequest(
     const server::IssueJoinTokenRequest& request);
 std::string EncodeJoinRequest(const server::JoinRequest& request);
@@ -40,13 +43,18 @@ std::string EncodeIssueTokenResponse(
     const server::IssueTokenResponse& response);
 std::string EncodeRevokeTokenResponse(
     const server::RevokeTokenResponse& response);
-std::string EncodeListTokensResponse(
-    const server::ListTokensResponse& response);
+// `next_token` goes in when it is not empty: where the next page begins.
+std::string EncodeListTokensResponse(const server::ListTokensResponse& response,
+                                     absl::string_view next_token = "");
 std::string EncodeIssueJoinTokenResponse(
     const server::IssueJoinTokenResponse& response);
 std::string EncodeJoinResponse(const server::JoinResponse& response);
 std::string EncodeAdmitResponse(const server::AdmitResponse& response);
 std::string EncodeRestoreResponse(const server::RestoreResponse& response);
+std::string EncodeRemoveNodeResponse(
+    const server::RemoveNodeResponse& response);
+std::string EncodeJoinServersResponse(
+    const server::JoinServersResponse& response);
 std::string EncodeHealth(server::Lifecycle lifecycle);
 std::string EncodeVersion(absl::string_view version);
 
@@ -66,10 +74,8 @@ absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
     absl::string_view body);
 absl::StatusOr<server::RestoreResponse> DecodeRestoreResponse(
     absl::string_view body);
-
-// validation_failed about one field of a request, which EncodeError shows as
-// details.field.
-absl::Status FieldError(absl::string_view field, absl::string_view message);
+absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
+    absl::string_view body);
 
 // {"code":...,"message":...,"details":{...}}. `status` is not OK.
 std::string EncodeError(const absl::Status& status);

@@ -1,65 +1,26 @@
 #include "jaco/net/sansio/api_router.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/host_port.h"
+#include "jaco/net/sansio/http_error.h"
+#include "jaco/net/sansio/json_fields.h"
+#include "jaco/net/sansio/operator_json.h"
+#include "jaco/net/sansio/query.h"
+#include "jaco/server/bootstrap.pb.h"
 
 namespace jaco::net {
 namespace {
-
-int HttpStatusOf(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kValidationFailed:
-    case ErrorCode::kParseFailed:
-      return 400;
-    case ErrorCode::kTokenInvalid:
-    case ErrorCode::kTokenRevoked:
-      return 401;
-    case ErrorCode::kJoinTokenInvalid:
-    case ErrorCode::kJoinTokenExpired:
-    case ErrorCode::kJoinTokenConsumed:
-    case ErrorCode::kPermissionDenied:
-      return 403;
-    case ErrorCode::kTokenNotFound:
-    case ErrorCode::kNodeNotFound:
-    case ErrorCode::kNotFound:
-      return 404;
-    case ErrorCode::kClusterAlreadyInitialized:
-    case ErrorCode::kNodeAlreadyMember:
-    case ErrorCode::kNotAMember:
-    case ErrorCode::kConfigMismatch:
-    case ErrorCode::kTokenExists:
-    case ErrorCode::kConflict:
-      return 409;
-    case ErrorCode::kTooLarge:
-      return 413;
-    case ErrorCode::kRateLimited:
-      return 429;
-    case ErrorCode::kDataLoss:
-    case ErrorCode::kInternal:
-      return 500;
-    case ErrorCode::kPeerUnreachable:
-    case ErrorCode::kPeerUntrusted:
-      return 502;
-    case ErrorCode::kClusterUninitialized:
-    case ErrorCode::kNoLeader:
-    case ErrorCode::kQuorumLost:
-      return 503;
-    case ErrorCode::kTimeout:
-      return 504;
-    case ErrorCode::kDiskFull:
-      return 507;
-  }
-  return 500;
-}
 
 // Turns the reply of a service into one of HTTP.
 template <typename Response>
@@ -81,7 +42,7 @@ server::Reply<server::ArchiveResponse> Archived(
     std::string digest =
         absl::StrCat("sha-256=", absl::Base64Escape(response->sha256));
     reply({.body = std::move(response->archive),
-           .content_type = content_type,
+           .content_type = std::string(content_type),
            .digest = std::move(digest)});
   };
 }
@@ -89,6 +50,20 @@ server::Reply<server::ArchiveResponse> Archived(
 // The socket's permissions are what makes an operator here.
 bool IsLocal(const server::Caller& caller) {
   return caller.identity == server::Caller().identity;
+}
+
+// Keeps `per_page` tokens (0: all) from identity `from` on. The identity after
+// them; empty when there is none.
+std::string CutPage(absl::string_view from, uint64_t per_page,
+                    std::vector<server::TokenInfo>* tokens) {
+  const auto first = std::find_if(
+      tokens->begin(), tokens->end(),
+      [&](const server::TokenInfo& token) { return token.identity >= from; });
+  tokens->erase(tokens->begin(), first);
+  if (per_page == 0 || tokens->size() <= per_page) return "";
+  std::string next = (*tokens)[per_page].identity;
+  tokens->resize(per_page);
+  return next;
 }
 
 // A name that came off the wire, fit for a message.
@@ -100,7 +75,8 @@ std::string Shown(absl::string_view text) {
 
 struct ApiRouter::Call {
   const server::Caller& caller;
-  std::string argument;  // the last segment of a path that ends in one
+  absl::string_view target;  // with the query
+  std::string argument;      // the last segment of a path that ends in one
   absl::string_view body;
   HttpReply reply;
 };
@@ -121,6 +97,8 @@ struct ApiRouter::Route {
 const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/cluster/init", true, &ApiRouter::Init},
     {"GET", "/v1/cluster/status", true, &ApiRouter::Status},
+    {"POST", "/v1/cluster/rotate-ca", false, &ApiRouter::RotateAuthority},
+    {"POST", "/v1/cluster/retire-ca", false, &ApiRouter::RetireAuthorities},
     {"GET", "/v1/health", true, &ApiRouter::Health},
     {"GET", "/v1/version", true, &ApiRouter::Version},
     {"GET", "/v1/tokens", false, &ApiRouter::ListTokens},
@@ -134,18 +112,26 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"GET", "/v1/operator/snapshot", false, &ApiRouter::SaveSnapshot},
     {"PUT", "/v1/operator/snapshot", false, &ApiRouter::RestoreSnapshot},
     {"POST", "/v1/operator/snapshot", false, &ApiRouter::RestoreSnapshot},
+    {"POST", "/v1/node/remove", false, &ApiRouter::RemoveNode},
+    {"DELETE", "/v1/node/", false, &ApiRouter::RemoveNamedNode},
+    {"POST", "/v1/server/hello", true, &ApiRouter::Hello},
+    {"PUT", "/v1/agent/join", true, &ApiRouter::JoinServers},
+    {"POST", "/v1/agent/join", true, &ApiRouter::JoinServers},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
                        HttpReply reply) {
   const absl::string_view path =
       request.target.substr(0, request.target.find('?'));
+  if (NomadRouter::Knows(path)) {
+    return nomad_.Handle(request, caller, std::move(reply));
+  }
   const Route* route = nullptr;
   std::string allow;
   bool before_init = false;
   for (const Route& candidate : kRoutes) {
     if (!candidate.Matches(path)) continue;
-    before_init = candidate.before_init;
+    before_init = before_init || candidate.before_init;
     if (candidate.method == request.method) route = &candidate;
     absl::StrAppend(&allow, allow.empty() ? "" : ", ", candidate.method);
   }
@@ -173,15 +159,22 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
         ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
                                 "a join token is good for joining only")));
   }
+  // So does the bootstrap key.
+  if (caller.bootstrap_peer && route->handler != &ApiRouter::Hello) {
+    return reply(
+        ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
+                                "the bootstrap key is good for one call")));
+  }
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
-  (this->*route->handler)(
-      {caller, *std::move(argument), request.body, std::move(reply)});
+  (this->*route->handler)({caller, request.target, *std::move(argument),
+                           request.body, std::move(reply)});
 }
 
 absl::Status ApiRouter::CheckInitialized() const {
   switch (api_->lifecycle()) {
     case server::Lifecycle::kMember:
+    case server::Lifecycle::kRemoved:  // the services say so
       return absl::OkStatus();
     case server::Lifecycle::kStarting:
       // Perhaps a member: worth a retry, which no_leader invites.
@@ -215,8 +208,24 @@ void ApiRouter::Status(Call call) {
 }
 
 void ApiRouter::ListTokens(Call call) {
-  api_->ListTokens(call.caller,
-                   Encoded(std::move(call.reply), EncodeListTokensResponse));
+  const auto query = Query::Of(call.target);
+  absl::Status status = query.status();
+  std::optional<uint64_t> per_page;
+  if (status.ok()) {
+    const auto number = query->Number("per_page");
+    status = number.status();
+    if (number.ok()) per_page = *number;
+  }
+  if (!status.ok()) return call.reply(ErrorResponse(status));
+  api_->ListTokens(
+      call.caller,
+      [reply = std::move(call.reply), per_page = per_page.value_or(0),
+       from = query->First("next_token").value_or("")](
+          absl::StatusOr<server::ListTokensResponse> tokens) mutable {
+        if (!tokens.ok()) return reply(ErrorResponse(tokens.status()));
+        const std::string next = CutPage(from, per_page, &tokens->tokens);
+        reply({.body = EncodeListTokensResponse(*tokens, next)});
+      });
 }
 
 void ApiRouter::IssueToken(Call call) {
@@ -285,7 +294,7 @@ void ApiRouter::RestoreSnapshot(Call call) {
       [reply = std::move(call.reply)](
           const absl::StatusOr<server::RestoreSnapshotResponse>&
               response) mutable {
-        reply(response.ok() ? HttpResponse{.content_type = ""}
+        reply(response.ok() ? HttpResponse{}
                             : ErrorResponse(response.status()));
       });
 }
@@ -296,47 +305,76 @@ bool IsArchiveTarget(absl::string_view target) {
          target == "/v1/operator/snapshot";
 }
 
+void ApiRouter::RotateAuthority(Call call) {
+  api_->operators().RotateAuthority(
+      call.caller, Encoded(std::move(call.reply), EncodeAuthorities));
+}
+
+void ApiRouter::RetireAuthorities(Call call) {
+  auto request = DecodeRetireAuthorities(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->operators().RetireAuthorities(
+      call.caller, *request, Encoded(std::move(call.reply), EncodeAuthorities));
+}
+
+void ApiRouter::RemoveNode(Call call) {
+  auto request = DecodeRemoveNodeRequest(call.body);
+  if (!request.ok()) return call.reply(ErrorResponse(request.status()));
+  api_->RemoveNode(call.caller, *std::move(request),
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
+}
+
+void ApiRouter::RemoveNamedNode(Call call) {
+  const auto query = Query::Of(call.target);
+  const auto force = query.ok() ? query->Flag("force") : query.status();
+  if (!force.ok()) return call.reply(ErrorResponse(force.status()));
+  api_->RemoveNode(call.caller,
+                   {.node_name = std::move(call.argument), .force = *force},
+                   Encoded(std::move(call.reply), EncodeRemoveNodeResponse));
+}
+
+// Between servers, in their own words.
+void ApiRouter::Hello(Call call) {
+  server::HelloRequest request;
+  if (!request.ParseFromArray(call.body.data(),
+                              static_cast<int>(call.body.size()))) {
+    return call.reply(
+        ErrorResponse(MakeError(ErrorCode::kParseFailed, "this is no hello")));
+  }
+  api_->Hello(call.caller, std::move(request),
+              [reply = std::move(call.reply)](
+                  absl::StatusOr<server::HelloResponse> response) mutable {
+                if (!response.ok()) {
+                  return reply(ErrorResponse(response.status()));
+                }
+                reply({.body = response->SerializeAsString(),
+                       .content_type = "application/x-protobuf"});
+              });
+}
+
+// Nomad's: ?address=A&address=B. That nobody was reached is said with a 200.
+void ApiRouter::JoinServers(Call call) {
+  const auto query = Query::Of(call.target);
+  if (!query.ok()) return call.reply(ErrorResponse(query.status()));
+  server::JoinServersRequest request;
+  for (const std::string& text : query->All("address")) {
+    auto address = WithPort(text, kApiPort);
+    if (!address.ok()) {
+      return call.reply(
+          ErrorResponse(FieldError("address", address.status().message())));
+    }
+    request.addresses.push_back(*std::move(address));
+  }
+  api_->JoinServers(call.caller, std::move(request),
+                    Encoded(std::move(call.reply), EncodeJoinServersResponse));
+}
+
 void ApiRouter::Health(Call call) {
   call.reply({.body = EncodeHealth(api_->lifecycle())});
 }
 
 void ApiRouter::Version(Call call) {
   call.reply({.body = EncodeVersion(kVersion)});
-}
-
-HttpResponse ErrorResponse(const absl::Status& status) {
-  return {.status = HttpStatusOf(CodeOf(status)), .body = EncodeError(status)};
-}
-
-absl::StatusOr<std::string> PercentDecode(absl::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded.push_back(text[i]);
-      continue;
-    }
-    const absl::string_view digits = text.substr(i + 1, 2);
-    if (digits.size() != 2 || !absl::ascii_isxdigit(digits[0]) ||
-        !absl::ascii_isxdigit(digits[1])) {
-      return MakeError(ErrorCode::kValidationFailed,
-                       absl::StrCat("broken escape in path: ", Shown(text)));
-    }
-    absl::StrAppend(&decoded, absl::HexStringToBytes(digits));
-    i += 2;
-  }
-  return decoded;
-}
-
-std::string PercentEncode(absl::string_view text) {
-  std::string encoded;
-  for (const char c : text) {
-    if (absl::ascii_isalnum(c) || absl::StrContains("-._~", c)) {
-      encoded.push_back(c);
-    } else {
-      absl::StrAppendFormat(&encoded, "%%%02X", static_cast<unsigned char>(c));
-    }
-  }
-  return encoded;
 }
 
 }  // namespace jaco::net

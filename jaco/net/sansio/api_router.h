@@ -5,7 +5,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "jaco/net/sansio/http_error.h"
 #include "jaco/net/sansio/http_types.h"
+#include "jaco/net/sansio/nomad_router.h"
 #include "jaco/server/api.h"
 
 namespace jaco::net {
@@ -15,12 +17,13 @@ namespace jaco::net {
 // that a fuzzer or a simulated client can drive it.
 //
 // Every error is {"code", "message", "details"} with the HTTP status of its
-// code. Before a cluster exists everything but init, status, health and version
-// is `cluster_uninitialized`. Loop thread.
+// code; for paths that are Nomad's see NomadRouter. Before a cluster exists
+// everything but init, status, health and version is `cluster_uninitialized`.
+// Loop thread.
 class ApiRouter {
  public:
   // `api` is borrowed; it outlives the router.
-  explicit ApiRouter(server::Api* api) : api_(api) {}
+  explicit ApiRouter(server::Api* api) : api_(api), nomad_(api) {}
 
   // Answers through `reply` when `api` does; never, if `api` never does.
   void Handle(const HttpRequest& request, const server::Caller& caller,
@@ -43,27 +46,25 @@ class ApiRouter {
   void Restore(Call call);
   void SaveSnapshot(Call call);
   void RestoreSnapshot(Call call);
+  void RotateAuthority(Call call);
+  void RetireAuthorities(Call call);
+  void RemoveNode(Call call);
+  void RemoveNamedNode(Call call);
+  void Hello(Call call);
+  void JoinServers(Call call);
   void Health(Call call);
   void Version(Call call);
 
   absl::Status CheckInitialized() const;
 
   server::Api* api_;
+  NomadRouter nomad_;
 };
 
 // Whether requests for `target` may carry, and their answers be, whole
 // archives: larger, and for longer, than anything else; from privileged callers
 // only.
 bool IsArchiveTarget(absl::string_view target);
-
-// The JSON answer for an error. `status` is not OK.
-HttpResponse ErrorResponse(const absl::Status& status);
-
-// The path segment that `text` percent-encodes; validation_failed when an
-// escape is broken.
-absl::StatusOr<std::string> PercentDecode(absl::string_view text);
-// The inverse, for any bytes.
-std::string PercentEncode(absl::string_view text);
 
 }  // namespace jaco::net
 

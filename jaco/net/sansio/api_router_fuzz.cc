@@ -9,9 +9,56 @@
 #include "jaco/base/check.h"
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/operator_json.h"
+#include "jaco/net/sansio/query.h"
+#include "jaco/server/bootstrap.pb.h"
+#include "jaco/server/operator_api.h"
 
 namespace jaco::net {
 namespace {
+
+class EchoOperators final : public server::OperatorApi {
+ public:
+  void ListPeers(const server::Caller&, bool,
+                 server::Reply<server::RaftPeers> reply) override {
+    reply(server::RaftPeers{});
+  }
+  void RemovePeer(const server::Caller&, server::PeerSelector peer,
+                  server::Reply<server::RaftPeer> reply) override {
+    JACO_CHECK((peer.id == 0) != peer.address.empty());
+    reply(server::RaftPeer{});
+  }
+  void TransferLeadership(
+      const server::Caller&, server::PeerSelector to,
+      server::Reply<server::TransferResponse> reply) override {
+    JACO_CHECK((to.id == 0) != to.address.empty());
+    reply(server::TransferResponse{});
+  }
+  void GetAutopilot(const server::Caller&, bool,
+                    server::Reply<server::AutopilotSettings> reply) override {
+    reply(server::AutopilotSettings{});
+  }
+  void SetAutopilot(const server::Caller&, server::SetAutopilotRequest request,
+                    server::Reply<server::AutopilotSettings> reply) override {
+    JACO_CHECK(DecodeAutopilot(EncodeAutopilot(request.settings)).ok());
+    reply(request.settings);
+  }
+  void Health(const server::Caller&,
+              server::Reply<server::AutopilotHealth> reply) override {
+    reply(server::AutopilotHealth{.healthy = true});
+  }
+  server::AgentInfo Agent() override { return {.leader_address = "a:1"}; }
+  void RotateAuthority(
+      const server::Caller&,
+      server::Reply<server::AuthoritiesResponse> reply) override {
+    reply(server::AuthoritiesResponse{});
+  }
+  void RetireAuthorities(
+      const server::Caller&, server::RetireAuthoritiesRequest,
+      server::Reply<server::AuthoritiesResponse> reply) override {
+    reply(server::AuthoritiesResponse{});
+  }
+};
 
 // Answers at once with what it was asked.
 class EchoApi final : public server::Api {
@@ -68,10 +115,27 @@ class EchoApi final : public server::Api {
       server::Reply<server::RestoreSnapshotResponse> reply) override {
     reply(server::RestoreSnapshotResponse{request.archive.size()});
   }
+  void RemoveNode(const server::Caller&, server::RemoveNodeRequest request,
+                  server::Reply<server::RemoveNodeResponse> reply) override {
+    JACO_CHECK(!request.node_name.empty());
+    reply(server::RemoveNodeResponse{1});
+  }
+  void Hello(const server::Caller&, server::HelloRequest,
+             server::Reply<server::HelloResponse> reply) override {
+    reply(server::HelloResponse());
+  }
+  void JoinServers(const server::Caller&, server::JoinServersRequest request,
+                   server::Reply<server::JoinServersResponse> reply) override {
+    reply(server::JoinServersResponse{request.addresses.size(), ""});
+  }
   void ListTokens(const server::Caller&,
                   server::Reply<server::ListTokensResponse> reply) override {
     reply(server::ListTokensResponse{});
   }
+  server::OperatorApi& operators() override { return operators_; }
+
+ private:
+  EchoOperators operators_;
 };
 
 absl::string_view Line(absl::string_view& rest) {
@@ -83,13 +147,19 @@ absl::string_view Line(absl::string_view& rest) {
 
 void Run(absl::string_view input) {
   (void)DecodeError(input);
+  (void)DecodeJoinServersResponse(input);
   (void)DecodeInitResponse(input);
   (void)DecodeStatusResponse(input);
   (void)DecodeIssueTokenResponse(input);
   (void)DecodeListTokensResponse(input);
 
+  (void)DecodeRaftConfiguration(input);
+  (void)DecodeAutopilotHealth(input);
+  (void)DecodeAuthorities(input);
+
   EchoApi api;
   HttpRequest request;
+  request.wants_json = true;
   request.method = Line(input);
   request.target = Line(input);
   request.body = input;

@@ -2,12 +2,14 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/query.h"
 #include "jaco/net/sansio/testing/mock_api.h"
 
 namespace jaco::net {
@@ -92,7 +94,6 @@ TEST_F(ApiRouterTest, ArchivesAreTaken) {
     const auto response = Call(method, "/v1/operator/snapshot", "a");
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.body, "");
-    EXPECT_EQ(response.content_type, "");
   }
   EXPECT_CALL(api_, Restore(_, Field(&server::RestoreRequest::archive, "b"), _))
       .WillOnce([](auto&, auto, auto reply) {
@@ -110,22 +111,100 @@ TEST_F(ApiRouterTest, ArchivesAreTaken) {
       403);
 }
 
+TEST_F(ApiRouterTest, TheBootstrapKeyOpensOneDoor) {
+  const server::Caller peer{.identity = "bootstrap_key",
+                            .bootstrap_peer = true};
+  server::HelloRequest request;
+  request.set_node_name("n1");
+  EXPECT_CALL(
+      api_,
+      Hello(Field(&server::Caller::bootstrap_peer, true),
+            ::testing::Property(&server::HelloRequest::node_name, "n1"), _))
+      .WillOnce([](auto&, auto, auto reply) {
+        server::HelloResponse response;
+        response.set_join_token("t");
+        reply(std::move(response));
+      });
+  const auto response =
+      Call("POST", "/v1/server/hello", request.SerializeAsString(), peer);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, "application/x-protobuf");
+  server::HelloResponse answer;
+  ASSERT_TRUE(answer.ParseFromString(response.body));
+  EXPECT_EQ(answer.join_token(), "t");
+  EXPECT_EQ(Call("POST", "/v1/server/hello", "\xff", peer).status, 400);
+  EXPECT_CALL(api_, ListTokens).Times(0);
+  EXPECT_CALL(api_, JoinServers).Times(0);
+  EXPECT_EQ(Call("GET", "/v1/tokens", "", peer).status, 403);
+  EXPECT_EQ(Call("GET", "/v1/cluster/status", "", peer).status, 403);
+  EXPECT_EQ(Call("PUT", "/v1/agent/join?address=a", "", peer).status, 403);
+}
+
+TEST_F(ApiRouterTest, JoinServersAsNomadHasIt) {
+  using Request = server::JoinServersRequest;
+  EXPECT_CALL(api_,
+              JoinServers(_,
+                          Field(&Request::addresses,
+                                std::vector<std::string>{"a:7000", "[::1]:1"}),
+                          _))
+      .Times(2)
+      .WillRepeatedly([](auto&, auto, auto reply) {
+        reply(server::JoinServersResponse{1, ""});
+      });
+  for (const char* method : {"PUT", "POST"}) {
+    const auto response =
+        Call(method, "/v1/agent/join?address=a&x=y&address=%5B%3A%3A1%5D%3A1");
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, R"({"error":"","num_joined":1})");
+  }
+  EXPECT_EQ(Call("PUT", "/v1/agent/join?address=a%20b").status, 400);
+  EXPECT_EQ(Call("PUT", "/v1/agent/join?address=%").status, 400);
+}
+
 TEST_F(ApiRouterTest, Status) {
   status_.cluster_id = "c";
   status_.leader = "node-1";
   status_.raft_index = 18446744073709551615u;
-  status_.nodes = {{"node-1", "10.0.0.5:7001", "READY", "VOTER"},
+  status_.nodes = {{"node-1", "10.0.0.5:7001", "READY", "VOTER", "1.0", 2},
                    {"node-2", "10.0.0.6:7001", "ISOLATION_UNAVAILABLE", "?"}};
+  status_.feature_level = 1;
   SetLifecycle(server::Lifecycle::kMember);
   EXPECT_EQ(
       Call("GET", "/v1/cluster/status?x=y").body,
       R"({"initialized":true,"leader":"node-1",)"
       R"("raft_index":18446744073709551615,"nodes":[)"
       R"({"hostname":"node-1","address":"10.0.0.5:7001","status":"ready",)"
-      R"("suffrage":"voter"},{"hostname":"node-2","address":"10.0.0.6:7001",)"
-      R"("status":"isolation_unavailable","suffrage":"unknown"}],)"
+      R"("suffrage":"voter","version":"1.0","feature_level":2},)"
+      R"({"hostname":"node-2","address":"10.0.0.6:7001",)"
+      R"("status":"isolation_unavailable","suffrage":"unknown",)"
+      R"("version":"","feature_level":0}],)"
       R"("lifecycle":"member","node_name":"","cluster_id":"c",)"
-      R"("cluster_name":"","raft_term":0,"repair":""})");
+      R"("cluster_name":"","raft_term":0,"repair":"","bootstrap":"",)"
+      R"("feature_level":1})");
+}
+
+TEST_F(ApiRouterTest, TokensInPages) {
+  EXPECT_CALL(api_, ListTokens).WillRepeatedly([](auto&, auto reply) {
+    server::ListTokensResponse response;
+    for (const char* identity : {"a", "b", "c"}) {
+      response.tokens.push_back({.identity = identity});
+    }
+    reply(std::move(response));
+  });
+  const auto identities = [&](const std::string& query) {
+    const auto page = Call("GET", "/v1/tokens" + query).body;
+    std::string all;
+    for (const auto& token : DecodeListTokensResponse(page)->tokens) {
+      all += token.identity;
+    }
+    return page.find(R"("next_token":"c")") == page.npos ? all : all + "+";
+  };
+  EXPECT_EQ(identities(""), "abc");
+  EXPECT_EQ(identities("?per_page=2"), "ab+");
+  EXPECT_EQ(identities("?per_page=2&next_token=c"), "c");
+  EXPECT_EQ(identities("?next_token=bb"), "c");
+  EXPECT_EQ(identities("?per_page=3"), "abc");
+  EXPECT_EQ(Call("GET", "/v1/tokens?per_page=x").status, 400);
 }
 
 TEST_F(ApiRouterTest, StatusSurvivesTheRoundTrip) {
@@ -193,6 +272,40 @@ TEST_F(ApiRouterTest, RevokeTokenDecodesThePath) {
       });
   const auto response = Call("DELETE", "/v1/token/a%20b%2f%C3%a9");
   EXPECT_EQ(response.body, R"({"index":5})");
+}
+
+TEST_F(ApiRouterTest, RemoveNode) {
+  const auto expect = [this](const std::string& name, bool force) {
+    EXPECT_CALL(
+        api_,
+        RemoveNode(_,
+                   AllOf(Field(&server::RemoveNodeRequest::node_name, name),
+                         Field(&server::RemoveNodeRequest::force, force)),
+                   _))
+        .WillOnce([](auto&, auto, auto reply) {
+          reply(server::RemoveNodeResponse{7});
+        });
+  };
+  expect("a", false);
+  EXPECT_EQ(Call("DELETE", "/v1/node/a").body, R"({"index":7})");
+  expect("join", true);  // a name like any other
+  EXPECT_EQ(Call("DELETE", "/v1/node/join?force=true").status, 200);
+  expect("b", true);
+  EXPECT_EQ(
+      Call("POST", "/v1/node/remove", R"({"hostname":"b","force":true})").body,
+      R"({"index":7})");
+  EXPECT_EQ(Call("DELETE", "/v1/node/a?force=maybe").status, 400);
+  EXPECT_EQ(Call("POST", "/v1/node/remove", R"({"hostname":""})").status, 400);
+  EXPECT_EQ(Call("POST", "/v1/node/remove", R"({"name":"a"})").status, 400);
+  // An uninitialized server may still join.
+  SetLifecycle(server::Lifecycle::kUninitialized);
+  EXPECT_CALL(api_, Join).WillOnce([](auto&, auto, auto reply) {
+    reply(server::JoinResponse{"c"});
+  });
+  EXPECT_EQ(Call("POST", "/v1/node/join", R"({"peer":"a:1","join_token":"x"})")
+                .status,
+            200);
+  EXPECT_EQ(Call("DELETE", "/v1/node/a").status, 503);
 }
 
 TEST_F(ApiRouterTest, HealthAndVersion) {

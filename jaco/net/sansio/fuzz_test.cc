@@ -48,6 +48,11 @@ const std::vector<std::string>& Seeds() {
       R"("schema_version":1,"cluster_id":"c","cluster_name":"n",)"
       R"("node_name":"a","jaco_version":"1",)"
       R"("taken_at":"2026-11-21T18:00:00.000Z"})",
+      // A hello of server 7, which asks to accept.
+      std::string("\x09\7\0\0\0\0\0\0\0\x12\1n\x1a\3a:1\x20\3\x30\2"
+                  "\x3a\x0b\x08\1\x11\7\0\0\0\0\0\0\0"
+                  "\x42\x0c\x09\7\0\0\0\0\0\0\0\x12\1n",
+                  46),
   };
   return seeds;
 }

@@ -58,6 +58,14 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
       "\"", absl::CHexEscape(text), "\" is not host:port, as 10.0.0.5:7001"));
 }
 
+absl::StatusOr<std::string> WithPort(absl::string_view text, uint16_t port) {
+  const auto whole = ParseHostPort(text);
+  if (whole.ok()) return std::string(text);
+  std::string completed = absl::StrCat(text, ":", port);
+  return ParseHostPort(completed).ok() ? absl::StatusOr<std::string>(completed)
+                                       : whole.status();
+}
+
 std::string JoinHostPort(absl::string_view host, uint16_t port) {
   return absl::StrContains(host, ':') ? absl::StrCat("[", host, "]:", port)
                                       : absl::StrCat(host, ":", port);

@@ -18,7 +18,13 @@ struct HostPort {
 // naming `text`, for anything else, an empty host included.
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view text);
 
-// The inverse.
+// Where the API is, unless somebody says otherwise.
+inline constexpr uint16_t kApiPort = 7000;
+
+// `text`, which is host:port or, for `port`, a host alone. As ParseHostPort.
+absl::StatusOr<std::string> WithPort(absl::string_view text, uint16_t port);
+
+// The inverse of ParseHostPort.
 std::string JoinHostPort(absl::string_view host, uint16_t port);
 
 }  // namespace jaco::net

@@ -26,5 +26,14 @@ TEST(HostPortTest, Refuses) {
   }
 }
 
+TEST(HostPortTest, APortMayBeLeftOut) {
+  EXPECT_EQ(*WithPort("node-1", 7000), "node-1:7000");
+  EXPECT_EQ(*WithPort("node-1:80", 7000), "node-1:80");
+  EXPECT_EQ(*WithPort("[::1]", 7000), "[::1]:7000");
+  for (const char* bad : {"", ":", "a b", "node-1:", "node-1:99999", "::1"}) {
+    EXPECT_FALSE(WithPort(bad, 7000).ok()) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace jaco::net

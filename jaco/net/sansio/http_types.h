@@ -18,12 +18,14 @@ struct HttpRequest {
   absl::string_view method;  // "GET"
   absl::string_view target;  // path and query as sent
   absl::string_view body;
+  bool wants_json = false;  // its Accept header names JSON
 };
 
+// The body is JSON, unless it says otherwise.
 struct HttpResponse {
   int status = 200;
   std::string body;
-  absl::string_view content_type = "application/json";  // a literal
+  std::string content_type = "application/json";
   std::string digest;               // the Digest header; empty: none
   std::string allow;                // the Allow header of a 405
   int64_t retry_after_seconds = 0;  // the Retry-After header; 0: none

@@ -12,11 +12,13 @@
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
+#include "jaco/server/security/format_line.h"
 
 namespace jaco::server {
 namespace {
 
-constexpr absl::string_view kMagic = "jaco-keys\n";
+constexpr absl::string_view kFormat = "jaco-keys";
+constexpr uint32_t kVersion = 1;
 constexpr uint8_t kSealedVersion = 1;
 constexpr size_t kKeyIdBytes = 8;
 constexpr size_t kNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
@@ -104,9 +106,14 @@ std::string Keyring::Seal(env::Entropy& entropy, absl::string_view purpose,
 
 absl::StatusOr<std::string> Keyring::Open(absl::string_view purpose,
                                           absl::string_view sealed) const {
-  if (sealed.size() < kHeaderBytes + kNonceBytes + kTagBytes ||
-      static_cast<uint8_t>(sealed[0]) != kSealedVersion) {
+  if (sealed.size() < kHeaderBytes + kNonceBytes + kTagBytes) {
     return NotOpened();
+  }
+  const auto version = static_cast<uint8_t>(sealed[0]);
+  if (version != kSealedVersion) {
+    const absl::Status other = OtherVersion(version, kSealedVersion);
+    return absl::Status(other.code(),
+                        absl::StrCat("sealed bytes of ", other.message()));
   }
   const absl::string_view header = sealed.substr(0, kHeaderBytes);
   const absl::string_view nonce = sealed.substr(kHeaderBytes, kNonceBytes);
@@ -125,7 +132,7 @@ absl::StatusOr<std::string> Keyring::Open(absl::string_view purpose,
 }
 
 std::string Keyring::Encode() const {
-  std::string bytes(kMagic);
+  std::string bytes = FormatLine(kFormat, kVersion);
   bytes.push_back(static_cast<char>(keys_.size()));
   for (const Key& key : keys_) {
     bytes.append(reinterpret_cast<const char*>(key.data()), key.size());
@@ -136,12 +143,13 @@ std::string Keyring::Encode() const {
 
 absl::StatusOr<Keyring> Keyring::Decode(absl::string_view bytes) {
   if (bytes.size() < sizeof(uint32_t)) return Damaged();
-  const absl::string_view body = bytes.substr(0, bytes.size() - 4);
+  absl::string_view body = bytes.substr(0, bytes.size() - 4);
   if (LoadLittleEndian<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) {
     return Damaged();
   }
+  const absl::Status format = ConsumeFormatLine(kFormat, kVersion, &body);
+  if (!format.ok()) return format;
   ByteReader reader(body);
-  if (reader.ReadBytes(kMagic.size()) != kMagic) return Damaged();
   const size_t count = reader.Read<uint8_t>();
   if (count == 0 || count > kKeysMax) return Damaged();
   Keyring ring;

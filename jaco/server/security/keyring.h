@@ -39,13 +39,14 @@ class Keyring {
 
   std::string Seal(env::Entropy& entropy, absl::string_view purpose,
                    absl::string_view secret) const;
-  // data_loss for bytes that no key of this ring has sealed for `purpose`.
+  // data_loss for bytes that no key of this ring has sealed for `purpose`;
+  // kFailedPrecondition for those of another format version.
   absl::StatusOr<std::string> Open(absl::string_view purpose,
                                    absl::string_view sealed) const;
 
   // The keys as bytes: a secret.
   std::string Encode() const;
-  // data_loss.
+  // data_loss, kFailedPrecondition.
   static absl::StatusOr<Keyring> Decode(absl::string_view bytes);
 
  private:

@@ -8,6 +8,7 @@
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
+#include "jaco/server/security/format_line.h"
 #include "jaco/storage/atomic_file.h"
 
 namespace jaco::server {
@@ -21,19 +22,18 @@ constexpr absl::string_view kPlainKeyring = "plain\n";
 constexpr absl::string_view kSealedKeyring = "sealed\n";
 constexpr absl::string_view kKeyringPurpose = "keyring";
 constexpr absl::string_view kKeyPurpose = "node key";
-constexpr absl::string_view kMagic = "jaco-secrets 1\n";
+constexpr absl::string_view kFormat = "jaco-secrets";
+constexpr uint32_t kVersion = 1;
 
 absl::Status Damaged(absl::string_view path) {
   return MakeError(ErrorCode::kDataLoss, absl::StrCat(path, " is damaged"));
 }
 
-void AppendText(absl::string_view text, std::string* out) {
-  AppendLittleEndian(static_cast<uint32_t>(text.size()), out);
-  absl::StrAppend(out, text);
-}
-
-std::string ReadText(ByteReader& reader) {
-  return std::string(reader.ReadBytes(reader.Read<uint32_t>()));
+// What a part of the file says: another version, or else damage.
+absl::Status Unreadable(absl::string_view path, const absl::Status& status) {
+  if (!absl::IsFailedPrecondition(status)) return Damaged(path);
+  return absl::Status(status.code(),
+                      absl::StrCat(path, ": ", status.message()));
 }
 
 std::string EncodeKeyring(const Keyring& keyring, const Keyring* seal_key,
@@ -50,7 +50,7 @@ absl::StatusOr<Keyring> DecodeKeyring(absl::string_view path,
                                       const Keyring* seal_key) {
   if (absl::ConsumePrefix(&bytes, kPlainKeyring)) {
     auto keyring = Keyring::Decode(bytes);
-    if (!keyring.ok()) return Damaged(path);
+    if (!keyring.ok()) return Unreadable(path, keyring.status());
     return keyring;
   }
   if (!absl::ConsumePrefix(&bytes, kSealedKeyring)) return Damaged(path);
@@ -60,25 +60,28 @@ absl::StatusOr<Keyring> DecodeKeyring(absl::string_view path,
         absl::StrCat(path, " is sealed; seal_key_file must name the key"));
   }
   auto plain = seal_key->Open(kKeyringPurpose, bytes);
+  if (absl::IsFailedPrecondition(plain.status())) {
+    return Unreadable(path, plain.status());
+  }
   if (!plain.ok()) {
     return MakeError(
         ErrorCode::kPermissionDenied,
         absl::StrCat(path, " does not open with the key of seal_key_file"));
   }
   auto keyring = Keyring::Decode(*plain);
-  if (!keyring.ok()) return Damaged(path);
+  if (!keyring.ok()) return Unreadable(path, keyring.status());
   return keyring;
 }
 
 std::string Encode(const Secrets& secrets, const Keyring* seal_key,
                    env::Entropy& entropy) {
   const Credentials& credentials = secrets.credentials;
-  std::string bytes(kMagic);
-  AppendText(EncodeKeyring(secrets.keyring, seal_key, entropy), &bytes);
-  AppendText(secrets.keyring.Seal(entropy, kKeyPurpose, credentials.key),
-             &bytes);
-  AppendText(credentials.certificates, &bytes);
-  AppendText(credentials.bundle, &bytes);
+  std::string bytes = FormatLine(kFormat, kVersion);
+  AppendSized(EncodeKeyring(secrets.keyring, seal_key, entropy), &bytes);
+  AppendSized(secrets.keyring.Seal(entropy, kKeyPurpose, credentials.key),
+              &bytes);
+  AppendSized(credentials.certificates, &bytes);
+  AppendSized(credentials.bundle, &bytes);
   AppendLittleEndian(Crc32c(bytes), &bytes);
   return bytes;
 }
@@ -86,22 +89,23 @@ std::string Encode(const Secrets& secrets, const Keyring* seal_key,
 absl::StatusOr<Secrets> Decode(absl::string_view path, absl::string_view bytes,
                                const Keyring* seal_key) {
   if (bytes.size() < sizeof(uint32_t)) return Damaged(path);
-  const absl::string_view body = bytes.substr(0, bytes.size() - 4);
+  absl::string_view body = bytes.substr(0, bytes.size() - 4);
   if (LoadLittleEndian<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) {
     return Damaged(path);
   }
+  const absl::Status format = ConsumeFormatLine(kFormat, kVersion, &body);
+  if (!format.ok()) return Unreadable(path, format);
   ByteReader reader(body);
-  if (reader.ReadBytes(kMagic.size()) != kMagic) return Damaged(path);
-  const std::string keyring_bytes = ReadText(reader);
-  const std::string sealed_key = ReadText(reader);
+  const absl::string_view keyring_bytes = reader.ReadSized();
+  const absl::string_view sealed_key = reader.ReadSized();
   Credentials credentials;
-  credentials.certificates = ReadText(reader);
-  credentials.bundle = ReadText(reader);
+  credentials.certificates = std::string(reader.ReadSized());
+  credentials.bundle = std::string(reader.ReadSized());
   if (!reader.AtEnd()) return Damaged(path);
   auto keyring = DecodeKeyring(path, keyring_bytes, seal_key);
   if (!keyring.ok()) return keyring.status();
   auto key = keyring->Open(kKeyPurpose, sealed_key);
-  if (!key.ok()) return Damaged(path);
+  if (!key.ok()) return Unreadable(path, key.status());
   credentials.key = *std::move(key);
   return Secrets{.keyring = *std::move(keyring),
                  .credentials = std::move(credentials),

@@ -50,9 +50,10 @@ absl::Status WriteSecretFiles(env::FileSystem& fs, const std::string& data_dir,
                               const SecretFiles& files);
 
 // nullopt when `data_dir` holds none. data_loss, naming the file, for a damaged
-// one; validation_failed when the keyring is sealed and there is no
-// seal key; permission_denied when it is the wrong one. A keyring that is not
-// sealed though there is a seal key is fine.
+// one, kFailedPrecondition for one of another format version; validation_failed
+// when the keyring is sealed and there is no seal key; permission_denied when
+// it is the wrong one. A keyring that is not sealed though there is a seal key
+// is fine.
 absl::StatusOr<std::optional<Secrets>> LoadSecrets(env::FileSystem& fs,
                                                    const std::string& data_dir,
                                                    const Keyring* seal_key);

@@ -27,14 +27,14 @@ TokenHistory::Identity TokenHistory::NewIdentity(std::string name) {
 void TokenHistory::OnIssued(Identity identity, uint64_t index, Moment called,
                             Moment now, Findings& findings) {
   Token& token = tokens_[identity];
-  if (token.issued || token.exists_since < called) {
+  if (token.issued || token.issue.since < called) {
     findings.Report(
         kLinearizability,
         absl::StrCat("token ", token.name,
                      " was issued a second time, at index ", index));
   }
   token.issued = true;
-  LearnIssue(token, index, now, findings);
+  Learn(token, token.issue, index, now, findings);
   CheckIndex(index, called, now, findings);
 }
 
@@ -42,8 +42,8 @@ void TokenHistory::OnTokenExists(Identity identity, Moment now,
                                  Findings& findings) {
   // The call that is answered did not issue it; some other has to.
   Token& token = tokens_[identity];
-  token.exists_since = std::min(token.exists_since, now);
-  if (token.issue_calls > 1) return;
+  token.issue.since = std::min(token.issue.since, now);
+  if (token.issue.calls > 1) return;
   findings.Report(
       kLinearizability,
       absl::StrCat("token ", token.name, " exists before it was issued"));
@@ -52,13 +52,13 @@ void TokenHistory::OnTokenExists(Identity identity, Moment now,
 void TokenHistory::OnRevoked(Identity identity, uint64_t index, Moment called,
                              Moment now, Findings& findings) {
   Token& token = tokens_[identity];
-  if (token.issue_calls == 0) {
+  if (token.issue.calls == 0) {
     findings.Report(kLinearizability,
                     absl::StrCat("token ", token.name,
                                  " was revoked before it was issued"));
   }
-  token.exists_since = std::min(token.exists_since, now);
-  token.revoked_since = std::min(token.revoked_since, now);
+  token.issue.since = std::min(token.issue.since, now);
+  token.revocation.since = std::min(token.revocation.since, now);
   // Revoking again changes nothing, so `index` is not that of the change.
   CheckIndex(index, called, now, findings);
 }
@@ -66,10 +66,10 @@ void TokenHistory::OnRevoked(Identity identity, uint64_t index, Moment called,
 void TokenHistory::OnTokenNotFound(Identity identity, Moment called,
                                    Findings& findings) {
   const Token& token = tokens_[identity];
-  if (token.exists_since >= called) return;
+  if (token.issue.since >= called) return;
   findings.Report(kLinearizability,
                   absl::StrCat("token ", token.name, " existed at event ",
-                               token.exists_since, "; a call made at event ",
+                               token.issue.since, "; a call made at event ",
                                called, " did not find it"));
 }
 
@@ -92,13 +92,13 @@ void TokenHistory::OnListed(const server::ListTokensResponse& list,
 void TokenHistory::CheckListed(Token& token, const server::TokenInfo& info,
                                uint64_t list_index, Moment called, Moment now,
                                Findings& findings) {
-  LearnIssue(token, info.create_index, now, findings);
+  Learn(token, token.issue, info.create_index, now, findings);
   if (IsRevoked(info)) {
-    LearnRevocation(token, info.modify_index, now, findings);
+    Learn(token, token.revocation, info.modify_index, now, findings);
   }
   const bool must_be_revoked =
-      token.revoked_since < called ||
-      (token.revoke_index != 0 && token.revoke_index <= list_index);
+      token.revocation.since < called ||
+      (token.revocation.index != 0 && token.revocation.index <= list_index);
   if ((must_be_revoked && !IsRevoked(info)) ||
       std::max(info.create_index, info.modify_index) > list_index) {
     findings.Report(
@@ -112,37 +112,26 @@ void TokenHistory::CheckListed(Token& token, const server::TokenInfo& info,
 void TokenHistory::CheckMissing(const Token& token, uint64_t list_index,
                                 Moment called, Findings& findings) {
   const bool must_be_there =
-      token.exists_since < called ||
-      (token.issue_index != 0 && token.issue_index <= list_index);
+      token.issue.since < called ||
+      (token.issue.index != 0 && token.issue.index <= list_index);
   if (!must_be_there) return;
   findings.Report(
       kLinearizability,
       absl::StrCat("the list of index ", list_index, ", called at event ",
                    called, ", lacks token ", token.name, ", issued at index ",
-                   token.issue_index, " and seen at event ",
-                   token.exists_since));
+                   token.issue.index, " and seen at event ",
+                   token.issue.since));
 }
 
-void TokenHistory::LearnIssue(Token& token, uint64_t index, Moment now,
-                              Findings& findings) {
-  token.exists_since = std::min(token.exists_since, now);
-  if (token.issue_index == 0) token.issue_index = index;
-  if (token.issue_calls > 0 && token.issue_index == index) return;
+void TokenHistory::Learn(const Token& token, Change& change, uint64_t index,
+                         Moment now, Findings& findings) {
+  change.since = std::min(change.since, now);
+  if (change.index == 0) change.index = index;
+  if (change.calls > 0 && change.index == index) return;
   findings.Report(kLinearizability,
-                  absl::StrCat("token ", token.name, " was issued at index ",
-                               token.issue_index, " and at ", index, " by ",
-                               token.issue_calls, " calls"));
-}
-
-void TokenHistory::LearnRevocation(Token& token, uint64_t index, Moment now,
-                                   Findings& findings) {
-  token.revoked_since = std::min(token.revoked_since, now);
-  if (token.revoke_index == 0) token.revoke_index = index;
-  if (token.revoke_calls > 0 && token.revoke_index == index) return;
-  findings.Report(kLinearizability,
-                  absl::StrCat("token ", token.name, " was revoked at index ",
-                               token.revoke_index, " and at ", index, " by ",
-                               token.revoke_calls, " calls"));
+                  absl::StrCat("token ", token.name, " was ", change.verb,
+                               " at index ", change.index, " and at ", index,
+                               " by ", change.calls, " calls"));
 }
 
 void TokenHistory::CheckIndex(uint64_t index, Moment called, Moment now,
@@ -163,23 +152,47 @@ void TokenHistory::CheckIndex(uint64_t index, Moment called, Moment now,
   }
 }
 
+void TokenHistory::OnShown(Identity identity, Shown shown, Moment called,
+                           Moment now, Findings& findings) {
+  Token& token = tokens_[identity];
+  if (shown != Shown::kUnknown) {
+    token.issue.since = std::min(token.issue.since, now);
+  }
+  const Moment revoked_since = token.revocation.since;
+  if (shown == Shown::kRevoked) {
+    token.revocation.since = std::min(token.revocation.since, now);
+  }
+  const bool wrong =
+      (shown == Shown::kAccepted && revoked_since < called) ||
+      (shown == Shown::kRevoked && token.revocation.calls == 0) ||
+      (shown == Shown::kUnknown && token.issue.since < called);
+  if (!wrong) return;
+  static constexpr absl::string_view kSaid[] = {"accepted", "revoked",
+                                                "not known"};
+  findings.Report(
+      "token_shown",
+      absl::StrCat("token ", token.name, ", seen at event ", token.issue.since,
+                   " and revoked at event ", revoked_since, ", shown at event ",
+                   called, ", was ", kSaid[static_cast<size_t>(shown)]));
+}
+
 void TokenHistory::CheckFinal(const fsm::ClusterState& state,
                               Findings& findings) const {
   for (const Token& token : tokens_) {
     const auto it = state.tokens().find(token.name);
     const bool exists = it != state.tokens().end();
     const bool revoked = exists && it->second.revoked_at_unix_ms() != 0;
-    if (token.exists_since != kNever && !exists) {
+    if (token.issue.since != kNever && !exists) {
       findings.Report(kAcknowledged,
                       absl::StrCat("token ", token.name, ", seen at event ",
-                                   token.exists_since, ", is gone"));
+                                   token.issue.since, ", is gone"));
     }
-    if (token.revoked_since != kNever && !revoked) {
+    if (token.revocation.since != kNever && !revoked) {
       findings.Report(kAcknowledged, absl::StrCat("the revocation of token ",
                                                   token.name, " is gone"));
     }
-    if ((exists && token.issue_calls == 0) ||
-        (revoked && token.revoke_calls == 0)) {
+    if ((exists && token.issue.calls == 0) ||
+        (revoked && token.revocation.calls == 0)) {
       findings.Report(kLinearizability,
                       absl::StrCat("token ", token.name,
                                    " changed without being asked to"));

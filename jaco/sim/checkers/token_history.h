@@ -39,8 +39,8 @@ class TokenHistory {
   size_t identities() const { return tokens_.size(); }
 
   // The call was made, and may take effect from now on.
-  void OnIssueCall(Identity identity) { ++tokens_[identity].issue_calls; }
-  void OnRevokeCall(Identity identity) { ++tokens_[identity].revoke_calls; }
+  void OnIssueCall(Identity identity) { ++tokens_[identity].issue.calls; }
+  void OnRevokeCall(Identity identity) { ++tokens_[identity].revocation.calls; }
 
   // Answers to the call made at `called`; calls without a definite answer may
   // have taken effect, or may yet.
@@ -53,6 +53,11 @@ class TokenHistory {
   void OnListed(const server::ListTokensResponse& list, Moment called,
                 Moment now, Findings& findings);
 
+  // What a server said of the token itself when somebody showed it.
+  enum class Shown { kAccepted, kRevoked, kUnknown };
+  void OnShown(Identity identity, Shown shown, Moment called, Moment now,
+               Findings& findings);
+
   // `state` is what is left in the end: it has everything that was
   // acknowledged.
   void CheckFinal(const fsm::ClusterState& state, Findings& findings) const;
@@ -60,17 +65,18 @@ class TokenHistory {
  private:
   static constexpr Moment kNever = ~Moment{0};
 
+  // What can happen to a token once.
+  struct Change {
+    const char* verb;
+    uint32_t calls = 0;     // that asked for it
+    uint64_t index = 0;     // 0: not known
+    Moment since = kNever;  // the first answer that proved it
+  };
   struct Token {
     std::string name;
-    uint32_t issue_calls = 0;
-    uint32_t revoke_calls = 0;
     bool issued = false;  // some call was answered so
-    // Indices of the changes; 0: not known.
-    uint64_t issue_index = 0;
-    uint64_t revoke_index = 0;
-    // The first answer that proved the token to exist, to be revoked.
-    Moment exists_since = kNever;
-    Moment revoked_since = kNever;
+    Change issue{"issued"};
+    Change revocation{"revoked"};
   };
   struct Mark {
     Moment at;
@@ -79,9 +85,8 @@ class TokenHistory {
 
   void CheckIndex(uint64_t index, Moment called, Moment now,
                   Findings& findings);
-  void LearnIssue(Token& token, uint64_t index, Moment now, Findings& findings);
-  void LearnRevocation(Token& token, uint64_t index, Moment now,
-                       Findings& findings);
+  static void Learn(const Token& token, Change& change, uint64_t index,
+                    Moment now, Findings& findings);
   void CheckListed(Token& token, const server::TokenInfo& info,
                    uint64_t list_index, Moment called, Moment now,
                    Findings& findings);

@@ -134,5 +134,30 @@ TEST_F(TokenHistoryTest, AnAcknowledgedTokenIsGoneInTheEnd) {
   EXPECT_EQ(Found(), "acknowledged_durable");
 }
 
+TEST_F(TokenHistoryTest, ATokenThatIsShown) {
+  using Shown = TokenHistory::Shown;
+  Issue(a_, 5);
+  history_.OnShown(a_, Shown::kAccepted, 21, 30, findings_);
+  history_.OnShown(a_, Shown::kUnknown, 15, 31, findings_);  // called earlier
+  history_.OnRevokeCall(a_);
+  history_.OnShown(a_, Shown::kRevoked, 32, 35, findings_);
+  history_.OnShown(a_, Shown::kAccepted, 33, 40, findings_);
+  EXPECT_EQ(Found(), "");
+  history_.OnShown(a_, Shown::kAccepted, 36, 41, findings_);
+  EXPECT_EQ(Found(), "token_shown");
+}
+
+TEST_F(TokenHistoryTest, ATokenThatIsShownAndNotKnown) {
+  Issue(a_, 5);
+  history_.OnShown(a_, TokenHistory::Shown::kUnknown, 21, 30, findings_);
+  EXPECT_EQ(Found(), "token_shown");
+}
+
+TEST_F(TokenHistoryTest, ATokenThatNobodyRevoked) {
+  Issue(a_, 5);
+  history_.OnShown(a_, TokenHistory::Shown::kRevoked, 21, 30, findings_);
+  EXPECT_EQ(Found(), "token_shown");
+}
+
 }  // namespace
 }  // namespace jaco::sim

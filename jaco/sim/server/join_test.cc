@@ -3,80 +3,18 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/server/join_peer.h"
-#include "jaco/sim/server/testing/test_cluster.h"
+#include "jaco/server/operator_api.h"
+#include "jaco/sim/server/testing/joining_cluster.h"
 
 namespace jaco::server {
 namespace {
 
-class JoinTest : public ClusterTest, public JoinPeer {
- protected:
-  JoinTest() {
-    policy_ = true;
-    join_peer_ = this;
-    Start(1);
-    At(1).Init({}, {}, [this](absl::StatusOr<InitResponse> response) {
-      EXPECT_TRUE(response.ok()) << response.status();
-    });
-    Run(Seconds(2));
-  }
-
-  // The way there and back takes an event each; a member that is not up does
-  // not answer.
-  void Admit(const std::string& peer, const std::string& fingerprint,
-             const std::string& join_token, AdmitRequest request,
-             Reply<AdmitResponse> reply) override {
-    fingerprint_ = fingerprint;
-    const auto node = static_cast<NodeNumber>(peer[0] - '0');
-    auto kept = std::make_shared<Reply<AdmitResponse>>(std::move(reply));
-    queue_.Schedule(
-        queue_.now() + Milliseconds(1), sim::kWorldOwner,
-        {sim::EventKind::kTask},
-        [this, node, join_token, request = std::move(request), kept]() mutable {
-          const auto caller = At(node).Authenticate(join_token);
-          if (!caller.ok()) return (*kept)(caller.status());
-          At(node).Admit(*caller, std::move(request),
-                         [kept](absl::StatusOr<AdmitResponse> response) {
-                           (*kept)(std::move(response));
-                         });
-        });
-  }
-
-  std::string NewJoinToken(const std::string& node_name = "") {
-    std::string token;
-    At(1).IssueJoinToken({}, {.node_name = node_name},
-                         [&token](const auto& response) {
-                           EXPECT_TRUE(response.ok()) << response.status();
-                           if (response.ok()) token = response->join_token;
-                         });
-    Run(Seconds(1));
-    return token;
-  }
-  // "ok", or the code of the error; "none" when there was no answer.
-  std::string Join(NodeNumber node, NodeNumber peer, const std::string& token) {
-    auto outcome = std::make_shared<std::string>("none");
-    BeginJoin(node, peer, token, outcome);
-    Run(Seconds(2));
-    return *outcome;
-  }
-  void BeginJoin(NodeNumber node, NodeNumber peer, const std::string& token,
-                 const std::shared_ptr<std::string>& outcome) {
-    At(node).Join({}, {absl::StrCat(int{peer}), token},
-                  [outcome](const absl::StatusOr<JoinResponse>& response) {
-                    *outcome = response.ok() ? "ok"
-                                             : std::string(ErrorCodeName(
-                                                   CodeOf(response.status())));
-                  });
-  }
-  size_t Voters() { return At(1).raft()->configuration().voters.size(); }
-
-  std::string fingerprint_;
-};
+using JoinTest = JoiningClusterTest;
 
 TEST_F(JoinTest, ThreeServersBecomeThreeVoters) {
   Start(2);
@@ -160,6 +98,62 @@ TEST_F(JoinTest, AJoinThatWasCutOffCanBeRepeated) {
     EXPECT_EQ(At(2).state().nodes().size(), 2u);
     EXPECT_EQ(At(1).state().digest(), At(2).state().digest());
   }
+}
+
+TEST_F(JoinTest, AnAuthorityThatIsInUseStays) {
+  Start(2);
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(3));
+  const auto answer = [this](auto ask) {
+    std::string code = "none";
+    ask([&code](const absl::StatusOr<AuthoritiesResponse>& response) {
+      code = response.ok()
+                 ? absl::StrCat(response->trusted)
+                 : std::string(ErrorCodeName(CodeOf(response.status())));
+    });
+    Run(Seconds(1));
+    return code;
+  };
+  const auto rotate = [&] {
+    return answer([this](auto reply) {
+      At(2).operators().RotateAuthority({}, std::move(reply));
+    });
+  };
+  const auto retire = [&](NodeNumber through, bool force) {
+    return answer([&](auto reply) {
+      At(through).operators().RetireAuthorities({}, {.force = force},
+                                                std::move(reply));
+    });
+  };
+  // Through a follower.
+  EXPECT_EQ(rotate(), "2");
+  EXPECT_EQ(retire(1, false), "conflict");
+  EXPECT_EQ(retire(2, false), "conflict");
+  Run(Seconds(65));
+  EXPECT_EQ(retire(1, false), "1");
+  // Who is not there cannot renew.
+  PowerLoss(2);
+  EXPECT_EQ(answer([this](auto reply) {
+              At(1).operators().RotateAuthority({}, std::move(reply));
+            }),
+            "2");
+  Run(Seconds(65));
+  EXPECT_EQ(retire(1, false), "conflict");
+  EXPECT_EQ(retire(1, true), "1");
+}
+
+TEST_F(JoinTest, AnOlderBuildStaysOutside) {
+  EXPECT_EQ(At(1).state().feature_level(), kFeatureLevel);
+  levels_[2] = kFeatureLevel - 1;
+  Start(2);
+  const std::string token = NewJoinToken();
+  EXPECT_EQ(Join(2, 1, token), "config_mismatch");
+  EXPECT_EQ(At(1).state().nodes().size(), 1u);
+  // Upgraded, it may use the same token.
+  PowerLoss(2);
+  levels_.erase(2);
+  Start(2);
+  EXPECT_EQ(Join(2, 1, token), "ok");
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "jaco/base/error.h"
 #include "jaco/base/logger.h"
 #include "jaco/base/prng.h"
+#include "jaco/server/operator_api.h"
 #include "jaco/sim/event_queue.h"
 #include "jaco/sim/sim_clock.h"
 #include "jaco/sim/sim_disk.h"
@@ -502,7 +503,10 @@ TEST_P(ServerTest, TheAuthorityIsRotated) {
   ASSERT_TRUE(Init().ok());
   const Credentials first = process_->credentials.back();
   std::optional<absl::Status> done;
-  server().RotateAuthority({}, [&](absl::Status status) { done = status; });
+  const auto tell = [&](const absl::StatusOr<AuthoritiesResponse>& response) {
+    done = response.status();
+  };
+  server().operators().RotateAuthority({}, tell);
   Settle();
   ASSERT_TRUE(done->ok()) << *done;
   const Credentials second = process_->credentials.back();
@@ -514,7 +518,7 @@ TEST_P(ServerTest, TheAuthorityIsRotated) {
   EXPECT_NE(first.certificates, second.certificates);
   EXPECT_TRUE(trusts(first, second));
   EXPECT_TRUE(trusts(second, first));
-  server().RetireAuthorities({}, [&](absl::Status status) { done = status; });
+  server().operators().RetireAuthorities({}, {}, tell);
   Settle();
   ASSERT_TRUE(done->ok()) << *done;
   const Credentials third = process_->credentials.back();
@@ -528,14 +532,21 @@ TEST_P(ServerTest, TheAuthorityIsRotated) {
 
 TEST_P(ServerTest, AuthenticatesTokens) {
   StartProcess();
-  EXPECT_EQ(CodeNameOf(server().Authenticate("x").status()),
-            "cluster_uninitialized");
+  // The bearer's identity, or the code of the error.
+  const auto bearer = [this](const std::string& token) {
+    std::string result = "no answer";
+    server().Authenticate(token, [&](const absl::StatusOr<Caller>& caller) {
+      result = caller.ok() ? caller->identity : CodeNameOf(caller.status());
+    });
+    Settle();
+    return result;
+  };
+  EXPECT_EQ(bearer("x"), "cluster_uninitialized");
   const auto init = Init();
-  EXPECT_EQ(server().Authenticate(init->operator_token)->identity, "bootstrap");
-  EXPECT_EQ(CodeNameOf(server().Authenticate("x").status()), "token_invalid");
+  EXPECT_EQ(bearer(init->operator_token), "bootstrap");
+  EXPECT_EQ(bearer("x"), "token_invalid");
   ASSERT_TRUE(Revoke("bootstrap").ok());
-  EXPECT_EQ(CodeNameOf(server().Authenticate(init->operator_token).status()),
-            "token_revoked");
+  EXPECT_EQ(bearer(init->operator_token), "token_revoked");
 }
 
 }  // namespace

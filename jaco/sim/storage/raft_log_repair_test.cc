@@ -71,9 +71,21 @@ class RaftLogRepairTest : public ::testing::Test {
     })) << "never was in that state";
   }
 
+  absl::Status AppendVoters(RaftLog& log, std::vector<raft::NodeId> voters) {
+    ++appended_;
+    auto entry = std::make_shared<raft::Entry>(
+        *MakeEntry(state_.hard_state.term.value(),
+                   state_.last().index.value() + appended_, ""));
+    entry->kind = raft::EntryKind::kConfiguration;
+    entry->data = raft::EncodeConfiguration({.voters = std::move(voters)});
+    const raft::Persist write = MakePersist({entry});
+    return log.Write({&write, 1});
+  }
+
   std::unique_ptr<sim::SimFileSystem> fs_ = NewFileSystem();
   RaftLogOptions options_{"data/log", 1024, kSelf};
   LogState state_;
+  uint64_t appended_ = 0;  // behind state_
   std::vector<LogState> states_ = {LogState()};
 };
 
@@ -166,6 +178,23 @@ TEST_F(RaftLogRepairTest, LastsUntilAnEntryOfALaterTerm) {
   EXPECT_EQ(found.damage, "");
 }
 
+// It came from a leader of a term that the log had not heard of.
+TEST_F(RaftLogRepairTest, BeginsAnewBehindASnapshotOfALaterTerm) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  RecoveredLog content;
+  const raft::Term later(state_.hard_state.term.value() + 5);
+  const raft::LogStart start = MakeLogStart({later, raft::LogIndex(900)});
+  content.log_start = start.last;
+  content.configuration = start.configuration;
+  ASSERT_TRUE(log->BeginRepair(absl::DataLossError("gone"), &content).ok());
+  EXPECT_EQ(content.hard_state, (raft::HardState{later, raft::kNoNode}));
+  EXPECT_LE(content.repair_above, later);
+  log.reset();
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_EQ(LogState::Of(found), LogState::Of(content));
+}
+
 TEST_F(RaftLogRepairTest, DamagedBytesAreKeptAndBounded) {
   const std::string before = fs_->Contents(Segment(2));
   for (uint64_t n = 0; n < 2 * kKept; ++n) {
@@ -219,14 +248,7 @@ TEST_F(RaftLogRepairTest, EveryOperationOfARepairMayBeCutOff) {
 TEST_F(RaftLogRepairTest, AloneThereIsNobodyToRepairFrom) {
   RecoveredLog found;
   auto log = RaftLog::Open(*fs_, options_, &found).value();
-  raft::Configuration alone;
-  alone.voters = {kSelf};
-  auto entry = std::make_shared<raft::Entry>(*MakeEntry(
-      state_.hard_state.term.value(), state_.last().index.value() + 1, ""));
-  entry->kind = raft::EntryKind::kConfiguration;
-  entry->data = raft::EncodeConfiguration(alone);
-  const raft::Persist write = MakePersist({entry});
-  ASSERT_TRUE(log->Write({&write, 1}).ok());
+  ASSERT_TRUE(AppendVoters(*log, {kSelf}).ok());
   log.reset();
   fs_->FlipBit(Segment(2), 300, 1);
   const auto refused = RaftLog::Open(*fs_, options_, &found);
@@ -234,6 +256,26 @@ TEST_F(RaftLogRepairTest, AloneThereIsNobodyToRepairFrom) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(Segment(2)));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("offset"));
   EXPECT_EQ(CountSegments(*fs_), 3u);
+}
+
+// What is left of the log may end with the configuration of a time at which it
+// was alone: it is not alone for that.
+TEST_F(RaftLogRepairTest, OnceAloneIsNotAlone) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(AppendVoters(*log, {kSelf}).ok());
+  const uint64_t end = fs_->Contents(Segment(3)).find_last_not_of('\0') + 1;
+  ASSERT_TRUE(AppendVoters(*log, {kSelf, raft::NodeId(101)}).ok());
+  log.reset();
+  fs_->FlipBit(Segment(3), end + 32, 1);
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_GT(found.repair_above, raft::Term());
+  ASSERT_EQ(found.entries.back()->kind, raft::EntryKind::kConfiguration);
+  log.reset();
+  // The log is in a segment of its own by now.
+  fs_->FlipBit(Segment(4), 300, 1);
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_THAT(found.damage, HasSubstr(Segment(4)));
 }
 
 TEST_F(RaftLogRepairTest, EveryByteOfThePromiseFlipped) {

@@ -42,6 +42,11 @@ class RaftLogTest : public ::testing::Test {
     return Write(
         {MakePersist({MakeEntry(term, index, std::string(size, 'x'))})});
   }
+  absl::Status WriteTerm(uint64_t term) {
+    raft::Persist write = MakePersist({});
+    write.hard_state = raft::HardState{raft::Term(term), raft::NodeId(1)};
+    return Write({write});
+  }
   static std::string Segment(uint64_t sequence) {
     return absl::StrCat("data/log/", SegmentName(sequence));
   }
@@ -71,6 +76,7 @@ TEST_F(RaftLogTest, FreshLogIsEmpty) {
 
 TEST_F(RaftLogTest, CompactionDropsWholeSegments) {
   ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(WriteTerm(10).ok());
   for (uint64_t i = 1; i <= 100; ++i) {
     ASSERT_TRUE(WriteEntry(i / 10, i, 100).ok());
   }
@@ -95,6 +101,7 @@ TEST_F(RaftLogTest, CompactionDropsWholeSegments) {
 
 TEST_F(RaftLogTest, CompactionOfEverything) {
   ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(WriteTerm(10).ok());
   ASSERT_TRUE(WriteEntry(1, 1).ok());
   ASSERT_TRUE(WriteEntry(1, 2).ok());
   ASSERT_TRUE(
@@ -193,6 +200,7 @@ TEST_F(RaftLogTest, AConfigurationIsReplacedWhereTheLogBeginsToo) {
 // without gaps, are not replayed.
 TEST_F(RaftLogTest, OldSegmentsThatReappearAreIgnored) {
   ASSERT_TRUE(Open().ok());
+  ASSERT_TRUE(WriteTerm(1).ok());
   for (uint64_t i = 1; i <= 60; ++i) ASSERT_TRUE(WriteEntry(1, i, 100).ok());
   const std::string first = fs_->Contents(Segment(1));
   ASSERT_TRUE(

@@ -3,8 +3,45 @@
 
 #include "gmock/gmock.h"
 #include "jaco/server/api.h"
+#include "jaco/server/bootstrap.pb.h"
+#include "jaco/server/operator_api.h"
 
 namespace jaco::net {
+
+class MockOperatorApi : public server::OperatorApi {
+ public:
+  MOCK_METHOD(void, ListPeers,
+              (const server::Caller&, bool, server::Reply<server::RaftPeers>),
+              (override));
+  MOCK_METHOD(void, RemovePeer,
+              (const server::Caller&, server::PeerSelector,
+               server::Reply<server::RaftPeer>),
+              (override));
+  MOCK_METHOD(void, TransferLeadership,
+              (const server::Caller&, server::PeerSelector,
+               server::Reply<server::TransferResponse>),
+              (override));
+  MOCK_METHOD(void, GetAutopilot,
+              (const server::Caller&, bool,
+               server::Reply<server::AutopilotSettings>),
+              (override));
+  MOCK_METHOD(void, SetAutopilot,
+              (const server::Caller&, server::SetAutopilotRequest,
+               server::Reply<server::AutopilotSettings>),
+              (override));
+  MOCK_METHOD(void, Health,
+              (const server::Caller&, server::Reply<server::AutopilotHealth>),
+              (override));
+  MOCK_METHOD(server::AgentInfo, Agent, (), (override));
+  MOCK_METHOD(void, RotateAuthority,
+              (const server::Caller&,
+               server::Reply<server::AuthoritiesResponse>),
+              (override));
+  MOCK_METHOD(void, RetireAuthorities,
+              (const server::Caller&, server::RetireAuthoritiesRequest,
+               server::Reply<server::AuthoritiesResponse>),
+              (override));
+};
 
 class MockApi : public server::Api {
  public:
@@ -48,10 +85,23 @@ class MockApi : public server::Api {
               (const server::Caller&, server::RestoreRequest,
                server::Reply<server::RestoreSnapshotResponse>),
               (override));
+  MOCK_METHOD(void, RemoveNode,
+              (const server::Caller&, server::RemoveNodeRequest,
+               server::Reply<server::RemoveNodeResponse>),
+              (override));
+  MOCK_METHOD(void, Hello,
+              (const server::Caller&, server::HelloRequest,
+               server::Reply<server::HelloResponse>),
+              (override));
+  MOCK_METHOD(void, JoinServers,
+              (const server::Caller&, server::JoinServersRequest,
+               server::Reply<server::JoinServersResponse>),
+              (override));
   MOCK_METHOD(void, ListTokens,
               (const server::Caller&,
                server::Reply<server::ListTokensResponse>),
               (override));
+  MOCK_METHOD(server::OperatorApi&, operators, (), (override));
 };
 
 }  // namespace jaco::net

@@ -58,17 +58,20 @@ inline ServerOptions OptionsOf(NodeNumber node) {
 }
 
 // The fabric knows nodes by number, servers that joined have ids that nobody
-// chose: the number is in the address.
+// chose: the address tells the number.
 class TestNetwork final : public env::Network, env::FrameReceiver {
  public:
   using IdOf = std::function<env::PeerId(env::PeerId node)>;
+  // Who is there; a number beyond kNodes: nobody.
+  using NodeAt = std::function<NodeNumber(const std::string& address)>;
 
-  TestNetwork(sim::Fabric& fabric, NodeNumber node, IdOf id_of)
-      : inner_(fabric, node), id_of_(std::move(id_of)) {}
+  TestNetwork(sim::Fabric& fabric, NodeNumber node, IdOf id_of, NodeAt node_at)
+      : inner_(fabric, node),
+        id_of_(std::move(id_of)),
+        node_at_(std::move(node_at)) {}
 
   void Send(const env::PeerAddress& to, env::FramePtr frame) override {
-    NodeNumber node = 1;
-    while (node <= kNodes && AddressOf(node) != to.host_port) ++node;
+    const NodeNumber node = node_at_(to.host_port);
     // As by TLS: whoever has the address but not the id gets nothing.
     if (id_of_(node) != to.id) return;
     inner_.Send({node, to.host_port}, std::move(frame));
@@ -80,7 +83,9 @@ class TestNetwork final : public env::Network, env::FrameReceiver {
 
  private:
   void OnFrame(env::PeerId from, absl::string_view frame) override {
-    receiver_->OnFrame(id_of_(from), frame);
+    // As the real one does.
+    if (receiver_->Admits(id_of_(from)))
+      receiver_->OnFrame(id_of_(from), frame);
   }
   void OnPeerDown(env::PeerId peer) override {
     receiver_->OnPeerDown(id_of_(peer));
@@ -88,16 +93,17 @@ class TestNetwork final : public env::Network, env::FrameReceiver {
 
   sim::SimNetwork inner_;
   const IdOf id_of_;
+  const NodeAt node_at_;
   env::FrameReceiver* receiver_ = nullptr;
 };
 
 struct Process {
   Process(sim::EventQueue& queue, sim::Fabric& fabric, NodeNumber node,
           env::FileSystem& files, uint64_t number, const ServerOptions& options,
-          TestNetwork::IdOf id_of)
+          TestNetwork::IdOf id_of, TestNetwork::NodeAt node_at)
       : clock(queue, {}),
         loop(queue, clock, node, Duration(), Prng(number)),
-        network(fabric, node, std::move(id_of)),
+        network(fabric, node, std::move(id_of), std::move(node_at)),
         disk(queue, loop, files, {}, Prng(number)),
         entropy(number),
         pki(&entropy),
@@ -123,6 +129,9 @@ class ClusterTest : public ::testing::Test {
  protected:
   ClusterTest() { NewDisks(0); }
 
+  // For what a test wants otherwise.
+  virtual void Adjust(NodeNumber /*node*/, ServerOptions* /*options*/) {}
+
   // Nothing runs, and nothing is there.
   void NewDisks(uint64_t seed) {
     processes_.clear();
@@ -141,6 +150,10 @@ class ClusterTest : public ::testing::Test {
     options.autopilot.remove_dead_after = remove_dead_after_;
     options.join_peer = join_peer_;
     options.restore_piece_bytes = restore_piece_bytes_;
+    options.peer_address = AddressNow(node);
+    if (levels_.contains(node)) options.feature_level = levels_[node];
+    if (tune_ != nullptr) tune_(options);
+    Adjust(node, &options);
     processes_[node] = std::make_unique<Process>(
         queue_, fabric_, node, *files_[node], ++started_, options,
         [this](env::PeerId number) {
@@ -148,6 +161,11 @@ class ClusterTest : public ::testing::Test {
           const raft::Raft* raft =
               it == processes_.end() ? nullptr : it->second->server.raft();
           return raft == nullptr ? number : raft->id().value();
+        },
+        [this](const std::string& address) {
+          NodeNumber at = 1;
+          while (at <= kNodes && AddressNow(at) != address) ++at;
+          return at;
         });
     Run(Milliseconds(100));
   }
@@ -159,6 +177,11 @@ class ClusterTest : public ::testing::Test {
     processes_.erase(node);
     files.FailAt(0, sim::SimFileSystem::Fault::kCrash);
     files.Crash(prng_);
+  }
+  // Where it is, or will be once it starts again.
+  std::string AddressNow(NodeNumber node) const {
+    const auto it = moved_.find(node);
+    return it == moved_.end() ? AddressOf(node) : it->second;
   }
   Server& At(NodeNumber node) { return processes_.at(node)->server; }
 
@@ -245,6 +268,9 @@ class ClusterTest : public ::testing::Test {
   bool policy_ = false;
   JoinPeer* join_peer_ = nullptr;
   size_t restore_piece_bytes_ = size_t{1} << 20;
+  std::function<void(ServerOptions&)> tune_;  // has the last word
+  std::map<NodeNumber, std::string> moved_;   // to another address
+  std::map<NodeNumber, uint32_t> levels_;     // of builds that are older
   Duration remove_dead_after_ = Seconds(3600);
   int issued_ = 0;
   std::set<std::string> acknowledged_;

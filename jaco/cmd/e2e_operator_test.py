@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Three jacods under an operator's hands, by command line and as Nomad's
+clients would speak to them.
+
+    e2e_operator_test.py JACOD JACO
+"""
+
+import http.client
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import unittest
+
+from e2e_host import Host, UnixConnection, free_port
+
+JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
+
+
+class Cluster(unittest.TestCase):
+
+  def host(self, number):
+    api = '127.0.0.1:%d' % free_port()
+    host = Host(JACOD, JACO, node_name='node-%d' % number, listen_addr=api)
+    host.api = api
+    self.addCleanup(host.close)
+    host.start()
+    return host
+
+  def three(self):
+    hosts = [self.host(1)]
+    init = self.run_ok(hosts[0], 'cluster', 'init')
+    self.operator_token = init.split('operator_token:')[1].split()[0]
+    for number in (2, 3):
+      host = self.host(number)
+      issued = self.run_ok(hosts[0], 'node', 'issue-join-token')
+      token = issued.split('--token=')[1].split()[0]
+      self.run_ok(host, 'node', 'join', '--peer', hosts[0].api, '--token',
+                  token)
+      hosts.append(host)
+    self.wait('three voters', lambda: [
+        peer['Voter'] for peer in self.peers(hosts[0])] == [True] * 3)
+    return hosts
+
+  def run_ok(self, host, *arguments):
+    done = host.jaco(*arguments)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    return done.stdout
+
+  def wait(self, what, done):
+    deadline = time.monotonic() + 60
+    while not done():
+      self.assertLess(time.monotonic(), deadline, what)
+      time.sleep(0.05)
+
+  def peers(self, host):
+    status, answer = self.raw(host, 'GET', '/v1/operator/raft/configuration')
+    return json.loads(answer)['Servers'] if status == 200 else []
+
+  def raw(self, host, method, target, body=None):
+    """As a client of Nomad does: it takes any type of answer."""
+    connection = UnixConnection(host.socket)
+    try:
+      connection.request(method, target, body)
+      response = connection.getresponse()
+      return response.status, response.read().decode()
+    finally:
+      connection.close()
+
+  def leader(self, hosts):
+    """Of those that lead, wait for the one that all others name."""
+    names = {h.settings['node_name']: h for h in hosts}
+    found = []
+
+    def agreed():
+      leaders = {h.call('GET', '/v1/cluster/status')[1]['leader']
+                 for h in hosts}
+      if len(leaders) == 1 and leaders <= set(names):
+        found[:] = leaders
+      return found
+    self.wait('one leader', agreed)
+    return names[found[0]]
+
+
+class OperatorTest(Cluster):
+
+  def test_raft_and_autopilot(self):
+    hosts = self.three()
+    leader = self.leader(hosts)
+    followers = [h for h in hosts if h is not leader]
+    listed = self.run_ok(followers[0], 'operator', 'raft', 'list-peers')
+    lines = [line.split() for line in listed.splitlines()]
+    self.assertEqual(lines[0],
+                     ['Node', 'ID', 'Address', 'State', 'Voter',
+                      'RaftProtocol'])
+    self.assertEqual([line[0] for line in lines[1:]],
+                     ['node-%d.global' % n for n in (1, 2, 3)])
+    peers = json.loads(self.run_ok(followers[1], 'operator', 'raft',
+                                   'list-peers', '-o', 'json'))['Servers']
+    self.assertEqual([p['Address'] for p in peers if p['Leader']],
+                     [leader.settings['cluster_addr']])
+
+    # Over TLS, with a token, from a follower.
+    environment = dict(os.environ, JACO_TOKEN=self.operator_token)
+    ca = os.path.join(leader.data, 'node', 'ca.crt')
+    health = subprocess.run(
+        [JACO, 'operator', 'autopilot', 'health', '-o', 'json', '--server',
+         followers[0].api, '--ca-cert', ca],
+        env=environment, capture_output=True, text=True)
+    self.assertEqual(health.returncode, 0, health.stderr)
+    self.assertEqual(json.loads(health.stdout)['FailureTolerance'], 1)
+    name, port = followers[0].api.split(':')
+    connection = http.client.HTTPSConnection(
+        name, int(port), context=ssl.create_default_context(cafile=ca))
+    connection.request('GET', '/v1/status/leader',
+                       headers={'X-Nomad-Token': self.operator_token})
+    self.assertEqual(json.loads(connection.getresponse().read()),
+                     leader.settings['cluster_addr'])
+    connection.close()
+
+    # Leadership, through the one that is neither.
+    target = followers[0].settings['cluster_addr']
+    said = self.run_ok(followers[1], 'operator', 'raft', 'transfer-leadership',
+                       '--peer-address', target)
+    self.assertEqual(
+        said, 'Transferred leadership to peer with address "%s"\n' % target)
+    self.assertIs(self.leader(hosts), followers[0])
+    status, answer = self.raw(
+        leader, 'PUT',
+        '/v1/operator/raft/transfer-leadership?address=' + target)
+    self.assertEqual((status, json.loads(answer)['Noop']), (200, True))
+    self.assertEqual(
+        self.raw(leader, 'PUT', '/v1/operator/raft/transfer-leadership'),
+        (400, 'must specify id or address'))
+
+    # Settings, by a follower.
+    self.assertIn('MaxTrailingLogs = 250\n', self.run_ok(
+        leader, 'operator', 'autopilot', 'get-config'))
+    self.assertEqual('Configuration updated!\n', self.run_ok(
+        leader, 'operator', 'autopilot', 'set-config', '--max-trailing-logs',
+        '300'))
+    self.assertEqual(
+        self.raw(leader, 'PUT',
+                 '/v1/operator/autopilot/configuration?cas=1', '{}'),
+        (200, 'false'))
+    self.assertIn('MaxTrailingLogs = 300\n', self.run_ok(
+        followers[1], 'operator', 'autopilot', 'get-config'))
+
+    # Out goes the leader, asked through itself.
+    leads = followers[0]
+    status, answer = self.raw(
+        leads, 'DELETE', '/v1/operator/raft/peer?address=' +
+        leads.settings['cluster_addr'])
+    self.assertEqual((status, answer), (200, ''))
+    rest = [h for h in hosts if h is not leads]
+    self.assertEqual(len(self.peers(self.leader(rest))), 2)
+
+  def test_a_server_moves(self):
+    hosts = self.three()
+    for host in (hosts[2], self.leader(hosts)):
+      host.stop(signal.SIGTERM)
+      moved = '127.0.0.1:%d' % free_port()
+      host.configure(cluster_addr=moved)
+      host.start()
+      self.wait('the configuration has it', lambda: moved in [
+          peer['Address'] for peer in self.peers(hosts[0])])
+      name = host.settings['node_name']
+      for other in hosts:
+        self.wait('everybody lists it there', lambda: [name, moved] in [
+            line.split('\t')[:2]
+            for line in other.jaco('node', 'list').stdout.splitlines()])
+      self.wait('all are well', lambda: self.raw(
+          hosts[0], 'GET', '/v1/operator/autopilot/health')[0] == 200)
+    status = json.loads(self.run_ok(hosts[1], 'cluster', 'status', '-o',
+                                    'json'))
+    levels = {node['feature_level'] for node in status['nodes']}
+    self.assertEqual(levels, {status['feature_level']})
+    for i, host in enumerate(hosts):
+      self.run_ok(host, 'token', 'issue', '--name', 'after-%d' % i)
+
+  def test_patience_without_a_leader(self):
+    hosts = self.three()
+    leader = self.leader(hosts)
+    followers = [h for h in hosts if h is not leader]
+    followers[1].stop(signal.SIGKILL)
+    leader.stop(signal.SIGKILL)
+    self.wait('no leader is known', lambda: followers[0].call(
+        'GET', '/v1/cluster/status')[1]['leader'] == '')
+    write = subprocess.Popen(
+        [JACO, 'token', 'issue', '--name', 'patient', '--socket',
+         followers[0].socket],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    followers[1].start()
+    out, err = write.communicate(timeout=30)
+    self.assertEqual(err, 'no leader, retrying\n')
+    self.assertTrue(out.startswith('Token for patient '), out)
+    self.assertEqual(
+        self.raw(followers[0], 'GET', '/v1/operator/raft/nothing')[0], 404)
+
+  def test_the_authority_is_rotated(self):
+    hosts = self.three()
+    follower = [h for h in hosts if h is not self.leader(hosts)][0]
+    before = open(os.path.join(follower.data, 'node', 'ca.crt')).read()
+    said = self.run_ok(follower, 'cluster', 'rotate-ca')
+    self.assertIn('  fingerprint: ', said)
+    for host in hosts:
+      path = os.path.join(host.data, 'node', 'ca.crt')
+      self.wait('two authorities are trusted',
+                lambda: open(path).read().count('BEGIN CERT') == 2
+                if host is follower else True)
+    self.assertIn(before, open(os.path.join(follower.data, 'node',
+                                            'ca.crt')).read())
+
+
+if __name__ == '__main__':
+  unittest.main(argv=sys.argv[:1] + sys.argv[3:])

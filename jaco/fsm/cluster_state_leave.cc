@@ -1,0 +1,105 @@
+// How nodes go: first somebody says that one is to leave, then the leader, when
+// it is no member any more, that it is gone.
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+#include "jaco/fsm/cluster_state.h"
+#include "jaco/fsm/command.pb.h"
+#include "jaco/raft/types.h"
+
+namespace jaco::fsm {
+
+absl::StatusOr<std::string> ClusterState::LeaveNode(raft::LogIndex index) {
+  const NodeLeave& leave = command_.node_leave();
+  const Node* node = tables_.FindNode(leave.id());
+  if (node == nullptr) {
+    return MakeError(ErrorCode::kNodeNotFound,
+                     absl::StrCat("no node ", leave.id()));
+  }
+  if (node->leaving() == leave.leaving() ||
+      node->leaving() == NODE_LEAVING_FORCED) {
+    return node->SerializeAsString();
+  }
+  const bool leaves = leave.leaving() != NODE_LEAVING_NO;
+  const bool others_stay =
+      std::any_of(nodes().begin(), nodes().end(), [&](const auto& other) {
+        return other.first != leave.id() &&
+               other.second.leaving() == NODE_LEAVING_NO;
+      });
+  if (leaves && !others_stay) {
+    return MakeError(ErrorCode::kConflict,
+                     absl::StrCat("node \"", node->name(),
+                                  "\" is the last one of the cluster"));
+  }
+  Node changed = *node;
+  changed.set_leaving(leave.leaving());
+  changed.set_modify_index(index.value());
+  std::string reply = tables_.PutNode(std::move(changed));
+  const std::string& name = tables_.FindNode(leave.id())->name();
+  if (leaves) Audit(index, AUDIT_TYPE_NODE_LEAVE, "hostname", name);
+  return reply;
+}
+
+absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
+  const uint64_t id = command_.node_remove().id();
+  const Node* node = tables_.FindNode(id);
+  if (node == nullptr) {
+    return MakeError(ErrorCode::kNodeNotFound, absl::StrCat("no node ", id));
+  }
+  std::string reply = node->SerializeAsString();
+  const std::string name = node->name();
+  BuryNode(index, id);
+  KeepTheLast(index);
+  RaiseFeatureLevel();
+  Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
+  return reply;
+}
+
+void ClusterState::BuryNode(raft::LogIndex index, uint64_t id) {
+  const Node& node = *tables_.FindNode(id);
+  RemovedNode removed;
+  removed.set_id(id);
+  removed.set_name(node.name());
+  removed.set_address(node.address());
+  removed.set_removed_at_unix_ms(command_.time_unix_ms());
+  removed.set_create_index(index.value());
+  tables_.RemoveNode(id);
+  ForgetRemoved();
+  tables_.PutRemoved(std::move(removed));
+}
+
+// The one that was to stay may have gone in another way.
+void ClusterState::KeepTheLast(raft::LogIndex index) {
+  if (nodes().size() != 1) return;
+  Node last = nodes().begin()->second;
+  if (last.leaving() == NODE_LEAVING_NO) return;
+  last.set_leaving(NODE_LEAVING_NO);
+  last.set_modify_index(index.value());
+  tables_.PutNode(std::move(last));
+}
+
+// Makes room for one more.
+void ClusterState::ForgetRemoved() {
+  const auto& removed = tables_.removed();
+  for (auto it = removed.begin(); it != removed.end();) {
+    const uint64_t id = it->first;
+    const bool old = it->second.removed_at_unix_ms() <
+                     command_.time_unix_ms() - kRemovedMemoryMs;
+    ++it;
+    if (old) tables_.ForgetRemoved(id);
+  }
+  if (removed.size() < kRemovedNodesMax) return;
+  const auto oldest = std::min_element(
+      removed.begin(), removed.end(), [](const auto& a, const auto& b) {
+        return a.second.create_index() < b.second.create_index();
+      });
+  tables_.ForgetRemoved(oldest->first);
+}
+
+}  // namespace jaco::fsm

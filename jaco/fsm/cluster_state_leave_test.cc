@@ -1,0 +1,118 @@
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/fsm/cluster_state.h"
+#include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/testing.h"
+
+namespace jaco::fsm {
+namespace {
+
+class ClusterStateLeaveTest : public ::testing::Test {
+ protected:
+  ClusterStateLeaveTest() {
+    EXPECT_EQ(Do(testing::Init()), "ok");
+    EXPECT_EQ(Do(testing::Upsert(2, "node-2")), "ok");
+  }
+
+  // "ok", or the code of what refused it.
+  std::string Do(const Command& command) {
+    const Digest before = state_.digest();
+    const ApplyResult result = testing::ApplyNext(state_, command);
+    if (result.status.ok()) return "ok";
+    EXPECT_EQ(state_.digest(), before) << "refused, and changed something";
+    return std::string(ErrorCodeName(CodeOf(result.status)));
+  }
+  std::string Leave(uint64_t id, NodeLeaving leaving) {
+    Command command = testing::FromLocal();
+    command.mutable_node_leave()->set_id(id);
+    command.mutable_node_leave()->set_leaving(leaving);
+    return Do(command);
+  }
+
+  ClusterState state_;
+};
+
+TEST_F(ClusterStateLeaveTest, ANodeLeavesAndIsRemembered) {
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(state_.nodes().at(2).leaving(), NODE_LEAVING_YES);
+  EXPECT_EQ(state_.audit().back().type(), AUDIT_TYPE_NODE_LEAVE);
+  const Digest once = state_.digest();
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(state_.digest(), once);
+  // What else is said of it does not keep it.
+  EXPECT_EQ(Do(testing::SetStatus(2, NODE_STATUS_JOINING)), "ok");
+  EXPECT_EQ(Do(testing::Upsert(2, "node-2")), "ok");
+  EXPECT_EQ(state_.nodes().at(2).leaving(), NODE_LEAVING_YES);
+
+  EXPECT_EQ(Do(testing::Remove(2)), "ok");
+  EXPECT_FALSE(state_.nodes().contains(2));
+  EXPECT_EQ(state_.removed().at(2).name(), "node-2");
+  EXPECT_EQ(state_.removed().at(2).address(), "10.0.0.2:7001");
+  EXPECT_EQ(Do(testing::Remove(2)), "node_not_found");
+  // The same id once more is a node like any other.
+  EXPECT_EQ(Do(testing::Upsert(2, "node-2")), "ok");
+  EXPECT_FALSE(state_.removed().contains(2));
+}
+
+TEST_F(ClusterStateLeaveTest, ItIsTakenBackUnlessForced) {
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(Leave(2, NODE_LEAVING_NO), "ok");
+  EXPECT_EQ(state_.nodes().at(2).leaving(), NODE_LEAVING_NO);
+  EXPECT_EQ(Leave(2, NODE_LEAVING_FORCED), "ok");
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(Leave(2, NODE_LEAVING_NO), "ok");
+  EXPECT_EQ(state_.nodes().at(2).leaving(), NODE_LEAVING_FORCED);
+}
+
+TEST_F(ClusterStateLeaveTest, SomebodyStays) {
+  EXPECT_EQ(Leave(7, NODE_LEAVING_YES), "node_not_found");
+  EXPECT_EQ(Leave(1, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "conflict");
+  EXPECT_EQ(Leave(2, NODE_LEAVING_FORCED), "conflict");
+  EXPECT_EQ(Do(testing::Remove(1)), "ok");
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "conflict");
+}
+
+TEST_F(ClusterStateLeaveTest, TheLastOneDoesNotLeave) {
+  EXPECT_EQ(Leave(1, NODE_LEAVING_FORCED), "ok");
+  EXPECT_EQ(Do(testing::Remove(2)), "ok");
+  EXPECT_EQ(state_.nodes().at(1).leaving(), NODE_LEAVING_NO);
+}
+
+TEST_F(ClusterStateLeaveTest, TheOldestAreForgotten) {
+  const uint64_t many = ClusterState::kRemovedNodesMax + 10;
+  for (uint64_t i = 0; i < many; ++i) {
+    const uint64_t id = 10'000 - i;
+    ASSERT_EQ(Do(testing::Upsert(id, absl::StrCat("n", id))), "ok");
+    ASSERT_EQ(Do(testing::Remove(id)), "ok");
+  }
+  EXPECT_EQ(state_.removed().size(), ClusterState::kRemovedNodesMax);
+  EXPECT_FALSE(state_.removed().contains(10'000));
+  EXPECT_TRUE(state_.removed().contains(10'000 - many + 1));
+
+  Command late = testing::Remove(2);
+  late.set_time_unix_ms(testing::kTimeUnixMs +
+                        2 * ClusterState::kRemovedMemoryMs);
+  EXPECT_EQ(Do(late), "ok");
+  EXPECT_EQ(state_.removed().size(), 1u);
+}
+
+TEST_F(ClusterStateLeaveTest, RowsKeepAllOfIt) {
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(Do(testing::Upsert(3, "node-3")), "ok");
+  EXPECT_EQ(Do(testing::Remove(3)), "ok");
+  testing::RowStore store;
+  store.Take(state_);
+  ClusterState loaded;
+  ASSERT_TRUE(loaded.Load(store.Rows(), state_.applied()).ok());
+  EXPECT_EQ(loaded.digest(), state_.digest());
+  EXPECT_EQ(loaded.removed().size(), 1u);
+  EXPECT_EQ(loaded.nodes().at(2).leaving(), NODE_LEAVING_YES);
+}
+
+}  // namespace
+}  // namespace jaco::fsm

@@ -1,0 +1,188 @@
+// Autopilot's part in members that come and go.
+//
+// A node that is to leave is taken out of the configuration, its vote and its
+// membership in one change; then its row goes. Each step follows from what is
+// replicated, so whoever leads next goes on. A leader that is to leave hands
+// over; if nobody else votes, another takes its vote in the same change.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+#include "jaco/server/autopilot.h"
+
+namespace jaco::server {
+namespace {
+
+using Health = PolicyMember::Health;
+
+bool Has(const std::vector<raft::NodeId>& ids, raft::NodeId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+}  // namespace
+
+void Autopilot::AddNonvoter(raft::NodeId id, std::string address,
+                            absl::AnyInvocable<void(absl::Status)> done) {
+  raft::Configuration target;
+  if (IsLeader()) {
+    target = node_->raft()->configuration();
+    // While a change is under way the core refuses every target.
+    target.outgoing.clear();
+    auto& addresses = target.addresses;
+    std::erase_if(addresses,
+                  [id](const auto& known) { return known.first == id; });
+    addresses.emplace_back(id, std::move(address));
+    std::sort(addresses.begin(), addresses.end());
+    if (!target.Contains(id)) {
+      target.learners.push_back(id);
+      std::sort(target.learners.begin(), target.learners.end());
+    }
+  }
+  node_->ChangeConfiguration(std::move(target), std::move(done));
+}
+
+void Autopilot::Remove(raft::NodeId id,
+                       absl::AnyInvocable<void(absl::Status)> done) {
+  const auto refuse = [&](absl::Status status) {
+    node_->env().loop->Post(
+        [done = std::move(done), status = std::move(status)]() mutable {
+          done(std::move(status));
+        });
+  };
+  // Elsewhere the core refuses.
+  if (!IsLeader()) return node_->ChangeConfiguration({}, std::move(done));
+  const raft::Raft& raft = *node_->raft();
+  if (!raft.configuration().Contains(id)) {
+    return refuse(MakeError(
+        ErrorCode::kNodeNotFound,
+        absl::StrCat("server ", id.value(), " is no member of the cluster")));
+  }
+  if (id == raft.id()) return refuse(HandOver());
+  Judge();
+  const std::vector<raft::NodeId> chosen = VotersWithout(id);
+  if (Has(chosen, id)) {
+    return refuse(MakeError(
+        ErrorCode::kConflict,
+        absl::StrCat("without server ", id.value(),
+                     " fewer voters than a quorum would be reachable")));
+  }
+  node_->ChangeConfiguration(
+      Target(chosen, {id}),
+      [this, id, done = std::move(done)](absl::Status status) mutable {
+        if (status.ok()) ForgetNodes({id});
+        done(std::move(status));
+      });
+}
+
+// To the voter with the longest log.
+absl::Status Autopilot::HandOver() {
+  const MemberHealth* best = nullptr;
+  for (const MemberHealth& member : Judge()) {
+    if (!member.voter || !member.healthy) continue;
+    if (member.id == node_->raft()->id() || IsLeaving(member.id)) continue;
+    if (best == nullptr || member.match > best->match) best = &member;
+  }
+  if (best == nullptr) {
+    return MakeError(ErrorCode::kConflict,
+                     "the leader cannot be removed: there is no healthy voter "
+                     "that could lead instead");
+  }
+  absl::Status status = node_->TransferLeadership(best->id);
+  if (!status.ok()) return status;
+  return MakeError(
+      ErrorCode::kNoLeader,
+      absl::StrCat("the leader hands over to ", best->name, " first"));
+}
+
+bool Autopilot::IsLeaving(raft::NodeId id) const {
+  const auto& nodes = node_->state().nodes();
+  const auto it = nodes.find(id.value());
+  return it != nodes.end() && it->second.leaving() != fsm::NODE_LEAVING_NO;
+}
+
+// With `id` among them if it cannot be spared.
+std::vector<raft::NodeId> Autopilot::VotersWithout(raft::NodeId id) const {
+  std::vector<PolicyMember> members = PolicyMembers();
+  for (PolicyMember& member : members) member.leaving = member.id == id;
+  return ChooseVoters(std::move(members), node_->raft()->id());
+}
+
+// ---- Nodes that are to leave.
+
+// This server last: as long as it leads, it can see to the others.
+bool Autopilot::Leave() {
+  const auto& nodes = node_->state().nodes();
+  const raft::NodeId self = node_->raft()->id();
+  const fsm::Node* own = nullptr;
+  for (const auto& [id, node] : nodes) {
+    if (node.leaving() == fsm::NODE_LEAVING_NO) continue;
+    if (raft::NodeId(id) == self) {
+      own = &node;
+    } else if (Dismiss(node)) {
+      return true;
+    }
+  }
+  return own != nullptr && Dismiss(*own);
+}
+
+// Whether something is under way now.
+bool Autopilot::Dismiss(const fsm::Node& node) {
+  const raft::NodeId id(node.id());
+  if (!node_->raft()->configuration().Contains(id)) {
+    fsm::Command command;
+    command.mutable_node_remove()->set_id(node.id());
+    return Decide(std::move(command));
+  }
+  if (id == node_->raft()->id()) {
+    if (Resign()) return true;
+  } else if (const auto voters = VotersWithout(id); !Has(voters, id)) {
+    Change(voters, {id});
+    return true;
+  }
+  const Instant now = node_->env().clock->Now();
+  const Instant since = leaving_since_.try_emplace(id, now).first->second;
+  if (node.leaving() == fsm::NODE_LEAVING_FORCED ||
+      now - since < node_->options().autopilot.leave_patience) {
+    return false;
+  }
+  leaving_since_.erase(id);
+  fsm::Command command;
+  command.mutable_node_leave()->set_id(node.id());
+  command.mutable_node_leave()->set_leaving(fsm::NODE_LEAVING_NO);
+  return Decide(std::move(command));
+}
+
+bool Autopilot::Decide(fsm::Command command) {
+  if (std::exchange(proposing_, true)) return false;
+  node_->Propose({.identity = "system"}, std::move(command),
+                 [this](const auto&, raft::LogIndex) { proposing_ = false; });
+  return true;
+}
+
+bool Autopilot::Resign() {
+  const Instant now = node_->env().clock->Now();
+  if (now < handing_over_until_) return true;
+  if (HandOverSoon(now)) return true;
+  // Nobody else votes: whoever is first takes over vote and lead at once.
+  const raft::NodeId self = node_->raft()->id();
+  if (node_->raft()->configuration().voters != std::vector{self}) return false;
+  const MemberHealth* heir = nullptr;
+  for (const MemberHealth& member : health_) {
+    if (member.health != Health::kEligible || IsLeaving(member.id)) continue;
+    if (heir == nullptr || member.name < heir->name) heir = &member;
+  }
+  if (heir == nullptr) return false;
+  Change({heir->id}, {self});
+  return true;
+}
+
+// What is under way must not begin anew each tick.
+bool Autopilot::HandOverSoon(Instant now) {
+  if (CodeOf(HandOver()) != ErrorCode::kNoLeader) return false;
+  handing_over_until_ = now + node_->options().raft.election_timeout * 2;
+  return true;
+}
+
+}  // namespace jaco::server

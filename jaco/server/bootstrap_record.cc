@@ -1,0 +1,132 @@
+#include "jaco/server/bootstrap_record.h"
+
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
+#include "jaco/base/error.h"
+#include "jaco/fsm/validate.h"
+#include "jaco/storage/atomic_file.h"
+
+namespace jaco::server {
+namespace {
+
+constexpr absl::string_view kName = "bootstrap";
+constexpr absl::string_view kMagic = "jaco-bs\n";
+constexpr uint32_t kVersion = 1;
+
+std::string PathIn(const std::string& data_dir) {
+  return absl::StrCat(data_dir, "/", kName);
+}
+
+absl::Status Invalid(absl::string_view why) {
+  return MakeError(ErrorCode::kValidationFailed, absl::StrCat("hello: ", why));
+}
+
+}  // namespace
+
+bool operator<(const Ballot& a, const Ballot& b) {
+  return std::make_tuple(a.round(), a.server()) <
+         std::make_tuple(b.round(), b.server());
+}
+
+bool Promise(const Ballot& ballot, FounderVote* vote) {
+  if (ballot < vote->promised()) return false;
+  *vote->mutable_promised() = ballot;
+  return true;
+}
+
+bool Accept(const Ballot& ballot, const Founder& founder, FounderVote* vote) {
+  if (!Promise(ballot, vote)) return false;
+  *vote->mutable_accepted() = ballot;
+  *vote->mutable_founder() = founder;
+  return true;
+}
+
+absl::Status ValidateHello(const HelloRequest& request) {
+  if (request.server_id() == 0) return Invalid("no server");
+  absl::Status status = fsm::ValidateName("node name", request.node_name());
+  if (status.ok()) status = fsm::ValidateAddress(request.address());
+  if (!status.ok()) return status;
+  if (request.addresses_size() > static_cast<int>(kBootstrapAddressesMax)) {
+    return Invalid("too many addresses");
+  }
+  for (const std::string& address : request.addresses()) {
+    status = fsm::ValidateAddress(address);
+    if (!status.ok()) return status;
+  }
+  const bool votes = request.ask() == HelloRequest::PROMISE ||
+                     request.ask() == HelloRequest::ACCEPT;
+  if (votes && (request.ballot().round() == 0 ||
+                request.ballot().server() != request.server_id())) {
+    return Invalid("no ballot of the sender's");
+  }
+  if (request.ask() == HelloRequest::ACCEPT &&
+      (request.founder().server_id() == 0 ||
+       !fsm::ValidateName("founder", request.founder().node_name()).ok())) {
+    return Invalid("no founder");
+  }
+  return absl::OkStatus();
+}
+
+std::string EncodeBootstrapRecord(const BootstrapRecord& record) {
+  std::string bytes(kMagic);
+  AppendLittleEndian(kVersion, &bytes);
+  absl::StrAppend(&bytes, record.SerializeAsString());
+  AppendLittleEndian(Crc32c(bytes), &bytes);
+  return bytes;
+}
+
+absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes) {
+  const absl::Status damaged =
+      MakeError(ErrorCode::kDataLoss, "the file is damaged");
+  constexpr size_t kFrame = kMagic.size() + 2 * sizeof(uint32_t);
+  if (bytes.size() < kFrame) return damaged;
+  const absl::string_view body = bytes.substr(0, bytes.size() - 4);
+  if (LoadLittleEndian<uint32_t>(bytes.data() + body.size()) != Crc32c(body)) {
+    return damaged;
+  }
+  ByteReader reader(body);
+  if (reader.ReadBytes(kMagic.size()) != kMagic) return damaged;
+  if (const auto version = reader.Read<uint32_t>(); version != kVersion) {
+    return MakeError(ErrorCode::kDataLoss,
+                     absl::StrCat("format version ", version,
+                                  "; this build knows version ", kVersion));
+  }
+  const absl::string_view text = reader.ReadBytes(reader.remaining());
+  BootstrapRecord record;
+  if (!record.ParseFromArray(text.data(), static_cast<int>(text.size())) ||
+      record.server_id() == 0) {
+    return damaged;
+  }
+  return record;
+}
+
+absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
+    env::FileSystem& fs, const std::string& data_dir) {
+  const std::string path = PathIn(data_dir);
+  const auto bytes = storage::ReadWholeFile(fs, path);
+  if (!bytes.ok()) return bytes.status();
+  if (!bytes->has_value()) return std::optional<BootstrapRecord>();
+  auto record = DecodeBootstrapRecord(**bytes);
+  if (record.ok()) return *std::move(record);
+  return MakeError(ErrorCode::kDataLoss,
+                   absl::StrCat(path, ": ", record.status().message()));
+}
+
+absl::Status StoreBootstrapRecord(env::FileSystem& fs,
+                                  const std::string& data_dir,
+                                  absl::string_view bytes) {
+  return storage::ReplaceFile(fs, data_dir, kName, bytes);
+}
+
+absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
+                                   const std::string& data_dir) {
+  const absl::Status removed = fs.Remove(PathIn(data_dir));
+  if (absl::IsNotFound(removed)) return absl::OkStatus();
+  return removed.ok() ? fs.SyncDirectory(data_dir) : removed;
+}
+
+}  // namespace jaco::server

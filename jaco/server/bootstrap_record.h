@@ -1,0 +1,52 @@
+// What a server that waits for a cluster remembers, and how it votes on who
+// founds it: one acceptor of single-decree Paxos.
+
+#ifndef JACO_SERVER_BOOTSTRAP_RECORD_H_
+#define JACO_SERVER_BOOTSTRAP_RECORD_H_
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "jaco/env/file_system.h"
+#include "jaco/server/bootstrap.pb.h"
+
+namespace jaco::server {
+
+// How many servers may be waited for, and addresses known.
+inline constexpr uint32_t kBootstrapExpectMax = 63;
+inline constexpr size_t kBootstrapAddressesMax = 64;
+
+// By round, then by server.
+bool operator<(const Ballot& a, const Ballot& b);
+inline bool operator<=(const Ballot& a, const Ballot& b) { return !(b < a); }
+
+// Each says whether it may be; only then is `vote` changed, and the change must
+// be durable before anybody hears of it.
+bool Promise(const Ballot& ballot, FounderVote* vote);
+bool Accept(const Ballot& ballot, const Founder& founder, FounderVote* vote);
+
+// validation_failed for what no server of ours says.
+absl::Status ValidateHello(const HelloRequest& request);
+
+std::string EncodeBootstrapRecord(const BootstrapRecord& record);
+// data_loss for anything that EncodeBootstrapRecord does not make.
+absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes);
+
+// <data_dir>/bootstrap. Blocking: for a job on a disk lane.
+// nullopt when there is none; data_loss for a damaged one.
+absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
+    env::FileSystem& fs, const std::string& data_dir);
+// `bytes` are those of EncodeBootstrapRecord.
+absl::Status StoreBootstrapRecord(env::FileSystem& fs,
+                                  const std::string& data_dir,
+                                  absl::string_view bytes);
+absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
+                                   const std::string& data_dir);
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_BOOTSTRAP_RECORD_H_

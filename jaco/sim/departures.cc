@@ -1,0 +1,68 @@
+#include "jaco/sim/departures.h"
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+
+namespace jaco::sim {
+
+void Departures::Ask(NodeNumber asked, Prng prng) {
+  server::Server& server = *world_.node(asked).server();
+  const auto number =
+      static_cast<NodeNumber>(prng.Between(1, world_.servers()));
+  const bool force = prng.Chance(1, 4);
+  if (!server.state().nodes().contains(number)) {
+    Add(server, number);
+  } else if (prng.Chance(1, 2)) {
+    Remove(server, number, force);
+  }
+}
+
+void Departures::Add(server::Server& server, NodeNumber number) {
+  const server::FoundingMember member = MemberOf(number);
+  OnAddCall(number);
+  server.AddNode(
+      member.id, member.name, member.address,
+      [this, number](const absl::Status& status) { OnAdded(number, status); });
+}
+
+void Departures::OnAddCall(NodeNumber number) {
+  Known& known = known_[number];
+  ++known.adds;
+  ++known.open_adds;
+  known.gone = false;
+}
+
+void Departures::OnAdded(NodeNumber number, const absl::Status& status) {
+  const bool unknown = !status.ok() && (CodeOf(status) == ErrorCode::kTimeout ||
+                                        CodeOf(status) == ErrorCode::kDiskFull);
+  if (!unknown) --known_[number].open_adds;
+}
+
+void Departures::Remove(server::Server& server, NodeNumber number, bool force) {
+  server.RemoveNode(
+      {}, {.node_name = MemberOf(number).name, .force = force},
+      [this, number, adds = known_[number].adds](
+          const absl::StatusOr<server::RemoveNodeResponse>& response) {
+        if (!response.ok()) return;
+        ++acknowledged_;
+        Known& known = known_[number];
+        known.gone = known.adds == adds && known.open_adds == 0;
+      });
+}
+
+void Departures::CheckFinal(server::Server& leader, Findings& findings) const {
+  const raft::Configuration& members = leader.raft()->configuration();
+  for (NodeNumber i = 1; i <= world_.servers(); ++i) {
+    if (!known_[i].gone) continue;
+    if (!members.Contains(raft::NodeId(i)) &&
+        !leader.state().nodes().contains(i)) {
+      continue;
+    }
+    findings.Report("removal",
+                    absl::StrCat("node ", i, " was removed, and is there"));
+  }
+}
+
+}  // namespace jaco::sim

@@ -1,0 +1,52 @@
+// Operators who take nodes in and remove them, through whichever server, and
+// whether what they were told is so in the end.
+
+#ifndef JACO_SIM_DEPARTURES_H_
+#define JACO_SIM_DEPARTURES_H_
+
+#include <cstdint>
+
+#include "jaco/base/prng.h"
+#include "jaco/sim/checkers/findings.h"
+#include "jaco/sim/world.h"
+
+namespace jaco::sim {
+
+class Departures {
+ public:
+  // `world` outlives this.
+  explicit Departures(World& world) : world_(world) {}
+
+  // Has `asked`, which is up, remove a node, or take in one that it does not
+  // know.
+  void Ask(NodeNumber asked, Prng prng);
+
+  // Somebody adds the server in another way, and has the outcome.
+  void OnAddCall(NodeNumber number);
+  void OnAdded(NodeNumber number, const absl::Status& status);
+
+  // The cluster is well. A node whose removal was acknowledged, and that nobody
+  // has added since, is neither in the configuration of `leader` nor in its
+  // table.
+  void CheckFinal(server::Server& leader, Findings& findings) const;
+
+  uint64_t acknowledged() const { return acknowledged_; }
+
+ private:
+  struct Known {
+    uint64_t adds = 0;       // calls
+    uint64_t open_adds = 0;  // that may have taken effect, or may yet
+    bool gone = false;
+  };
+
+  void Add(server::Server& server, NodeNumber number);
+  void Remove(server::Server& server, NodeNumber number, bool force);
+
+  World& world_;
+  PerNode<Known> known_ = {};
+  uint64_t acknowledged_ = 0;
+};
+
+}  // namespace jaco::sim
+
+#endif  // JACO_SIM_DEPARTURES_H_

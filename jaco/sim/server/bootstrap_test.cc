@@ -1,0 +1,309 @@
+// bootstrap_expect: one cluster, whatever the order, whatever goes wrong.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/server/bootstrap_record.h"
+#include "jaco/sim/server/testing/bootstrap_cluster.h"
+
+namespace jaco::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+class BootstrapTest : public BootstrapCluster {
+ protected:
+  void ExpectOneClusterOf(size_t members) {
+    EXPECT_EQ(ClusterIds().size(), 1u) << AllProgress();
+    EXPECT_EQ(Members(), members) << AllProgress();
+  }
+};
+
+TEST_F(BootstrapTest, EveryOrderOfStartsFormsOneCluster) {
+  std::vector<NodeNumber> order = {1, 2, 3};
+  uint64_t seed = 0;
+  do {
+    for (const NodeNumber hub : {1, 2, 3}) {
+      SCOPED_TRACE(absl::StrCat("order ", ++seed, ", hub ", int{hub}));
+      NewDisks(seed);
+      cluster_ids_.clear();
+      retry_join_ = {hub};
+      for (const NodeNumber node : order) {
+        EXPECT_EQ(ClusterIds().size(), 0u);
+        Start(node);
+        Run(Milliseconds(700));
+      }
+      Run(Seconds(8));
+      ExpectOneClusterOf(3);
+      for (const NodeNumber node : order) {
+        EXPECT_EQ(At(node).raft()->configuration().voters.size(), 3u);
+        EXPECT_EQ(Progress(node), "");
+        EXPECT_FALSE(*files_[node]->Exists("/data/bootstrap"));
+      }
+    }
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_F(BootstrapTest, FormsWithinASecondOfTheLastStart) {
+  Start(1);
+  Start(2);
+  Run(Seconds(5));
+  EXPECT_THAT(Progress(1), HasSubstr("2 of 3 are here"));
+  Start(3);
+  Run(Seconds(1));
+  ExpectOneClusterOf(3);
+}
+
+TEST_F(BootstrapTest, OneAloneFoundsAtOnceAndOnlyWithoutState) {
+  expect_ = 1;
+  retry_join_.clear();
+  Start(1);
+  Run(Seconds(2));
+  ExpectOneClusterOf(1);
+  PowerLoss(1);
+  Start(1);
+  Run(Seconds(2));
+  ExpectOneClusterOf(1);
+}
+
+// Later servers, with any expectation or none, join what is there.
+TEST_F(BootstrapTest, LateServersJoin) {
+  expects_[4] = 5;
+  expects_[5] = 0;
+  for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+  Run(Seconds(5));
+  ExpectOneClusterOf(3);
+  for (NodeNumber node = 4; node <= 6; ++node) Start(node);
+  Run(Seconds(8));
+  ExpectOneClusterOf(6);
+}
+
+TEST_F(BootstrapTest, MoreServersThanExpected) {
+  for (NodeNumber node = 1; node <= 5; ++node) Start(node);
+  Run(Seconds(8));
+  ExpectOneClusterOf(5);
+}
+
+TEST_F(BootstrapTest, OtherExpectationsAreRefused) {
+  expects_[3] = 5;
+  for (NodeNumber node = 1; node <= 4; ++node) Start(node);
+  Run(Seconds(8));
+  EXPECT_EQ(ClusterIds().size(), 0u);
+  EXPECT_THAT(Progress(1), HasSubstr("config_mismatch: n3 at 10.0.0.3:7000 has "
+                                     "bootstrap_expect 5, n1 has 3"));
+  EXPECT_THAT(Progress(3), HasSubstr("config_mismatch: "));
+  // It is put right.
+  PowerLoss(3);
+  expects_.clear();
+  Start(3);
+  Run(Seconds(8));
+  ExpectOneClusterOf(4);
+}
+
+TEST_F(BootstrapTest, TwoServersOfOneName) {
+  names_[3] = "n2";
+  for (NodeNumber node = 1; node <= 4; ++node) Start(node);
+  Run(Seconds(8));
+  EXPECT_EQ(ClusterIds().size(), 0u);
+  EXPECT_THAT(Progress(1), HasSubstr("two servers have the node_name n2"));
+  PowerLoss(3);
+  Run(Seconds(8));
+  ExpectOneClusterOf(3);
+  // There is a cluster now, in which the name is taken.
+  Start(3);
+  Run(Seconds(5));
+  ExpectOneClusterOf(3);
+  EXPECT_THAT(Progress(3), HasSubstr("node_already_member"));
+}
+
+TEST_F(BootstrapTest, ServersWithoutExpectationFoundNothing) {
+  expect_ = 0;
+  for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+  Run(Seconds(5));
+  EXPECT_EQ(ClusterIds().size(), 0u);
+  EXPECT_THAT(Progress(2), HasSubstr("waiting for a cluster to join"));
+  At(2).Init({}, {}, [](const auto& response) {
+    EXPECT_TRUE(response.ok()) << response.status();
+  });
+  Run(Seconds(5));
+  ExpectOneClusterOf(3);
+}
+
+// As the guide has it: the servers are started, then told of one address.
+TEST_F(BootstrapTest, ServerJoinMakesServersKnown) {
+  retry_join_.clear();
+  for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+  Run(Seconds(3));
+  EXPECT_EQ(ClusterIds().size(), 0u);
+  JoinServersResponse two, three;
+  At(2).JoinServers({}, {{ApiOf(1), ApiOf(9)}},
+                    [&](const auto& response) { two = *response; });
+  // What was said is remembered.
+  Run(Seconds(1));
+  EXPECT_EQ(two.num_joined, 1u);
+  EXPECT_EQ(two.error, "");
+  PowerLoss(1);
+  PowerLoss(2);
+  Start(1);
+  Start(2);
+  At(3).JoinServers({}, {{ApiOf(9)}},
+                    [&](const auto& response) { three = *response; });
+  Run(Seconds(1));
+  EXPECT_EQ(three.num_joined, 0u);
+  EXPECT_THAT(three.error, HasSubstr("failed joining: "));
+  At(3).JoinServers({}, {{ApiOf(1)}}, [](const auto&) {});
+  Run(Seconds(5));
+  ExpectOneClusterOf(3);
+  // A member makes itself known to those that know nobody.
+  Start(4);
+  Run(Seconds(3));
+  EXPECT_EQ(Members(), 3u);
+  At(1).JoinServers({}, {{ApiOf(4)}},
+                    [&](const auto& response) { two = *response; });
+  Run(Seconds(5));
+  EXPECT_EQ(two.num_joined, 1u);
+  ExpectOneClusterOf(4);
+}
+
+TEST_F(BootstrapTest, NothingIsSaidWithoutTheKey) {
+  Start(1);
+  HelloRequest request;
+  for (const Caller& caller :
+       {Caller(), Caller{"ops"}, Caller{"join_token:1", "11"}}) {
+    std::optional<absl::Status> status;
+    At(1).Hello(caller, request,
+                [&](const auto& response) { status = response.status(); });
+    Run(Milliseconds(10));
+    ASSERT_TRUE(status.has_value());
+    EXPECT_EQ(CodeOf(*status), ErrorCode::kPermissionDenied);
+  }
+}
+
+// The founder is gone when it has been accepted: nobody takes its place, also
+// not by hand, and it founds when it comes back.
+TEST_F(BootstrapTest, WhoWasAcceptedFounds) {
+  NodeNumber founder = 0;
+  int accepts = 0;
+  on_call_ = [&](NodeNumber from, NodeNumber) {
+    if (founder != 0 || !absl::StrContains(Progress(from), "asking")) return;
+    if (++accepts == 4) founder = from;  // two promises, one accept more
+  };
+  for (NodeNumber node = 1; node <= 3; ++node) {
+    retry_join_ = {1, 2, 3};
+    processes_.erase(node);
+    Start(node);
+  }
+  for (int i = 0; i < 2000 && founder == 0; ++i) Run(Milliseconds(1));
+  ASSERT_NE(founder, 0);
+  PowerLoss(founder);
+  Run(Seconds(5));
+  EXPECT_EQ(ClusterIds().size(), 0u);
+  int waiting = 0;
+  for (const auto& [node, process] : processes_) {
+    if (!absl::StrContains(Progress(node), "which was to found")) continue;
+    ++waiting;
+    std::optional<absl::Status> status;
+    At(node).Init({}, {}, [&](const auto& r) { status = r.status(); });
+    Run(Milliseconds(10));
+    ASSERT_TRUE(status.has_value());
+    EXPECT_EQ(CodeOf(*status), ErrorCode::kConflict);
+  }
+  EXPECT_GE(waiting, 1) << AllProgress();
+  Start(founder);
+  Run(Seconds(8));
+  ExpectOneClusterOf(3);
+}
+
+// Somebody has founded by hand, is known to one of those that wait, and is gone
+// when the others come: they do not found another cluster with its vote.
+TEST_F(BootstrapTest, WhoKnowsOfAClusterLetsNobodyFound) {
+  retry_join_ = {1, 2};
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    NewDisks(seed);
+    cluster_ids_.clear();
+    Start(1);
+    At(1).Init({}, {}, [](const auto&) {});
+    Run(Seconds(1));
+    int calls = 0;
+    on_call_ = [&](NodeNumber from, NodeNumber to) {
+      // A hello, then one for a join token, then the join itself.
+      if (from == 2 && to == 1 && ++calls == 3) PowerLoss(1);
+    };
+    Start(2);
+    Run(Seconds(1));
+    on_call_ = nullptr;
+    ASSERT_GE(calls, 3);
+    Start(3);
+    Start(4);
+    Run(Seconds(8));
+    EXPECT_EQ(Members(), 0u) << AllProgress();
+    Start(1);
+    Run(Seconds(40));
+    ExpectOneClusterOf(4);
+  }
+}
+
+// Two servers know each other from a third, which crashes; when it comes back
+// they are members and look for nobody.
+TEST_F(BootstrapTest, WhoWasAnsweredIsRemembered) {
+  expect_ = 2;
+  expects_[1] = 0;
+  bool crashed = false;
+  on_call_ = [&](NodeNumber from, NodeNumber to) {
+    if (from == 1 || to == 1 || crashed) return;
+    crashed = true;
+    PowerLoss(1);
+  };
+  for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+  Run(Seconds(8));
+  ASSERT_TRUE(crashed);
+  ExpectOneClusterOf(2);
+  Start(1);
+  Run(Seconds(8));
+  ExpectOneClusterOf(3);
+}
+
+// The power fails at every operation of a server's disk.
+TEST_F(BootstrapTest, PowerFailsAtAnyDiskOperation) {
+  for (const NodeNumber victim : {1, 2, 3}) {
+    bool cut_off = true;
+    for (uint64_t n = 1; cut_off && n < 200; ++n) {
+      SCOPED_TRACE(absl::StrCat("server ", int{victim}, " operation ", n));
+      NewDisks(n);
+      cluster_ids_.clear();
+      files_[victim]->FailAt(files_[victim]->operations() + n,
+                             sim::SimFileSystem::Fault::kCrash);
+      for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+      Run(Seconds(4));
+      ClusterIds();
+      cut_off = files_[victim]->crashed();
+      PowerLoss(victim);
+      Start(victim);
+      Run(Seconds(8));
+      ExpectOneClusterOf(3);
+      if (HasFailure()) return;
+    }
+    EXPECT_FALSE(cut_off);
+  }
+}
+
+TEST_F(BootstrapTest, ADamagedRecordTakesNoPart) {
+  Start(1);
+  PowerLoss(1);
+  ASSERT_TRUE(StoreBootstrapRecord(*files_[1], "/data", "rubbish").ok());
+  for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+  Run(Seconds(5));
+  EXPECT_EQ(ClusterIds().size(), 0u);
+  EXPECT_THAT(Progress(1), HasSubstr("/data/bootstrap: the file is damaged"));
+}
+
+}  // namespace
+}  // namespace jaco::server

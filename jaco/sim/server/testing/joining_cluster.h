@@ -1,0 +1,88 @@
+// Servers that join by a token.
+
+#ifndef JACO_SIM_SERVER_TESTING_JOINING_CLUSTER_H_
+#define JACO_SIM_SERVER_TESTING_JOINING_CLUSTER_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "jaco/base/error.h"
+#include "jaco/server/join_peer.h"
+#include "jaco/sim/server/testing/test_cluster.h"
+
+namespace jaco::server {
+
+// Server 1 is a cluster.
+class JoiningClusterTest : public ClusterTest, public JoinPeer {
+ protected:
+  JoiningClusterTest() {
+    policy_ = true;
+    join_peer_ = this;
+    Start(1);
+    At(1).Init({}, {}, [this](absl::StatusOr<InitResponse> response) {
+      EXPECT_TRUE(response.ok()) << response.status();
+    });
+    Run(Seconds(2));
+  }
+
+  // The way there and back takes an event each; a member that is not up does
+  // not answer.
+  void Admit(const std::string& peer, const std::string& fingerprint,
+             const std::string& join_token, AdmitRequest request,
+             Reply<AdmitResponse> reply) override {
+    fingerprint_ = fingerprint;
+    const auto node = static_cast<NodeNumber>(peer[0] - '0');
+    auto kept = std::make_shared<Reply<AdmitResponse>>(std::move(reply));
+    queue_.Schedule(
+        queue_.now() + Milliseconds(1), sim::kWorldOwner,
+        {sim::EventKind::kTask},
+        [this, node, join_token, request = std::move(request), kept]() mutable {
+          At(node).Authenticate(
+              join_token, [this, node, request = std::move(request),
+                           kept](absl::StatusOr<Caller> caller) mutable {
+                if (!caller.ok()) return (*kept)(caller.status());
+                At(node).Admit(*caller, std::move(request),
+                               [kept](absl::StatusOr<AdmitResponse> response) {
+                                 (*kept)(std::move(response));
+                               });
+              });
+        });
+  }
+
+  std::string NewJoinToken(const std::string& node_name = "") {
+    std::string token;
+    At(1).IssueJoinToken({}, {.node_name = node_name},
+                         [&token](const auto& response) {
+                           EXPECT_TRUE(response.ok()) << response.status();
+                           if (response.ok()) token = response->join_token;
+                         });
+    Run(Seconds(1));
+    return token;
+  }
+  // "ok", or the code of the error; "none" when there was no answer.
+  std::string Join(NodeNumber node, NodeNumber peer, const std::string& token) {
+    auto outcome = std::make_shared<std::string>("none");
+    BeginJoin(node, peer, token, outcome);
+    Run(Seconds(2));
+    return *outcome;
+  }
+  void BeginJoin(NodeNumber node, NodeNumber peer, const std::string& token,
+                 const std::shared_ptr<std::string>& outcome) {
+    At(node).Join({}, {absl::StrCat(int{peer}), token},
+                  [outcome](const absl::StatusOr<JoinResponse>& response) {
+                    *outcome = response.ok() ? "ok"
+                                             : std::string(ErrorCodeName(
+                                                   CodeOf(response.status())));
+                  });
+  }
+  size_t Voters() { return At(1).raft()->configuration().voters.size(); }
+
+  std::string fingerprint_;
+};
+
+}  // namespace jaco::server
+
+#endif  // JACO_SIM_SERVER_TESTING_JOINING_CLUSTER_H_
