@@ -80,6 +80,46 @@ TEST_F(ArchiveTest, PiecesMakeAWhole) {
   EXPECT_EQ(Apply(Piece("r", snapshot, 50, 50)), "conflict");
 }
 
+// Who was removed since stays so, whoever was a node then.
+TEST_F(ArchiveTest, RemovedNodesStayRemoved) {
+  Apply(Init());
+  Command upsert = FromLocal();
+  *upsert.mutable_node_upsert()->mutable_node() = NodeNamed(2, "node-2");
+  Apply(upsert);
+  const std::string snapshot = state_.TakeSnapshot()();
+  Command remove = FromLocal();
+  remove.mutable_node_remove()->set_id(2);
+  ASSERT_EQ(Apply(remove), "ok");
+  ASSERT_EQ(Apply(Piece("a", snapshot, 0, snapshot.size())), "ok");
+  EXPECT_EQ(state_.nodes().count(2), 0u);
+  EXPECT_EQ(state_.removed().count(2), 1u);
+}
+
+TEST_F(ArchiveTest, ASnapshotOfAHigherLevelIsRefused) {
+  Apply(Init());
+  ClusterState ahead;
+  ApplyTo(ahead, Init());
+  for (const auto& [id, node] : state_.nodes()) {
+    Command announce = FromLocal();
+    announce.mutable_node_announce()->set_id(id);
+    announce.mutable_node_announce()->set_address(node.address());
+    announce.mutable_node_announce()->set_version("1.0.0");
+    announce.mutable_node_announce()->set_feature_level(2);
+    ASSERT_EQ(ApplyTo(ahead, announce), "ok");
+  }
+  ASSERT_EQ(ahead.feature_level(), 2u);
+  const std::string later = ahead.TakeSnapshot()();
+  EXPECT_EQ(Apply(Piece("a", later, 0, later.size())), "config_mismatch");
+  // The level stays that of the cluster.
+  const std::string earlier = state_.TakeSnapshot()();
+  EXPECT_EQ(ApplyTo(ahead, Piece("a", earlier, 0, earlier.size())), "ok");
+  EXPECT_EQ(ahead.feature_level(), 2u);
+  // A build that is too old does not begin such a cluster anew.
+  EXPECT_EQ(
+      CodeOf(ahead.BeginAnew(raft::LogIndex(99), NodeNamed(9, "node-9"), 5)),
+      ErrorCode::kConfigMismatch);
+}
+
 TEST_F(ArchiveTest, PiecesThatDoNotFollowAreRefused) {
   Apply(Init());
   const std::string snapshot = state_.TakeSnapshot()();
@@ -161,10 +201,17 @@ TEST_F(ArchiveTest, AClusterBeginsAnew) {
                                                           1000);
   EXPECT_EQ(Apply(join), "ok");
   Apply(Piece("a", "abc", 0, 1));
+  const auto before = state_.nodes();
+  ASSERT_FALSE(before.empty());
   ASSERT_TRUE(state_.BeginAnew(later, NodeNamed(9, "node-9"), 5).ok());
   EXPECT_EQ(state_.applied(), later);
   ASSERT_EQ(state_.nodes().size(), 1u);
   EXPECT_EQ(state_.nodes().at(9).joined_at_unix_ms(), 5);
+  for (const auto& [id, node] : before) {
+    ASSERT_EQ(state_.removed().count(id), 1u) << id;
+    EXPECT_EQ(state_.removed().at(id).address(), node.address());
+    EXPECT_EQ(state_.removed().at(id).removed_at_unix_ms(), 5);
+  }
   EXPECT_TRUE(state_.join_tokens().empty());
   EXPECT_EQ(state_.tokens().size(), 2u);
   EXPECT_EQ(state_.audit().back().type(), AUDIT_TYPE_RESTORE_COMPLETED);

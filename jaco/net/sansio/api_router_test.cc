@@ -193,8 +193,10 @@ TEST_F(ApiRouterTest, TokensInPages) {
   });
   const auto identities = [&](const std::string& query) {
     const auto page = Call("GET", "/v1/tokens" + query).body;
+    const auto decoded = DecodeListTokensResponse(page);
+    if (!decoded.ok()) return page;
     std::string all;
-    for (const auto& token : DecodeListTokensResponse(page)->tokens) {
+    for (const auto& token : decoded->tokens) {
       all += token.identity;
     }
     return page.find(R"("next_token":"c")") == page.npos ? all : all + "+";
