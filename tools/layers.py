@@ -63,6 +63,8 @@ LIBRARIES = [
     ('jaco/fsm/rocksdb_store*', ['absl/**', 'rocksdb/**'] + _PROTOBUF),
     ('jaco/fsm/**', ['absl/**'] + _PROTOBUF),
     ('jaco/storage/**', ['absl/**', 'rocksdb/**']),
+    ('jaco/server/security/archive.cc',
+     ['absl/**', 'zlib.h'] + _SECRETS),
     ('jaco/server/security**', ['absl/**'] + _PROTOBUF + _SECRETS),
     ('jaco/server/**', ['absl/**'] + _PROTOBUF),
     ('jaco/sim/**', ['absl/**', 'rocksdb/**'] + _PROTOBUF),

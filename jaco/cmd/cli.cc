@@ -12,6 +12,7 @@
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/api_client.h"
+#include "jaco/cmd/archive_commands.h"
 #include "jaco/cmd/cli_completion.h"
 #include "jaco/cmd/cli_operator.h"
 #include "jaco/cmd/cli_output.h"
@@ -38,6 +39,7 @@ struct Options {
   bool allow_privileged = false;
   bool force = false;
   OfflineRaftOptions raft;
+  ArchiveOptions archive;
   OperatorOptions operators;
   std::string shell;
 };
@@ -156,6 +158,16 @@ class Session : public CliSession {
     OfflineRaftOptions raft = options_.raft;
     raft.output = options_.output;
     return RunOfflineRaft(raft, world());
+  }
+
+  int Backup() { return RunBackup(options_.archive, *this); }
+  int Restore() { return RunRestore(options_.archive, *this); }
+  int SaveSnapshot() { return RunSnapshotSave(options_.archive, *this); }
+  int RestoreSnapshot() { return RunSnapshotRestore(options_.archive, *this); }
+  int InspectSnapshot() {
+    ArchiveOptions archive = options_.archive;
+    archive.output = options_.output;
+    return RunSnapshotInspect(archive, *this);
   }
 
   int ListTokens() {
@@ -296,6 +308,57 @@ void AddOfflineRaft(CLI::App* raft, const std::string& name,
   });
 }
 
+void AddSeal(CLI::App* command, ArchiveOptions* options) {
+  command->add_option("--passphrase-file", options->passphrase_file,
+                      "File with the passphrase or key of the backup (or "
+                      "$JACO_BACKUP_PASSPHRASE)");
+  command->add_flag("--prompt", options->prompt, "Ask for the passphrase");
+}
+
+void AddArchiveCommands(CLI::App* app, Options* options, Command* command) {
+  ArchiveOptions* archive = &options->archive;
+  CLI::App* backup = app->add_subcommand(
+      "backup", "Write all that the cluster needs to a sealed file");
+  backup->add_option("-o,--output", archive->file, "The file")->required();
+  AddSeal(backup, archive);
+  backup->callback([command] { *command = &Session::Backup; });
+  CLI::App* restore = app->add_subcommand(
+      "restore", "Make this fresh server the first one of a lost cluster");
+  restore->add_option("file,-i,--input", archive->file, "The backup")
+      ->required();
+  restore->add_option("--name", archive->name,
+                      "Check that this is the server's node_name");
+  restore->add_option("--data-dir", archive->data_dir,
+                      "Without jacod: the data directory to fill");
+  restore->add_option("--config", archive->config,
+                      "Without jacod: its configuration ($JACO_CONFIG)");
+  AddSeal(restore, archive);
+  restore->callback([command] { *command = &Session::Restore; });
+}
+
+void AddSnapshotCommands(CLI::App* operate, Options* options,
+                         Command* command) {
+  CLI::App* snapshot = operate->add_subcommand(
+      "snapshot", "Earlier states of the cluster that runs");
+  snapshot->require_subcommand(1);
+  CLI::App* save =
+      snapshot->add_subcommand("save", "Write the replicated state to a file");
+  save->add_option("file", options->archive.file,
+                   "The file (default: jaco-state-TIME.snap)");
+  save->callback([command] { *command = &Session::SaveSnapshot; });
+  CLI::App* restore = snapshot->add_subcommand(
+      "restore", "Put a saved state in the place of the cluster's");
+  restore->add_option("file", options->archive.file, "The file")->required();
+  AddSeal(restore, &options->archive);
+  restore->callback([command] { *command = &Session::RestoreSnapshot; });
+  CLI::App* inspect = snapshot->add_subcommand(
+      "inspect", "Verify a snapshot or backup and show what it is");
+  inspect->add_option("file", options->archive.file, "The file")->required();
+  AddSeal(inspect, &options->archive);
+  AddOutput(inspect, options);
+  inspect->callback([command] { *command = &Session::InspectSnapshot; });
+}
+
 void AddOperatorCommands(CLI::App* app, Options* options, Command* command) {
   using What = OfflineRaftOptions::What;
   CLI::App* operate =
@@ -303,6 +366,7 @@ void AddOperatorCommands(CLI::App* app, Options* options, Command* command) {
   operate->require_subcommand(1);
   CLI::App* raft = operate->add_subcommand("raft", "The Raft subsystem");
   raft->require_subcommand(1);
+  AddSnapshotCommands(operate, options, command);
   AddOfflineRaft(raft, "info", "Term, members, snapshots and segments",
                  What::kInfo, options, command);
   AddOfflineRaft(raft, "logs", "The entries of the log", What::kLogs, options,
@@ -384,6 +448,7 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   AddNodeCommands(&app, &options, &command);
   AddServerCommands(&app, &options, &command);
   AddTokenCommands(&app, &options, &command);
+  AddArchiveCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
   bool version = false;
   app.add_subcommand("version", "Print the version")->callback([&version] {

@@ -18,12 +18,17 @@ CliSession::Outcome CliSession::Call(const Request& request) {
                                    request.timeout);
   if (!answer.ok()) {
     const bool untrusted = CodeOf(answer.status()) == ErrorCode::kPeerUntrusted;
-    return {"", net::ApiError{untrusted ? std::string(ErrorCodeName(
-                                              ErrorCode::kPeerUntrusted))
-                                        : "",
-                              std::string(answer.status().message())}};
+    return {
+        "",
+        net::ApiError{
+            untrusted ? std::string(ErrorCodeName(ErrorCode::kPeerUntrusted))
+                      : "",
+            std::string(answer.status().message())},
+        "", absl::IsUnavailable(answer.status())};
   }
-  if (answer->status / 100 == 2) return {answer->body, std::nullopt};
+  if (answer->status / 100 == 2) {
+    return {answer->body, std::nullopt, answer->digest};
+  }
   const auto error = net::DecodeError(answer->body);
   if (error.ok()) return {"", *error};
   if (answer->status == kUnhealthy) return {answer->body, std::nullopt};

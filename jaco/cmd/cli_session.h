@@ -38,6 +38,8 @@ class CliSession {
   struct Outcome {
     std::string body;
     std::optional<net::ApiError> error;
+    std::string digest;        // the Digest header of a 2xx
+    bool unreachable = false;  // nobody is there to answer
   };
 
   // `world` and `output` ("table", "json" or "yaml") are borrowed.

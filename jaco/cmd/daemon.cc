@@ -14,16 +14,15 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/base/hash.h"
 #include "jaco/base/prng.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/data_dir.h"
-#include "jaco/cmd/host_address.h"
 #include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/sd_notify.h"
+#include "jaco/cmd/server_options.h"
 #include "jaco/env/posix/posix_clock.h"
 #include "jaco/env/posix/posix_disk.h"
 #include "jaco/env/posix/posix_entropy.h"
@@ -35,15 +34,10 @@
 #include "jaco/net/https_bootstrap_peer.h"
 #include "jaco/net/https_join_peer.h"
 #include "jaco/net/peer_transport.h"
-#include "jaco/net/pki/node_uri.h"
 #include "jaco/net/pki/openssl_pki.h"
 #include "jaco/net/sansio/api_router.h"
-#include "jaco/net/sansio/host_port.h"
 #include "jaco/net/tls_identity.h"
-#include "jaco/server/security/keyring.h"
-#include "jaco/server/security/secrets.h"
 #include "jaco/server/server.h"
-#include "jaco/storage/atomic_file.h"
 
 namespace jaco::cmd {
 namespace {
@@ -105,12 +99,10 @@ class Daemon {
   // answers as soon as the loop runs, while the server is still starting.
   absl::Status Open() {
     absl::Status status = OpenDataDir();
-    if (status.ok()) status = ReadSealKey();
-    if (status.ok()) status = ReadBootstrapKey();
+    if (status.ok()) status = OpenBootstrapPeer();
     if (status.ok()) status = OpenPeerTransport();
-    if (!status.ok()) return status;
-    OpenServer();
-    return OpenApi();
+    if (status.ok()) status = OpenServer();
+    return status.ok() ? OpenApi() : status;
   }
 
   absl::Status OpenDataDir() {
@@ -121,39 +113,12 @@ class Daemon {
     return absl::OkStatus();
   }
 
-  // The key may be root's, or appear only while systemd starts us: it is read
-  // once.
-  absl::Status ReadSealKey() {
-    const std::string& path = config_.seal_key_file;
-    if (path.empty()) return absl::OkStatus();
-    const auto text = storage::ReadWholeFile(files_, path);
-    if (!text.ok()) return text.status();
-    auto key = server::Keyring::FromText(text->value_or(""));
-    if (!key.ok()) {
-      return MakeError(
-          ErrorCode::kValidationFailed,
-          absl::StrCat("seal_key_file ", path, ": ",
-                       text->has_value() ? key.status().message()
-                                         : "there is no such file"));
-    }
-    seal_key_ = std::make_shared<const server::Keyring>(*std::move(key));
-    return absl::OkStatus();
-  }
-
-  absl::Status ReadBootstrapKey() {
-    std::string key = config_.bootstrap_key;
-    if (const std::string& path = config_.bootstrap_key_file; !path.empty()) {
-      const auto text = storage::ReadFile(files_, path);
-      if (!text.ok()) return text.status();
-      key = std::string(absl::StripAsciiWhitespace(*text));
-      if (absl::Status status = CheckBootstrapKey(key); !status.ok()) {
-        return MakeError(
-            ErrorCode::kValidationFailed,
-            absl::StrCat("bootstrap_key_file ", path, ": ", status.message()));
-      }
-    }
-    if (key.empty() || mode_ == DaemonMode::kDev) return absl::OkStatus();
-    const net::BootstrapPsk psk(key);
+  absl::Status OpenBootstrapPeer() {
+    if (mode_ == DaemonMode::kDev) return absl::OkStatus();
+    const auto key = ReadBootstrapKey(config_, files_);
+    if (!key.ok()) return key.status();
+    if (key->empty()) return absl::OkStatus();
+    const net::BootstrapPsk psk(*key);
     tls_.AllowBootstrap(psk);
     bootstrap_peer_.emplace(psk, PostToLoop());
     return absl::OkStatus();
@@ -166,14 +131,9 @@ class Daemon {
     };
   }
 
-  server::BootstrapOptions BootstrapOptions() {
-    server::BootstrapOptions options;
-    if (mode_ == DaemonMode::kDev) return options;
-    const auto api = net::ParseHostPort(config_.listen_addr);
-    options.expect = config_.bootstrap_expect;
-    options.retry_join = config_.retry_join;
-    options.api_address = net::JoinHostPort(
-        AdvertisedHost(api->host, ListInterfaceAddresses()), api->port);
+  server::BootstrapOptions Bootstrap() {
+    if (mode_ == DaemonMode::kDev) return {};
+    server::BootstrapOptions options = BootstrapOptionsOf(config_);
     if (bootstrap_peer_) options.peer = &*bootstrap_peer_;
     if (options.expect > 0 && options.expect % 2 == 0) {
       logger_.Write(LogLevel::kWarning, "jacod",
@@ -191,48 +151,27 @@ class Daemon {
     return AsConflict(network_->Listen(config_.cluster_addr));
   }
 
-  void OpenServer() {
-    const auto listening = net::ParseHostPort(config_.cluster_addr);
-    server::ServerOptions options;
-    options.node_name = config_.node_name;
-    options.data_dir = config_.data_dir;
-    options.peer_address = net::JoinHostPort(
-        AdvertisedHost(listening->host, ListInterfaceAddresses()),
-        network_->port());
-    options.certificate_hosts = HostsOfCertificate();
-    options.seal_key = seal_key_;
-    options.use_rocksdb = mode_ != DaemonMode::kDev;
-    options.raft = config_.raft;
-    options.join_peer = &join_peer_;
-    options.bootstrap = BootstrapOptions();
-    server_.emplace(options, env::Environment{.clock = &clock_,
-                                              .loop = &loop_,
-                                              .network = &*network_,
-                                              .disk = &*disk_,
-                                              .entropy = &entropy_,
-                                              .logger = &logger_,
-                                              .pki = &pki_});
+  absl::Status OpenServer() {
+    auto options = ServerOptionsOf(config_, network_->port(), files_);
+    if (!options.ok()) return options.status();
+    options->use_rocksdb = mode_ != DaemonMode::kDev;
+    options->join_peer = &join_peer_;
+    options->bootstrap = Bootstrap();
+    server_.emplace(*options, env::Environment{.clock = &clock_,
+                                               .loop = &loop_,
+                                               .network = &*network_,
+                                               .disk = &*disk_,
+                                               .entropy = &entropy_,
+                                               .logger = &logger_,
+                                               .pki = &pki_});
     server_->WatchCredentials([this](const server::Credentials& credentials) {
       OnCredentials(credentials);
     });
     Log(absl::StrCat("jacod ", kVersion, ", node ", config_.node_name,
                      ", data in ", config_.data_dir, ", peers reach it at ",
-                     options.peer_address));
-    Log(DescribeRaft(options.raft));
-  }
-
-  std::vector<std::string> HostsOfCertificate() const {
-    std::vector<std::string> hosts = {config_.node_name, HostName()};
-    hosts.push_back(net::ParseHostPort(config_.cluster_addr)->host);
-    hosts.push_back(net::ParseHostPort(config_.listen_addr)->host);
-    for (const ApiListener& listener : config_.api_listeners) {
-      hosts.push_back(net::ParseHostPort(listener.host_port)->host);
-    }
-    // Whatever this host is called, there is a certificate.
-    std::erase_if(hosts, [](const std::string& host) {
-      return !net::CheckNodeNames({"c", 1, "n", {host}}).ok();
-    });
-    return CertificateHosts(hosts, ListInterfaceAddresses(), net::kHostsMax);
+                     options->peer_address));
+    Log(DescribeRaft(options->raft));
+    return absl::OkStatus();
   }
 
   void OnCredentials(const server::Credentials& credentials) {
@@ -403,7 +342,6 @@ class Daemon {
   std::unique_ptr<env::FileLock> lock_;
   env::PosixEventLoop loop_;
   std::optional<env::PosixDisk> disk_;
-  std::shared_ptr<const server::Keyring> seal_key_;
   net::OpenSslPki pki_{&entropy_};
   net::TlsIdentity tls_;
   net::HttpsJoinPeer join_peer_{PostToLoop()};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "jaco/cmd/cli.h"
+#include "jaco/cmd/terminal.h"
 
 namespace {
 
@@ -28,6 +29,8 @@ int main(int argc, char** argv) {
   world.ca_cert = Variable("JACO_CA_CERT");
   world.join_token = Variable("JACO_JOIN_TOKEN");
   world.data_dir = Variable("JACO_DATA_DIR").value_or(world.data_dir);
+  world.environment = Variable;
+  world.prompt = jaco::cmd::AskAtTerminal;
   const int code = jaco::cmd::RunCli(
       std::vector<std::string>(argv + std::min(argc, 1), argv + argc), world);
   // An answer that nobody got is no success: a token is shown only once.

@@ -83,6 +83,12 @@ bool IsKnown(const Command& command) {
     case Command::kAutopilotSet:
       return HasOnlyKnownFields(command.autopilot_set()) &&
              HasOnlyKnownFields(command.autopilot_set().config());
+    case Command::kStateRestore:
+      return HasOnlyKnownFields(command.state_restore()) &&
+             HasOnlyKnownFields(command.state_restore().piece());
+    case Command::kArchiveTake:
+      return HasOnlyKnownFields(command.archive_take()) &&
+             ArchiveKind_IsValid(command.archive_take().kind());
     case Command::kNodeAnnounce:
       return HasOnlyKnownFields(command.node_announce());
     case Command::PAYLOAD_NOT_SET:
@@ -151,6 +157,9 @@ absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
     return Unknown(index, "a payload, field or value of a newer version");
   }
   absl::StatusOr<std::string> reply = Execute(index);
+  if (absl::IsUnimplemented(reply.status())) {
+    return Unknown(index, reply.status().message());
+  }
   applied_ = index;
   if (!reply.ok()) return ApplyResult{.status = reply.status()};
   return ApplyResult{.reply = *std::move(reply)};
@@ -223,6 +232,10 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return SetNodeStatus(index);
     case Command::kAutopilotSet:
       return SetAutopilot(index);
+    case Command::kStateRestore:
+      return RestoreState(index);
+    case Command::kArchiveTake:
+      return TakeArchive(index);
     case Command::kNodeAnnounce:
       return AnnounceNode(index);
     case Command::PAYLOAD_NOT_SET:

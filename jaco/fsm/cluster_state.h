@@ -40,6 +40,8 @@ class ClusterState final : public StateMachine {
   static constexpr size_t kJoinTokensMax = 1'000;
   // How long an expired join token is remembered, to say so.
   static constexpr int64_t kJoinTokenMemoryMs = int64_t{7} * 24 * 3600 * 1000;
+  // Of a snapshot that comes in pieces.
+  static constexpr uint64_t kRestoreBytesMax = uint64_t{256} << 20;
   // Removed nodes: the newest of them, and for longer than their certificates
   // are valid.
   static constexpr size_t kRemovedNodesMax = 1'000;
@@ -59,6 +61,16 @@ class ClusterState final : public StateMachine {
                     raft::LogIndex applied) override;
   Snapshot TakeSnapshot() const override;
   absl::Status RestoreSnapshot(absl::string_view snapshot) override;
+
+  // Whether a StateRestore of `snapshot` would be carried out: the errors of
+  // that command, and kUnimplemented for what this build does not know.
+  absl::Status CheckRestore(absl::string_view snapshot) const;
+  // Makes the state, which is a backup's, that of a cluster which begins anew
+  // at `index` with `node` alone, whose id is new: other nodes are removed ones
+  // and join tokens are forgotten. Errors: cluster_uninitialized,
+  // config_mismatch, validation_failed; it is then unspecified.
+  absl::Status BeginAnew(raft::LogIndex index, const Node& node,
+                         int64_t time_unix_ms);
 
   // Queries. References live until the next non-const call.
   const std::optional<Cluster>& cluster() const { return tables_.cluster(); }
@@ -105,6 +117,8 @@ class ClusterState final : public StateMachine {
   // cluster_state_leave.cc.
   absl::StatusOr<std::string> LeaveNode(raft::LogIndex index);
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
+  // Makes a node a removed one.
+  void BuryNode(raft::LogIndex index, uint64_t id);
   void ForgetRemoved();
   void KeepTheLast(raft::LogIndex index);
 
@@ -119,6 +133,12 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> JoinNode(raft::LogIndex index);
   absl::StatusOr<const JoinToken*> CheckJoinToken(const NodeJoin& join) const;
   void ForgetJoinTokens();
+
+  // cluster_state_archive.cc.
+  absl::StatusOr<std::string> TakeArchive(raft::LogIndex index);
+  absl::StatusOr<std::string> RestoreState(raft::LogIndex index);
+  absl::Status CheckPiece(const RestorePiece& piece) const;
+  absl::StatusOr<ClusterTables> Merge(absl::string_view snapshot) const;
 
   // Whether the token or the node may be added to what is there.
   absl::Status CheckNewToken(const std::string& identity,

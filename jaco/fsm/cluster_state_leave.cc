@@ -53,20 +53,25 @@ absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
     return MakeError(ErrorCode::kNodeNotFound, absl::StrCat("no node ", id));
   }
   std::string reply = node->SerializeAsString();
-  RemovedNode removed;
-  removed.set_id(id);
-  removed.set_name(node->name());
-  removed.set_address(node->address());
-  removed.set_removed_at_unix_ms(command_.time_unix_ms());
-  removed.set_create_index(index.value());
   const std::string name = node->name();
-  tables_.RemoveNode(id);
-  ForgetRemoved();
-  tables_.PutRemoved(std::move(removed));
+  BuryNode(index, id);
   KeepTheLast(index);
   RaiseFeatureLevel();
   Audit(index, AUDIT_TYPE_NODE_REMOVE, "hostname", name);
   return reply;
+}
+
+void ClusterState::BuryNode(raft::LogIndex index, uint64_t id) {
+  const Node& node = *tables_.FindNode(id);
+  RemovedNode removed;
+  removed.set_id(id);
+  removed.set_name(node.name());
+  removed.set_address(node.address());
+  removed.set_removed_at_unix_ms(command_.time_unix_ms());
+  removed.set_create_index(index.value());
+  tables_.RemoveNode(id);
+  ForgetRemoved();
+  tables_.PutRemoved(std::move(removed));
 }
 
 // The one that was to stay may have gone in another way.

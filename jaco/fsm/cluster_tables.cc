@@ -38,6 +38,9 @@ std::string KeyOf(const JoinToken& token) {
 std::string KeyOf(const AuditEvent& event) {
   return HexKey("a/", event.index());
 }
+std::string KeyOf(const RestorePiece& piece) {
+  return HexKey("p/", piece.offset());
+}
 
 absl::Status BadRow(absl::string_view key, absl::string_view why) {
   return absl::DataLossError(
@@ -114,6 +117,19 @@ const std::string& ClusterTables::PutJoinToken(JoinToken token) {
   return value;
 }
 
+void ClusterTables::PutRestorePiece(RestorePiece piece) {
+  rows_.Put(KeyOf(piece), piece.SerializeAsString());
+  const uint64_t offset = piece.offset();
+  restore_pieces_.insert_or_assign(offset, std::move(piece));
+}
+
+void ClusterTables::ClearRestorePieces() {
+  for (const auto& [offset, piece] : restore_pieces_) {
+    rows_.Remove(KeyOf(piece));
+  }
+  restore_pieces_.clear();
+}
+
 void ClusterTables::RemoveJoinToken(const std::string& hash) {
   const auto it = join_tokens_.find(hash);
   JACO_CHECK(it != join_tokens_.end());
@@ -176,6 +192,8 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<Node>(row);
     case 'o':
       return LoadAs<AutopilotConfig>(row);
+    case 'p':
+      return LoadAs<RestorePiece>(row);
     case 'r':
       return LoadAs<RemovedNode>(row);
     case 't':
@@ -241,6 +259,12 @@ absl::Status ClusterTables::Insert(Token token) {
 absl::Status ClusterTables::Insert(JoinToken token) {
   const std::string hash = token.hash();
   join_tokens_.emplace(hash, std::move(token));
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(RestorePiece piece) {
+  const uint64_t offset = piece.offset();
+  restore_pieces_.emplace(offset, std::move(piece));
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 //   j/<hash>        JoinToken
 //   n/<id, hex>     Node
 //   o/autopilot     AutopilotConfig
+//   p/<offset, hex> RestorePiece
 //   r/<id, hex>     RemovedNode
 //   t/<identity>    Token
 //   a/<index, hex>  AuditEvent; a command causes at most one
@@ -51,6 +52,10 @@ class ClusterTables {
     return join_tokens_;
   }
   const std::deque<AuditEvent>& audit() const { return audit_; }
+  // Of a snapshot that is not whole yet, by offset.
+  const std::map<uint64_t, RestorePiece>& restore_pieces() const {
+    return restore_pieces_;
+  }
   // Null when there is none.
   const Node* FindNode(uint64_t id) const;
   const Node* FindNodeByName(absl::string_view name) const;
@@ -67,10 +72,12 @@ class ClusterTables {
   const std::string& PutRemoved(RemovedNode node);
   const std::string& PutToken(Token token);
   const std::string& PutJoinToken(JoinToken token);
+  void PutRestorePiece(RestorePiece piece);
   // The caller has made sure that it exists.
   void RemoveNode(uint64_t id);
   void ForgetRemoved(uint64_t id);
   void RemoveJoinToken(const std::string& hash);
+  void ClearRestorePieces();
   // `event.index()` is above that of every earlier event. The oldest goes when
   // there would be more than kAuditEventsMax.
   void AppendAudit(AuditEvent event);
@@ -99,6 +106,7 @@ class ClusterTables {
   absl::Status Insert(Token token);
   absl::Status Insert(JoinToken token);
   absl::Status Insert(AuditEvent event);
+  absl::Status Insert(RestorePiece piece);
 
   std::optional<Cluster> cluster_;
   std::optional<AutopilotConfig> autopilot_;
@@ -109,6 +117,7 @@ class ClusterTables {
   // Only ever looked up: its order reaches nobody.
   absl::flat_hash_map<absl::string_view, const Token*> token_by_hash_;
   std::deque<AuditEvent> audit_;
+  std::map<uint64_t, RestorePiece> restore_pieces_;
   RowSet rows_;
 };
 

@@ -33,7 +33,7 @@ namespace {
 
 namespace http = boost::beast::http;
 
-constexpr size_t kAnswerBytesMax = 64 << 20;
+constexpr size_t kAnswerBytesMax = size_t{256} << 20;
 
 std::string Reason(int error) { return std::generic_category().message(error); }
 
@@ -167,8 +167,10 @@ absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
           absl::StrCat(path, " does not answer in HTTP: ", error.message()));
     }
   }
+  const auto digest = parser.get()["Digest"];
   return HttpAnswer{static_cast<int>(parser.get().result_int()),
-                    std::move(parser.get().body())};
+                    std::move(parser.get().body()),
+                    std::string(digest.data(), digest.size())};
 }
 
 // Sends a request and reads the answer. `name` is for messages.

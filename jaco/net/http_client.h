@@ -15,6 +15,7 @@ class BootstrapPsk;
 struct HttpAnswer {
   int status = 0;
   std::string body;
+  std::string digest;  // the Digest header; empty: none
 };
 
 // One request to the daemon behind the unix socket `path`, blocking, done with

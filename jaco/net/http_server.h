@@ -25,6 +25,10 @@ namespace jaco::net {
 struct HttpServerOptions {
   size_t header_bytes_max = 16 << 10;
   size_t body_bytes_max = 1 << 20;
+  // Instead of both, for privileged callers of IsArchiveTarget; the time is
+  // also that of the answer.
+  size_t archive_bytes_max = size_t{256} << 20;
+  Duration archive_timeout = Seconds(300);
   // When there is one more, the one that has been idle for longest goes.
   size_t connections_max = 256;
   Duration handshake_timeout = Seconds(5);  // of TLS

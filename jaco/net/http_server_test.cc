@@ -228,6 +228,26 @@ TEST_F(HttpServerTest, TooLargeIsSaidEvenMidway) {
   ExpectHealthy();
 }
 
+TEST_F(HttpServerTest, ArchivesMayBeLarger) {
+  EXPECT_EQ(Call("/v1/operator/snapshot?x", std::string(20 << 20, 'x'))->body,
+            absl::StrCat("POST /v1/operator/snapshot?x local ", 20 << 20));
+  RawClient chunked(path_);
+  chunked.Send(
+      "POST /v1/cluster/restore HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 20; ++i) {
+    chunked.Send(absl::StrCat("20000\r\n", std::string(0x20000, 'x'), "\r\n"));
+  }
+  chunked.Send("0\r\n\r\n");
+  EXPECT_THAT(chunked.ReadAll(), HasSubstr("local 2621440"));
+  RawClient much(path_);
+  much.Send(
+      "PUT /v1/operator/snapshot HTTP/1.1\r\nHost: x\r\n"
+      "Content-Length: 300000000\r\n\r\n");
+  EXPECT_THAT(much.ReadAll(), HasSubstr("413"));
+  ExpectHealthy();
+}
+
 TEST_F(HttpServerTest, HalfARequestIsNotWaitedForForEver) {
   RawClient half(path_), slow(path_);
   half.Send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Le");

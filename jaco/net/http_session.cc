@@ -110,13 +110,18 @@ HttpResponse WithStatus(int status, ErrorCode code, absl::string_view message) {
   return response;
 }
 
+HttpResponse BodyTooLarge(uint64_t body_bytes_max) {
+  return WithStatus(
+      413, ErrorCode::kTooLarge,
+      absl::StrCat("the body is larger than ", body_bytes_max, " bytes"));
+}
+
 // What to tell a client whose bytes the parser refused.
 HttpResponse ParseErrorResponse(error_code error,
-                                const HttpServerOptions& options) {
+                                const HttpServerOptions& options,
+                                uint64_t body_bytes_max) {
   if (error == http::error::body_limit) {
-    return WithStatus(413, ErrorCode::kTooLarge,
-                      absl::StrCat("the body is larger than ",
-                                   options.body_bytes_max, " bytes"));
+    return BodyTooLarge(body_bytes_max);
   }
   if (error == http::error::header_limit ||
       error == http::error::buffer_overflow) {
@@ -198,7 +203,10 @@ class Session final : public HttpSession,
     head_only_ = false;
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(options_.header_bytes_max));
-    parser_->body_limit(options_.body_bytes_max);
+    // The header tells what the limit is.
+    body_bytes_max_ = options_.archive_bytes_max;
+    parser_->body_limit(body_bytes_max_);
+    archive_ = false;
     if (buffer_.size() > 0) return ReadHeader();
     constexpr size_t kReadBytes = 4096;
     idle_ = true;
@@ -226,7 +234,36 @@ class Session final : public HttpSession,
   }
 
   void OnHeader() {
-    stream_->expires_after(Chrono(options_.request_timeout));
+    archive_ = IsArchiveTarget(View(parser_->get().target()));
+    archive_ ? CheckArchiveCaller() : OnWelcome();
+  }
+
+  // Nobody else may make us read so much.
+  void CheckArchiveCaller() {
+    keep_alive_ = false;  // the body is unread
+    Identify([](Session& self, absl::StatusOr<server::Caller> caller,
+                int64_t wait_seconds) {
+      if (caller.ok() && !caller->privileged) {
+        caller = MakeError(ErrorCode::kPermissionDenied,
+                           "a privileged token is needed (`jaco token issue "
+                           "--allow-privileged`), or the unix socket");
+      }
+      if (!caller.ok()) return self.Deny(caller.status(), wait_seconds);
+      self.StopWaiting();
+      self.OnWelcome();
+    });
+  }
+
+  void OnWelcome() {
+    body_bytes_max_ =
+        archive_ ? options_.archive_bytes_max : options_.body_bytes_max;
+    if (parser_->content_length().value_or(0) > body_bytes_max_) {
+      keep_alive_ = false;
+      return Write(BodyTooLarge(body_bytes_max_));
+    }
+    parser_->body_limit(body_bytes_max_);
+    stream_->expires_after(
+        Chrono(archive_ ? options_.archive_timeout : options_.request_timeout));
     const auto expect = View(parser_->get()[http::field::expect]);
     if (!absl::EqualsIgnoreCase(expect, "100-continue")) return ReadBody();
     static constexpr absl::string_view kContinue =
@@ -251,36 +288,53 @@ class Session final : public HttpSession,
   void OnReadError(error_code error) {
     if (!IsParseError(error)) return End();  // Gone, or too slow.
     keep_alive_ = false;
-    Write(ParseErrorResponse(error, options_));
+    Write(ParseErrorResponse(error, options_, body_bytes_max_));
   }
 
   void Dispatch() {
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive();
     head_only_ = message.method() == http::verb::head;
-    // The handler has its own limit: the stream's must not end the wait.
-    stream_->expires_never();
+    Identify([](Session& self, absl::StatusOr<server::Caller> caller,
+                int64_t wait_seconds) {
+      caller.ok() ? self.Handle(*caller)
+                  : self.Deny(caller.status(), wait_seconds);
+    });
+  }
+
+  // Tells `next` who asks, or why that is not known and how long to wait before
+  // the next attempt. From now on a reply is awaited.
+  using Identified = void (*)(Session&, absl::StatusOr<server::Caller>,
+                              int64_t wait_seconds);
+  void Identify(Identified next) {
     const uint64_t request = ++requests_;
     AwaitReply(request);
-    if (listener_.authenticate == nullptr) return Handle(request, {});
+    if (listener_.authenticate == nullptr) {
+      return next(*this, server::Caller::Local(), 0);
+    }
     if (stream_.bootstrap_peer()) {
-      return Handle(request,
-                    {.identity = "bootstrap_key", .bootstrap_peer = true});
+      return next(
+          *this,
+          server::Caller{.identity = "bootstrap_key", .bootstrap_peer = true},
+          0);
     }
     owner_->Identify(*listener_.authenticate, listener_.address,
-                     TokenOf(message),
-                     [weak = weak_from_this(), request](
+                     TokenOf(parser_->get()),
+                     [weak = weak_from_this(), request, next](
                          const absl::StatusOr<server::Caller>& caller,
                          int64_t wait_seconds) {
-                       if (const auto self = weak.lock()) {
-                         self->OnIdentified(request, caller, wait_seconds);
-                       }
+                       const auto self = weak.lock();
+                       if (self == nullptr || !self->Awaits(request)) return;
+                       next(*self, caller, wait_seconds);
                      });
   }
 
   void AwaitReply(uint64_t request) {
+    // The handler has its own limit: the stream's must not end the wait.
+    stream_->expires_never();
     awaiting_reply_ = true;
-    reply_timer_.expires_after(Chrono(options_.reply_timeout));
+    reply_timer_.expires_after(
+        Chrono(archive_ ? options_.archive_timeout : options_.reply_timeout));
     reply_timer_.async_wait(
         [self = shared_from_this(), request](error_code error) {
           if (error) return;
@@ -292,17 +346,13 @@ class Session final : public HttpSession,
         });
   }
 
-  void OnIdentified(uint64_t request,
-                    const absl::StatusOr<server::Caller>& caller,
-                    int64_t wait_seconds) {
-    if (!Awaits(request)) return;
-    if (caller.ok()) return Handle(request, *caller);
-    HttpResponse response = ErrorResponse(caller.status());
+  void Deny(const absl::Status& status, int64_t wait_seconds) {
+    HttpResponse response = ErrorResponse(status);
     response.retry_after_seconds = wait_seconds;
-    OnReply(request, std::move(response));
+    OnReply(requests_, std::move(response));
   }
 
-  void Handle(uint64_t request, const server::Caller& caller) {
+  void Handle(const server::Caller& caller) {
     const auto& message = parser_->get();
     owner_->Handle(
         this,
@@ -311,7 +361,8 @@ class Session final : public HttpSession,
          .body = message.body(),
          .wants_json =
              absl::StrContains(View(message[http::field::accept]), "json")},
-        caller, [weak = weak_from_this(), request](HttpResponse response) {
+        caller,
+        [weak = weak_from_this(), request = requests_](HttpResponse response) {
           if (const auto self = weak.lock()) {
             self->OnReply(request, std::move(response));
           }
@@ -337,9 +388,13 @@ class Session final : public HttpSession,
 
   void OnReply(uint64_t request, HttpResponse response) {
     if (!Awaits(request)) return;
+    StopWaiting();
+    Write(std::move(response));
+  }
+
+  void StopWaiting() {
     awaiting_reply_ = false;
     reply_timer_.cancel();
-    Write(std::move(response));
   }
 
   void Write(HttpResponse response) {
@@ -348,6 +403,9 @@ class Session final : public HttpSession,
     response_.set(http::field::server, Beast(absl::StrCat("jacod/", kVersion)));
     if (!response.body.empty()) {
       response_.set(http::field::content_type, Beast(response.content_type));
+    }
+    if (!response.digest.empty()) {
+      response_.set("Digest", Beast(response.digest));
     }
     if (!response.allow.empty()) {
       response_.set(http::field::allow, Beast(response.allow));
@@ -365,7 +423,8 @@ class Session final : public HttpSession,
     // The length is that of the body which is not sent (RFC 9110 §9.3.2).
     if (head_only_) response_.body().clear();
     idle_ = false;
-    stream_->expires_after(Chrono(options_.write_timeout));
+    stream_->expires_after(
+        Chrono(archive_ ? options_.archive_timeout : options_.write_timeout));
     http::async_write(stream_, response_,
                       [self = shared_from_this()](error_code error, size_t) {
                         if (self->owner_ == nullptr) return;
@@ -424,6 +483,8 @@ class Session final : public HttpSession,
   Response response_;
   HttpResponse refusal_;
   uint64_t requests_ = 0;
+  uint64_t body_bytes_max_ = 0;
+  bool archive_ = false;  // the request is for, or with, an archive
   bool idle_ = false;
   bool awaiting_reply_ = false;
   bool keep_alive_ = true;

@@ -22,8 +22,12 @@ void Announcer::Review() {
   if (node_->lifecycle() != Lifecycle::kMember || raft == nullptr) return;
   const bool moved = HasMoved();
   if (raft->leader() == raft::kNoNode) {
-    // Nobody who still has the old address can reach this server.
-    if (moved) node_->SayAddress();
+    // Nobody who still has the old address can reach this server; and a server
+    // whose log ends in its removal asks for no votes, so nobody would tell it
+    // that it was removed.
+    if (moved || !raft->configuration().Contains(raft->id())) {
+      node_->SayAddress();
+    }
     return;
   }
   if (announcing_ || !node_->state().nodes().contains(raft->id().value())) {

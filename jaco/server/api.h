@@ -28,6 +28,11 @@ struct Caller {
   // A server that has shown the bootstrap key. It may say hello, and nothing
   // else.
   bool bootstrap_peer = false;
+  // May take the whole cluster away, and put another state in its place: those
+  // on the host, and bearers of a token that allows it.
+  bool privileged = false;
+
+  static Caller Local() { return {.privileged = true}; }
 };
 
 struct InitRequest {
@@ -156,6 +161,28 @@ struct AdmitResponse {
   std::string keyring;       // secret; see Keyring::Encode
 };
 
+// A backup (all that a cluster needs) or a snapshot (the replicated state): see
+// backup_format.h.
+struct ArchiveResponse {
+  std::string archive;  // a secret if it is a backup
+  std::string sha256;   // of it, 32 bytes
+};
+
+struct RestoreRequest {
+  std::string archive;
+};
+struct RestoreResponse {
+  std::string cluster_id;
+  std::string cluster_name;
+  uint64_t backup_index = 0;  // of the state in the backup
+  uint64_t index = 0;         // at which the cluster goes on
+  absl::Time taken_at;
+};
+
+struct RestoreSnapshotResponse {
+  uint64_t index = 0;  // of the write that has put it in force
+};
+
 class OperatorApi;
 
 struct RemoveNodeRequest {
@@ -207,6 +234,23 @@ class Api {
   // Admit says there. May be repeated with the same token whatever went wrong.
   virtual void Join(const Caller& caller, JoinRequest request,
                     Reply<JoinResponse> reply) = 0;
+  // For privileged callers, else permission_denied; linearizable, answered by
+  // any member. too_large.
+  virtual void Backup(const Caller& caller, Reply<ArchiveResponse> reply) = 0;
+  virtual void SaveSnapshot(const Caller& caller,
+                            Reply<ArchiveResponse> reply) = 0;
+  // Makes this uninitialized server the only one of the cluster that the backup
+  // is of; answered when that is durable. cluster_already_initialized;
+  // data_loss and validation_failed for a bad archive, which changes nothing.
+  virtual void Restore(const Caller& caller, RestoreRequest request,
+                       Reply<RestoreResponse> reply) = 0;
+  // Puts the state of a snapshot of this cluster in the place of the present
+  // one, on all its servers; the cluster's authorities, nodes, join tokens and
+  // audit log stay. For privileged callers; conflict when another restore came
+  // in between, config_mismatch for another cluster's; data_loss,
+  // validation_failed, too_large.
+  virtual void RestoreSnapshot(const Caller& caller, RestoreRequest request,
+                               Reply<RestoreSnapshotResponse> reply) = 0;
   // Of a server that has the bootstrap key: permission_denied of others;
   // config_mismatch, conflict, validation_failed, and what IssueJoinToken says.
   virtual void Hello(const Caller& caller, HelloRequest request,

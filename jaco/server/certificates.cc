@@ -30,6 +30,28 @@ const fsm::Authority* SignerOf(const fsm::Cluster& cluster) {
   return signer;
 }
 
+absl::Status NoAuthority() {
+  return MakeError(ErrorCode::kConflict,
+                   "this cluster has no certificate authority");
+}
+
+// The one that signs.
+absl::StatusOr<env::Authority> OpenAuthority(const fsm::Cluster& cluster,
+                                             const Keyring& keyring) {
+  if (cluster.authorities().empty()) return NoAuthority();
+  const fsm::Authority* signer = SignerOf(cluster);
+  if (signer == nullptr) {
+    return absl::InternalError("the cluster has no authority that signs");
+  }
+  auto key = keyring.Open(kAuthorityPurpose, signer->sealed_key());
+  if (!key.ok()) {
+    return MakeError(ErrorCode::kDataLoss,
+                     absl::StrCat("the key of the cluster's authority: ",
+                                  key.status().message()));
+  }
+  return env::Authority{signer->certificate(), *std::move(key)};
+}
+
 }  // namespace
 
 void Certificates::Watch(Changed changed) {
@@ -256,21 +278,22 @@ AdmitResponse Certificates::Welcome(std::string certificate) const {
 absl::StatusOr<env::Authority> Certificates::SigningAuthority() const {
   if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
   const auto& cluster = node_->state().cluster();
-  if (!secrets_ || !cluster || cluster->authorities().empty()) {
-    return MakeError(ErrorCode::kConflict,
-                     "this cluster has no certificate authority");
-  }
-  const fsm::Authority* signer = SignerOf(*node_->state().cluster());
-  if (signer == nullptr) {
-    return absl::InternalError("the cluster has no authority that signs");
-  }
-  auto key = secrets_->keyring.Open(kAuthorityPurpose, signer->sealed_key());
-  if (!key.ok()) {
-    return MakeError(CodeOf(key.status()),
-                     absl::StrCat("the key of the cluster's authority: ",
-                                  key.status().message()));
-  }
-  return env::Authority{signer->certificate(), *std::move(key)};
+  if (!secrets_ || !cluster) return NoAuthority();
+  return OpenAuthority(*cluster, secrets_->keyring);
+}
+
+absl::StatusOr<Secrets> Certificates::CreateFor(const fsm::Cluster& cluster,
+                                                Keyring keyring,
+                                                raft::NodeId self) const {
+  const auto signer = OpenAuthority(cluster, keyring);
+  if (!signer.ok()) return signer.status();
+  auto credentials = NewCredentials(*signer, OurNames(cluster.id(), self));
+  if (!credentials.ok()) return credentials.status();
+  credentials->certificates += SignerOf(cluster)->cross_certificate();
+  credentials->bundle = BundleOf(cluster);
+  return Secrets{.keyring = std::move(keyring),
+                 .credentials = *std::move(credentials),
+                 .sealed = node_->options().seal_key != nullptr};
 }
 
 bool Certificates::IsCurrent(const env::Authority& signer) const {

@@ -46,6 +46,15 @@ class Certificates {
   };
   absl::StatusOr<NewCluster> Create(const std::string& cluster_id,
                                     raft::NodeId self) const;
+  // What a server has in a cluster that a backup brings back: a certificate
+  // from the authority that signs, whose key `keyring` opens. data_loss when it
+  // does not; conflict in a cluster without authorities.
+  absl::StatusOr<Secrets> CreateFor(const fsm::Cluster& cluster,
+                                    Keyring keyring, raft::NodeId self) const;
+  // The cluster's; null while there is none.
+  const Keyring* keyring() const {
+    return secrets_ ? &secrets_->keyring : nullptr;
+  }
   // A new authority signs from now on, the earlier ones stay trusted.
   using Done = absl::AnyInvocable<void(absl::Status)>;
   void Rotate(const Caller& caller, Done done);

@@ -27,9 +27,10 @@ bool HoldsRaftState(const storage::RecoveredLog& recovered) {
 }
 
 // A write may be torn: the entries are durable before the term that makes them
-// count.
+// count. A log start comes with its term, whole or not at all.
 absl::Status WriteFounding(storage::RaftLog& log,
                            const raft::Persist& founding) {
+  if (founding.log_start.has_value()) return log.Write({&founding, 1});
   raft::Persist entries;
   entries.id = founding.id;
   entries.entries = founding.entries;
@@ -147,6 +148,22 @@ absl::Status RemoveFlatDirectory(env::FileSystem& fs, const std::string& path) {
   return fs.RemoveDirectory(path);
 }
 
+// Those that are there are left over from a restore that was cut off: they are
+// of another history than the one that begins.
+absl::Status ReplaceSnapshots(
+    env::FileSystem& fs, const std::string& path,
+    const std::optional<storage::Snapshot>& snapshot) {
+  const std::string directory = absl::StrCat(path, "/snapshots");
+  const absl::StatusOr<bool> exists = fs.Exists(directory);
+  absl::Status status = exists.status();
+  if (status.ok() && *exists) {
+    status = RemoveFlatDirectory(fs, directory);
+    if (status.ok()) status = fs.SyncDirectory(path);
+  }
+  if (!status.ok() || !snapshot.has_value()) return status;
+  return SnapshotsIn(path).Write(fs, *snapshot);
+}
+
 // Begins a new store. The old one is kept aside, until the next time.
 absl::Status ResetStore(env::FileSystem& fs, const std::string& path,
                         DataDir& dir) {
@@ -261,7 +278,7 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
 absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
                                       const std::string& path, bool use_rocksdb,
                                       const storage::Identity& identity,
-                                      const raft::Persist& founding,
+                                      const FoundingWrite& founding,
                                       uint64_t segment_bytes) {
   DataDir dir;
   auto log = storage::RaftLog::Open(
@@ -277,11 +294,18 @@ absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
   if (status.ok()) status = CheckFit(path, dir);
   if (status.ok()) status = PreparePeersFile(fs, path);
   if (status.ok()) status = storage::StoreIdentity(fs, path, identity);
-  if (status.ok()) status = WriteFounding(*dir.log, founding);
+  if (status.ok()) status = ReplaceSnapshots(fs, path, founding.snapshot);
+  if (status.ok()) status = WriteFounding(*dir.log, founding.log);
   if (!status.ok()) return status;
   dir.identity = identity;
-  dir.recovered.hard_state = *founding.hard_state;
-  dir.recovered.entries = founding.entries;
+  dir.recovered.hard_state = *founding.log.hard_state;
+  dir.recovered.entries = founding.log.entries;
+  if (founding.snapshot.has_value()) {
+    dir.recovered.log_start = founding.log.log_start->last;
+    dir.recovered.configuration = founding.log.log_start->configuration;
+    dir.newest_snapshot = founding.snapshot->last.index;
+    dir.snapshot = founding.snapshot;
+  }
   return dir;
 }
 

@@ -64,10 +64,20 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
                                                    bool use_rocksdb,
                                                    uint64_t segment_bytes);
 
+// What a member begins with.
+struct FoundingWrite {
+  // A hard state, and entries or a log start.
+  raft::Persist log;
+  // What the log start stands for.
+  std::optional<storage::Snapshot> snapshot;
+};
+
+// Makes a member of what OpenDataDir found to be none. After an error, or a
+// crash, it is one or none. cluster_already_initialized.
 absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
                                       const std::string& path, bool use_rocksdb,
                                       const storage::Identity& identity,
-                                      const raft::Persist& founding,
+                                      const FoundingWrite& founding,
                                       uint64_t segment_bytes);
 
 }  // namespace jaco::server

@@ -22,7 +22,7 @@ constexpr int kQuorumLostTimeouts = 5;
 
 // The log that a cluster begins with. It is the same on every founding member,
 // so it may be treated as replicated, and the first leader commits it.
-raft::Persist FoundingWrite(const Founding& founding) {
+FoundingWrite FoundingWriteOf(const Founding& founding) {
   raft::Configuration configuration;
   fsm::Command command;
   command.set_time_unix_ms(founding.time_unix_ms);
@@ -61,7 +61,7 @@ raft::Persist FoundingWrite(const Founding& founding) {
       raft::Entry{{term, raft::LogIndex(2)},
                   raft::EntryKind::kCommand,
                   command.SerializeAsString()}));
-  return write;
+  return {.log = std::move(write)};
 }
 
 uint64_t RandomSeed(env::Entropy& entropy) {
@@ -225,7 +225,7 @@ absl::Status Node::RestoreNewer(const DataDir& dir) {
 
 void Node::Found(raft::NodeId self, Founding founding,
                  absl::AnyInvocable<void(absl::Status)> done) {
-  raft::Persist write = FoundingWrite(founding);
+  FoundingWrite write = FoundingWriteOf(founding);
   Create(self, std::move(write), std::move(founding.secrets), std::move(done));
 }
 
@@ -233,9 +233,9 @@ void Node::Found(raft::NodeId self, Founding founding,
 // but not uninitialized, and it takes the log of whoever leads.
 void Node::Join(raft::NodeId self, SecretFiles secrets,
                 absl::AnyInvocable<void(absl::Status)> done) {
-  raft::Persist write;
-  write.id = raft::PersistId(1);
-  write.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
+  FoundingWrite write;
+  write.log.id = raft::PersistId(1);
+  write.log.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
   if (!WasRemoved()) {
     return Create(self, std::move(write), std::move(secrets), std::move(done));
   }
@@ -246,7 +246,19 @@ void Node::Join(raft::NodeId self, SecretFiles secrets,
   });
 }
 
-void Node::Create(raft::NodeId self, raft::Persist write, SecretFiles secrets,
+void Node::Restore(raft::NodeId self, RestoredCluster cluster,
+                   absl::AnyInvocable<void(absl::Status)> done) {
+  FoundingWrite write;
+  write.log.id = raft::PersistId(1);
+  write.log.hard_state =
+      raft::HardState{cluster.snapshot.last.term, raft::kNoNode};
+  write.log.log_start =
+      raft::LogStart{cluster.snapshot.last, cluster.snapshot.configuration};
+  write.snapshot = std::move(cluster.snapshot);
+  Create(self, std::move(write), std::move(cluster.secrets), std::move(done));
+}
+
+void Node::Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
                   absl::AnyInvocable<void(absl::Status)> done) {
   if (lifecycle_ != Lifecycle::kUninitialized) {
     absl::Status status =

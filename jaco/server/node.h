@@ -24,6 +24,12 @@
 
 namespace jaco::server {
 
+// What a cluster that comes from a backup begins with.
+struct RestoredCluster {
+  storage::Snapshot snapshot;  // its log begins behind it
+  SecretFiles secrets;
+};
+
 // Loop thread.
 class Node {
  public:
@@ -44,6 +50,10 @@ class Node {
   // set aside.
   void Join(raft::NodeId self, SecretFiles secrets,
             absl::AnyInvocable<void(absl::Status)> done);
+  // Makes this uninitialized server the only member of `cluster`; also
+  // cluster_already_initialized.
+  void Restore(raft::NodeId self, RestoredCluster cluster,
+               absl::AnyInvocable<void(absl::Status)> done);
   void ChangeConfiguration(raft::Configuration target,
                            absl::AnyInvocable<void(absl::Status)> done);
   absl::Status TransferLeadership(raft::NodeId target);
@@ -117,7 +127,7 @@ class Node {
  private:
   struct Opened;
 
-  void Create(raft::NodeId self, raft::Persist write, SecretFiles secrets,
+  void Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
               absl::AnyInvocable<void(absl::Status)> done);
   bool WasRemoved() const;
   void SetAside(absl::AnyInvocable<void(absl::Status)> done);

@@ -184,6 +184,14 @@ std::string SummarizeCommand(const fsm::Command& command) {
       return absl::StrCat("node ", node.id(), ", ", Quoted(node.name()), " @ ",
                           node.address(), ", joins");
     }
+    case fsm::Command::kStateRestore: {
+      const fsm::RestorePiece& piece = command.state_restore().piece();
+      return absl::StrCat("restore state, ", piece.data().size(), " bytes at ",
+                          piece.offset(), " of ", piece.total());
+    }
+    case fsm::Command::kArchiveTake:
+      return absl::StrCat("take ",
+                          fsm::ArchiveKind_Name(command.archive_take().kind()));
     case fsm::Command::kNodeAnnounce: {
       const fsm::NodeAnnounce& announce = command.node_announce();
       return absl::StrCat("node ", announce.id(), " @ ", announce.address(),

@@ -4,6 +4,7 @@
 
 #include "jaco/server/announcer.h"
 #include "jaco/server/autopilot.h"
+#include "jaco/server/backup_service.h"
 #include "jaco/server/bootstrap_service.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
@@ -26,6 +27,7 @@ struct Server::Impl {
         autopilot(&node),
         operators(&node, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
+        backups(&node, &certificates),
         announcer(&node, &certificates) {}
 
   Node node;
@@ -37,6 +39,7 @@ struct Server::Impl {
   Autopilot autopilot;
   OperatorService operators;
   BootstrapService bootstrap;
+  BackupService backups;
   Announcer announcer;
 };
 
@@ -164,6 +167,24 @@ void Server::Admit(const Caller& caller, AdmitRequest request,
 void Server::Join(const Caller& caller, JoinRequest request,
                   Reply<JoinResponse> reply) {
   impl_->joins.Join(caller, std::move(request), std::move(reply));
+}
+
+void Server::Backup(const Caller& caller, Reply<ArchiveResponse> reply) {
+  impl_->backups.Backup(caller, std::move(reply));
+}
+
+void Server::SaveSnapshot(const Caller& caller, Reply<ArchiveResponse> reply) {
+  impl_->backups.SaveSnapshot(caller, std::move(reply));
+}
+
+void Server::Restore(const Caller& caller, RestoreRequest request,
+                     Reply<RestoreResponse> reply) {
+  impl_->backups.Restore(caller, std::move(request), std::move(reply));
+}
+
+void Server::RestoreSnapshot(const Caller& caller, RestoreRequest request,
+                             Reply<RestoreSnapshotResponse> reply) {
+  impl_->backups.RestoreSnapshot(caller, std::move(request), std::move(reply));
 }
 
 void Server::Hello(const Caller& caller, HelloRequest request,

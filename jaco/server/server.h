@@ -68,6 +68,8 @@ struct ServerOptions {
   raft::Options raft;  // `id` is ignored
   SnapshotOptions snapshots;
   AutopilotOptions autopilot;
+  // A snapshot that is restored goes through the log in pieces of this size.
+  size_t restore_piece_bytes = size_t{1} << 20;
   // Outlives the server; nullptr: it cannot join by itself.
   JoinPeer* join_peer = nullptr;
   BootstrapOptions bootstrap;
@@ -144,6 +146,13 @@ class Server final : public Api {
              Reply<AdmitResponse> reply) override;
   void Join(const Caller& caller, JoinRequest request,
             Reply<JoinResponse> reply) override;
+  void Backup(const Caller& caller, Reply<ArchiveResponse> reply) override;
+  void SaveSnapshot(const Caller& caller,
+                    Reply<ArchiveResponse> reply) override;
+  void Restore(const Caller& caller, RestoreRequest request,
+               Reply<RestoreResponse> reply) override;
+  void RestoreSnapshot(const Caller& caller, RestoreRequest request,
+                       Reply<RestoreSnapshotResponse> reply) override;
   OperatorApi& operators() override;
   void RemoveNode(const Caller& caller, RemoveNodeRequest request,
                   Reply<RemoveNodeResponse> reply) override;

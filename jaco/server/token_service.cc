@@ -119,7 +119,8 @@ absl::StatusOr<Caller> TokenService::BearerOf(const std::string& hash) const {
         ErrorCode::kTokenRevoked,
         absl::StrCat("the token of ", known->identity(), " was revoked"));
   }
-  return Caller{known->identity()};
+  return Caller{.identity = known->identity(),
+                .privileged = known->allow_privileged()};
 }
 
 }  // namespace jaco::server

@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
+#include "jaco/fsm/cluster_state.h"
+#include "jaco/server/backup_format.h"
 #include "jaco/sim/stream.h"
 
 namespace jaco::sim {
@@ -14,6 +16,30 @@ namespace {
 constexpr Duration kCallDelay = Microseconds(100);
 // Between attempts, on average.
 constexpr Duration kRetryPause = Milliseconds(40);
+
+// The tokens that are in a backup, as a list would show them.
+absl::StatusOr<server::ListTokensResponse> TokensIn(absl::string_view archive) {
+  const auto content = server::DecodeBackup(archive);
+  if (!content.ok()) return content.status();
+  fsm::ClusterState state;
+  const absl::Status loaded = state.RestoreSnapshot(content->state);
+  if (!loaded.ok()) return loaded;
+  if (state.applied().value() != content->meta.index) {
+    return absl::DataLossError("meta.json has another index than the state");
+  }
+  server::ListTokensResponse list;
+  list.index = content->meta.index;
+  for (const auto& [identity, token] : state.tokens()) {
+    server::TokenInfo& info = list.tokens.emplace_back();
+    info.identity = identity;
+    info.create_index = token.create_index();
+    info.modify_index = token.modify_index();
+    if (token.revoked_at_unix_ms() != 0) {
+      info.revoked_at = absl::FromUnixMillis(token.revoked_at_unix_ms());
+    }
+  }
+  return list;
+}
 
 }  // namespace
 
@@ -56,13 +82,14 @@ void Workload::BeginOperation(uint32_t number) {
   const uint64_t die = client.prng.Below(100);
   client.kind = die < 45   ? OpKind::kIssue
                 : die < 75 ? OpKind::kRevoke
-                           : OpKind::kList;
+                : die < 98 ? OpKind::kList
+                           : OpKind::kBackup;
   if (client.kind == OpKind::kRevoke && known > 0) {
     client.identity =
         static_cast<TokenHistory::Identity>(client.prng.Below(known));
   } else if (client.kind == OpKind::kIssue) {
     client.identity = history_.NewIdentity(absl::StrCat("t", known));
-  } else {
+  } else if (client.kind != OpKind::kBackup) {
     client.kind = OpKind::kList;
   }
   Begin(number);
@@ -121,6 +148,8 @@ void Workload::MakeCall(CallNumber number) {
       return CallRevoke(number);
     case OpKind::kList:
       return CallList(number);
+    case OpKind::kBackup:
+      return CallBackup(number);
   }
 }
 
@@ -146,6 +175,13 @@ void Workload::CallList(CallNumber number) {
   world_.node(calls_[number].server)
       .server()
       ->ListTokens({}, ReplyTo<server::ListTokensResponse>(number));
+}
+
+void Workload::CallBackup(CallNumber number) {
+  world_.node(calls_[number].server)
+      .server()
+      ->Backup(server::Caller::Local(),
+               ReplyTo<server::ArchiveResponse>(number));
 }
 
 // An answer counts for the history even when its client has given up.
@@ -196,6 +232,19 @@ void Workload::OnResponse(const Call& call,
 void Workload::OnResponse(const Call& call,
                           const server::ListTokensResponse& response) {
   history_.OnListed(response, call.called, Now(), world_.findings());
+}
+
+// A backup says as much as a list, and must be as true.
+void Workload::OnResponse(const Call& call,
+                          const server::ArchiveResponse& response) {
+  const auto list = TokensIn(response.archive);
+  if (!list.ok()) {
+    world_.findings().Report(
+        "backup_is_whole",
+        absl::StrCat("call ", call.called, ": ", list.status().message()));
+    return;
+  }
+  history_.OnListed(*list, call.called, Now(), world_.findings());
 }
 
 bool Workload::OnError(const Call& call, const absl::Status& status) {

@@ -53,7 +53,7 @@ class Workload {
   std::string Unfinished() const;
 
  private:
-  enum class OpKind : uint8_t { kIssue, kRevoke, kList };
+  enum class OpKind : uint8_t { kIssue, kRevoke, kList, kBackup };
   using CallNumber = uint32_t;
   static constexpr CallNumber kNoCall = ~CallNumber{0};
 
@@ -86,6 +86,7 @@ class Workload {
   void CallIssue(CallNumber number);
   void CallRevoke(CallNumber number);
   void CallList(CallNumber number);
+  void CallBackup(CallNumber number);
   template <typename Response>
   server::Reply<Response> ReplyTo(CallNumber number) {
     return [this, number](absl::StatusOr<Response> response) {
@@ -98,6 +99,7 @@ class Workload {
   void OnResponse(const Call& call,
                   const server::RevokeTokenResponse& response);
   void OnResponse(const Call& call, const server::ListTokensResponse& response);
+  void OnResponse(const Call& call, const server::ArchiveResponse& response);
   // Whether the error is an answer: trying again makes no sense.
   bool OnError(const Call& call, const absl::Status& status);
   // The client hears nothing definite of its present attempt.

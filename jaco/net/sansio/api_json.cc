@@ -275,6 +275,15 @@ std::string EncodeJoinResponse(const server::JoinResponse& response) {
       json::object{{"cluster_id", Text(response.cluster_id)}});
 }
 
+std::string EncodeRestoreResponse(const server::RestoreResponse& response) {
+  return json::serialize(
+      json::object{{"cluster_id", Text(response.cluster_id)},
+                   {"cluster_name", Text(response.cluster_name)},
+                   {"backup_index", response.backup_index},
+                   {"index", response.index},
+                   {"taken_at", TimeText(response.taken_at)}});
+}
+
 std::string EncodeAdmitResponse(const server::AdmitResponse& response) {
   return json::serialize(
       json::object{{"cluster_id", Text(response.cluster_id)},
@@ -370,6 +379,16 @@ absl::StatusOr<server::JoinResponse> DecodeJoinResponse(
   return DecodeResponse<server::JoinResponse>(
       body, [](ResponseReader& reader) -> server::JoinResponse {
         return {reader.String("cluster_id")};
+      });
+}
+
+absl::StatusOr<server::RestoreResponse> DecodeRestoreResponse(
+    absl::string_view body) {
+  return DecodeResponse<server::RestoreResponse>(
+      body, [](ResponseReader& reader) -> server::RestoreResponse {
+        return {reader.String("cluster_id"), reader.String("cluster_name"),
+                reader.Number("backup_index"), reader.Number("index"),
+                reader.Time("taken_at")};
       });
 }
 

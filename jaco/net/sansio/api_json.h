@@ -50,6 +50,7 @@ std::string EncodeIssueJoinTokenResponse(
     const server::IssueJoinTokenResponse& response);
 std::string EncodeJoinResponse(const server::JoinResponse& response);
 std::string EncodeAdmitResponse(const server::AdmitResponse& response);
+std::string EncodeRestoreResponse(const server::RestoreResponse& response);
 std::string EncodeRemoveNodeResponse(
     const server::RemoveNodeResponse& response);
 std::string EncodeJoinServersResponse(
@@ -70,6 +71,8 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
     absl::string_view body);
 absl::StatusOr<server::JoinResponse> DecodeJoinResponse(absl::string_view body);
 absl::StatusOr<server::AdmitResponse> DecodeAdmitResponse(
+    absl::string_view body);
+absl::StatusOr<server::RestoreResponse> DecodeRestoreResponse(
     absl::string_view body);
 absl::StatusOr<server::JoinServersResponse> DecodeJoinServersResponse(
     absl::string_view body);

@@ -33,6 +33,20 @@ server::Reply<Response> Encoded(HttpReply reply,
   };
 }
 
+// The body is an archive; the digest is as in RFC 3230.
+server::Reply<server::ArchiveResponse> Archived(
+    HttpReply reply, absl::string_view content_type) {
+  return [reply = std::move(reply), content_type](
+             absl::StatusOr<server::ArchiveResponse> response) mutable {
+    if (!response.ok()) return reply(ErrorResponse(response.status()));
+    std::string digest =
+        absl::StrCat("sha-256=", absl::Base64Escape(response->sha256));
+    reply({.body = std::move(response->archive),
+           .content_type = std::string(content_type),
+           .digest = std::move(digest)});
+  };
+}
+
 // The socket's permissions are what makes an operator here.
 bool IsLocal(const server::Caller& caller) {
   return caller.identity == server::Caller().identity;
@@ -93,6 +107,11 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/node/issue-join-token", false, &ApiRouter::IssueJoinToken},
     {"POST", "/v1/node/admit", false, &ApiRouter::Admit},
     {"POST", "/v1/node/join", true, &ApiRouter::Join},
+    {"GET", "/v1/cluster/backup", false, &ApiRouter::Backup},
+    {"POST", "/v1/cluster/restore", true, &ApiRouter::Restore},
+    {"GET", "/v1/operator/snapshot", false, &ApiRouter::SaveSnapshot},
+    {"PUT", "/v1/operator/snapshot", false, &ApiRouter::RestoreSnapshot},
+    {"POST", "/v1/operator/snapshot", false, &ApiRouter::RestoreSnapshot},
     {"POST", "/v1/node/remove", false, &ApiRouter::RemoveNode},
     {"DELETE", "/v1/node/", false, &ApiRouter::RemoveNamedNode},
     {"POST", "/v1/server/hello", true, &ApiRouter::Hello},
@@ -246,6 +265,44 @@ void ApiRouter::Join(Call call) {
   if (!request.ok()) return call.reply(ErrorResponse(request.status()));
   api_->Join(call.caller, *std::move(request),
              Encoded(std::move(call.reply), EncodeJoinResponse));
+}
+
+void ApiRouter::Backup(Call call) {
+  api_->Backup(call.caller,
+               Archived(std::move(call.reply), "application/octet-stream"));
+}
+
+void ApiRouter::Restore(Call call) {
+  if (!IsLocal(call.caller)) {
+    return call.reply(ErrorResponse(
+        MakeError(ErrorCode::kPermissionDenied,
+                  "a backup is restored over the unix socket only")));
+  }
+  api_->Restore(call.caller, {.archive = std::string(call.body)},
+                Encoded(std::move(call.reply), EncodeRestoreResponse));
+}
+
+void ApiRouter::SaveSnapshot(Call call) {
+  api_->SaveSnapshot(call.caller,
+                     Archived(std::move(call.reply), "application/x-gzip"));
+}
+
+// As Nomad: nothing is said when all is well.
+void ApiRouter::RestoreSnapshot(Call call) {
+  api_->RestoreSnapshot(
+      call.caller, {.archive = std::string(call.body)},
+      [reply = std::move(call.reply)](
+          const absl::StatusOr<server::RestoreSnapshotResponse>&
+              response) mutable {
+        reply(response.ok() ? HttpResponse{}
+                            : ErrorResponse(response.status()));
+      });
+}
+
+bool IsArchiveTarget(absl::string_view target) {
+  target = target.substr(0, target.find('?'));
+  return target == "/v1/cluster/backup" || target == "/v1/cluster/restore" ||
+         target == "/v1/operator/snapshot";
 }
 
 void ApiRouter::RotateAuthority(Call call) {

@@ -42,6 +42,10 @@ class ApiRouter {
   void IssueJoinToken(Call call);
   void Admit(Call call);
   void Join(Call call);
+  void Backup(Call call);
+  void Restore(Call call);
+  void SaveSnapshot(Call call);
+  void RestoreSnapshot(Call call);
   void RotateAuthority(Call call);
   void RetireAuthorities(Call call);
   void RemoveNode(Call call);
@@ -56,6 +60,11 @@ class ApiRouter {
   server::Api* api_;
   NomadRouter nomad_;
 };
+
+// Whether requests for `target` may carry, and their answers be, whole
+// archives: larger, and for longer, than anything else; from privileged callers
+// only.
+bool IsArchiveTarget(absl::string_view target);
 
 }  // namespace jaco::net
 

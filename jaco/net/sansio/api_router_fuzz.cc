@@ -98,6 +98,23 @@ class EchoApi final : public server::Api {
     JACO_CHECK(!request.peer.empty());
     reply(server::JoinResponse{request.join_token});
   }
+  void Backup(const server::Caller&,
+              server::Reply<server::ArchiveResponse> reply) override {
+    reply(server::ArchiveResponse{"a", "b"});
+  }
+  void SaveSnapshot(const server::Caller&,
+                    server::Reply<server::ArchiveResponse> reply) override {
+    reply(server::ArchiveResponse{"a", "b"});
+  }
+  void Restore(const server::Caller&, server::RestoreRequest request,
+               server::Reply<server::RestoreResponse> reply) override {
+    reply(server::RestoreResponse{request.archive});
+  }
+  void RestoreSnapshot(
+      const server::Caller&, server::RestoreRequest request,
+      server::Reply<server::RestoreSnapshotResponse> reply) override {
+    reply(server::RestoreSnapshotResponse{request.archive.size()});
+  }
   void RemoveNode(const server::Caller&, server::RemoveNodeRequest request,
                   server::Reply<server::RemoveNodeResponse> reply) override {
     JACO_CHECK(!request.node_name.empty());

@@ -46,6 +46,10 @@ const std::vector<std::string>& Seeds() {
       "spiffe://c1/node/7/n",
       "jaco-history 1\nc1 10 20 n issue a ok 5\nc2 2 - n revoke a unknown x\n"
       "c1 21 30 n list ok 9 a=5/8\nc1 31 40 n issue a exists\n",
+      R"({"Version":1,"ID":"2-7-5","Index":7,"Term":2,"Size":9,)"
+      R"("schema_version":1,"cluster_id":"c","cluster_name":"n",)"
+      R"("node_name":"a","jaco_version":"1",)"
+      R"("taken_at":"2026-11-21T18:00:00.000Z"})",
       // A hello of server 7, which asks to accept.
       std::string("\x09\7\0\0\0\0\0\0\0\x12\1n\x1a\3a:1\x20\3\x30\2"
                   "\x3a\x0b\x08\1\x11\7\0\0\0\0\0\0\0"

@@ -26,6 +26,7 @@ struct HttpResponse {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
+  std::string digest;               // the Digest header; empty: none
   std::string allow;                // the Allow header of a 405
   int64_t retry_after_seconds = 0;  // the Retry-After header; 0: none
 };

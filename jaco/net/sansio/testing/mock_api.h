@@ -71,6 +71,20 @@ class MockApi : public server::Api {
               (const server::Caller&, server::JoinRequest,
                server::Reply<server::JoinResponse>),
               (override));
+  MOCK_METHOD(void, Backup,
+              (const server::Caller&, server::Reply<server::ArchiveResponse>),
+              (override));
+  MOCK_METHOD(void, SaveSnapshot,
+              (const server::Caller&, server::Reply<server::ArchiveResponse>),
+              (override));
+  MOCK_METHOD(void, Restore,
+              (const server::Caller&, server::RestoreRequest,
+               server::Reply<server::RestoreResponse>),
+              (override));
+  MOCK_METHOD(void, RestoreSnapshot,
+              (const server::Caller&, server::RestoreRequest,
+               server::Reply<server::RestoreSnapshotResponse>),
+              (override));
   MOCK_METHOD(void, RemoveNode,
               (const server::Caller&, server::RemoveNodeRequest,
                server::Reply<server::RemoveNodeResponse>),

@@ -71,7 +71,10 @@ class TestNetwork final : public env::Network, env::FrameReceiver {
         node_at_(std::move(node_at)) {}
 
   void Send(const env::PeerAddress& to, env::FramePtr frame) override {
-    inner_.Send({node_at_(to.host_port), to.host_port}, std::move(frame));
+    const NodeNumber node = node_at_(to.host_port);
+    // As by TLS: whoever has the address but not the id gets nothing.
+    if (id_of_(node) != to.id) return;
+    inner_.Send({node, to.host_port}, std::move(frame));
   }
   void Bind(env::FrameReceiver* receiver) override {
     receiver_ = receiver;
@@ -146,6 +149,7 @@ class ClusterTest : public ::testing::Test {
     options.autopilot.enabled = policy_;
     options.autopilot.remove_dead_after = remove_dead_after_;
     options.join_peer = join_peer_;
+    options.restore_piece_bytes = restore_piece_bytes_;
     options.peer_address = AddressNow(node);
     if (levels_.contains(node)) options.feature_level = levels_[node];
     if (tune_ != nullptr) tune_(options);
@@ -263,6 +267,7 @@ class ClusterTest : public ::testing::Test {
   uint64_t started_ = 0;
   bool policy_ = false;
   JoinPeer* join_peer_ = nullptr;
+  size_t restore_piece_bytes_ = size_t{1} << 20;
   std::function<void(ServerOptions&)> tune_;  // has the last word
   std::map<NodeNumber, std::string> moved_;   // to another address
   std::map<NodeNumber, uint32_t> levels_;     // of builds that are older

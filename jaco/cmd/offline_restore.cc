@@ -1,0 +1,104 @@
+#include "jaco/cmd/offline_restore.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
+#include "jaco/base/logger.h"
+#include "jaco/cmd/config.h"
+#include "jaco/cmd/data_dir.h"
+#include "jaco/cmd/server_options.h"
+#include "jaco/env/posix/posix_clock.h"
+#include "jaco/env/posix/posix_disk.h"
+#include "jaco/env/posix/posix_entropy.h"
+#include "jaco/env/posix/posix_event_loop.h"
+#include "jaco/env/posix/posix_file_system.h"
+#include "jaco/net/pki/openssl_pki.h"
+#include "jaco/net/sansio/host_port.h"
+#include "jaco/server/server.h"
+
+namespace jaco::cmd {
+namespace {
+
+// There are no peers.
+class NoNetwork final : public env::Network {
+ public:
+  void Send(const env::PeerAddress&, env::FramePtr) override {}
+  void Bind(env::FrameReceiver*) override {}
+};
+
+// A whole server for the time that the restore takes.
+class Restorer {
+ public:
+  absl::StatusOr<server::RestoreResponse> Run(
+      const server::ServerOptions& options, std::string archive) {
+    server::Server server(options, {.clock = &clock_,
+                                    .loop = &loop_,
+                                    .network = &network_,
+                                    .disk = &disk_,
+                                    .entropy = &entropy_,
+                                    .logger = &logger_,
+                                    .pki = &pki_});
+    server.Start(
+        [&](absl::Status started) {
+          if (!started.ok()) return Stop(std::move(started));
+          server.Restore(server::Caller::Local(), {std::move(archive)},
+                         [this](auto restored) { Stop(std::move(restored)); });
+        },
+        [this](absl::Status failed) { Stop(std::move(failed)); });
+    loop_.Run();
+    return std::move(result_);
+  }
+
+ private:
+  void Stop(absl::StatusOr<server::RestoreResponse> result) {
+    if (!stopped_) result_ = std::move(result);
+    stopped_ = true;
+    loop_.Stop();
+  }
+
+  absl::StatusOr<server::RestoreResponse> result_ = absl::UnknownError("");
+  bool stopped_ = false;
+  env::PosixClock clock_;
+  env::PosixEntropy entropy_;
+  env::PosixFileSystem files_;
+  NullLogger logger_;
+  NoNetwork network_;
+  env::PosixEventLoop loop_;
+  env::PosixDisk disk_{&loop_, &files_};
+  net::OpenSslPki pki_{&entropy_};
+};
+
+}  // namespace
+
+absl::Status NameMismatch(const std::string& name,
+                          const std::string& node_name) {
+  return MakeError(
+      ErrorCode::kConfigMismatch,
+      absl::StrCat("--name is \"", name,
+                   "\", but this server's node_name is \"", node_name, "\""));
+}
+
+absl::StatusOr<server::RestoreResponse> RestoreOffline(
+    const ArchiveOptions& options,
+    const std::function<std::optional<std::string>(const char*)>& environment,
+    std::string archive) {
+  ConfigFlags flags;
+  if (!options.config.empty()) flags.config = options.config;
+  if (!options.data_dir.empty()) flags.data_dir = options.data_dir;
+  const auto config = LoadConfig(flags, environment);
+  if (!config.ok()) return config.status();
+  if (!options.name.empty() && config->node_name != options.name) {
+    return NameMismatch(options.name, config->node_name);
+  }
+  env::PosixFileSystem files;
+  const auto lock = AcquireDataDir(config->data_dir, files);
+  if (!lock.ok()) return lock.status();
+  const auto port = net::ParseHostPort(config->cluster_addr)->port;
+  const auto server_options = ServerOptionsOf(*config, port, files);
+  if (!server_options.ok()) return server_options.status();
+  return std::make_unique<Restorer>()->Run(*server_options, std::move(archive));
+}
+
+}  // namespace jaco::cmd

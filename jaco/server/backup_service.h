@@ -1,0 +1,60 @@
+// What leaves a cluster as one file, and comes back: backups, which make a
+// cluster again from nothing, and snapshots, which bring back an earlier state
+// of the cluster that runs. docs/decisions/0016-backup-and-restore.md.
+
+#ifndef JACO_SERVER_BACKUP_SERVICE_H_
+#define JACO_SERVER_BACKUP_SERVICE_H_
+
+#include <memory>
+#include <string>
+
+#include "jaco/server/api.h"
+#include "jaco/server/backup_format.h"
+#include "jaco/server/certificates.h"
+#include "jaco/server/node.h"
+
+namespace jaco::server {
+
+// Loop thread; what takes time is done on the snapshot lane.
+class BackupService {
+ public:
+  // By how much a restored cluster is ahead of its backup: no entry of the
+  // cluster that the backup was taken from has a term or an index as high.
+  static constexpr uint64_t kRestoredTerms = 1'000'000'000;
+  static constexpr uint64_t kRestoredIndexes = 1'000'000'000;
+
+  BackupService(Node* node, Certificates* certificates)
+      : node_(node), certificates_(certificates) {}
+
+  // See Api.
+  void Backup(const Caller& caller, Reply<ArchiveResponse> reply);
+  void SaveSnapshot(const Caller& caller, Reply<ArchiveResponse> reply);
+  void Restore(const Caller& caller, RestoreRequest request,
+               Reply<RestoreResponse> reply);
+  void RestoreSnapshot(const Caller& caller, RestoreRequest request,
+                       Reply<RestoreSnapshotResponse> reply);
+
+ private:
+  struct Restoring;
+  struct Uploading;
+
+  void TakeArchive(const Caller& caller, fsm::ArchiveKind kind,
+                   Reply<ArchiveResponse> reply);
+  void Pack(fsm::ArchiveKind kind, Reply<ArchiveResponse> reply);
+  absl::Status CheckMayRestore(const Caller& caller) const;
+  // Decodes `archive` on the snapshot lane.
+  using Decoded = absl::AnyInvocable<void(absl::StatusOr<BackupContent>)>;
+  void Decode(std::string archive, Decoded done);
+  absl::Status PrepareRestore(BackupContent content, Restoring* restoring);
+  void FoundRestored(std::shared_ptr<Restoring> restoring);
+  void UploadNext(std::shared_ptr<Uploading> uploading);
+  void GiveUp(std::shared_ptr<Uploading> uploading, absl::Status why);
+
+  Node* const node_;
+  Certificates* const certificates_;
+  bool restoring_ = false;
+};
+
+}  // namespace jaco::server
+
+#endif  // JACO_SERVER_BACKUP_SERVICE_H_
