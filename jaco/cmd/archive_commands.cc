@@ -266,9 +266,10 @@ int RunSnapshotInspect(const ArchiveOptions& options, CliSession& session) {
       "\nIndex    ", meta.index, "\nTerm     ", meta.term,
       "\nVersion  1\nCreated  ",
       absl::FormatTime(absl::RFC3339_sec, meta.taken_at, absl::UTCTimeZone()),
-      "\nCluster  ", meta.cluster_id, " (", meta.cluster_name, ")\nNode     ",
-      meta.node_name, "\nKind     ", content->keyring ? "backup" : "snapshot",
-      "\n");
+      "\nCluster  ", absl::CHexEscape(meta.cluster_id), " (",
+      absl::CHexEscape(meta.cluster_name), ")\nNode     ",
+      absl::CHexEscape(meta.node_name), "\nKind     ",
+      content->keyring ? "backup" : "snapshot", "\n");
   return 0;
 }
 

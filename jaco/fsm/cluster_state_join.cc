@@ -81,6 +81,17 @@ absl::StatusOr<std::string> ClusterState::JoinNode(raft::LogIndex index) {
         absl::StrCat("node ", known->id(), " is a member already, as \"",
                      known->name(), "\""));
   }
+  // Ids are drawn with the token: another one must not take a node over.
+  if (known != nullptr && (*token)->consumed_by() != known->id()) {
+    return MakeError(
+        ErrorCode::kNodeAlreadyMember,
+        absl::StrCat("node \"", known->name(), "\" joined by another token"));
+  }
+  if (tables_.removed().contains(join.node().id())) {
+    return MakeError(ErrorCode::kConflict,
+                     absl::StrCat("node ", join.node().id(),
+                                  " was removed; it has to join as a new one"));
+  }
   if (known != nullptr && known->leaving() != NODE_LEAVING_NO) {
     return MakeError(
         ErrorCode::kConflict,

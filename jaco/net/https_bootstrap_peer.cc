@@ -55,6 +55,9 @@ absl::StatusOr<server::HelloResponse> Ask(const BootstrapPsk& psk,
   return Unreachable(answer.status().message());
 }
 
+// As many as there may be addresses.
+constexpr size_t kCallsMax = 64;
+
 }  // namespace
 
 HttpsBootstrapPeer::~HttpsBootstrapPeer() {
@@ -64,6 +67,11 @@ HttpsBootstrapPeer::~HttpsBootstrapPeer() {
 void HttpsBootstrapPeer::Hello(const std::string& address,
                                server::HelloRequest request,
                                server::Reply<server::HelloResponse> reply) {
+  if (threads_.size() >= kCallsMax) {
+    return post_([reply = std::move(reply)]() mutable {
+      reply(MakeError(ErrorCode::kRateLimited, "too many servers are asked"));
+    });
+  }
   const uint64_t number = ++calls_;
   threads_[number] =
       std::thread([this, number, address, request = std::move(request),

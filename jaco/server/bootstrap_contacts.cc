@@ -40,7 +40,9 @@ void BootstrapContacts::Heard(const std::string& address,
   contact.reachable = true;
   contact.heard = answer;
   contact.failure.clear();
-  highest_round_ = std::max(highest_round_, answer.vote().promised().round());
+  highest_round_ =
+      std::max(highest_round_,
+               std::min(answer.vote().promised().round(), kBallotRoundMax - 1));
 }
 
 void BootstrapContacts::Missed(const std::string& address,

@@ -60,6 +60,7 @@ absl::Status ValidateHello(const HelloRequest& request) {
   const bool votes = request.ask() == HelloRequest::PROMISE ||
                      request.ask() == HelloRequest::ACCEPT;
   if (votes && (request.ballot().round() == 0 ||
+                request.ballot().round() > kBallotRoundMax ||
                 request.ballot().server() != request.server_id())) {
     return Invalid("no ballot of the sender's");
   }

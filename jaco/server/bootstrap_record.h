@@ -19,6 +19,8 @@ namespace jaco::server {
 // How many servers may be waited for, and addresses known.
 inline constexpr uint32_t kBootstrapExpectMax = 63;
 inline constexpr size_t kBootstrapAddressesMax = 64;
+// No honest agreement takes as many; the next one must always exist.
+inline constexpr uint64_t kBallotRoundMax = uint64_t{1} << 48;
 
 // By round, then by server.
 bool operator<(const Ballot& a, const Ballot& b);

@@ -306,6 +306,10 @@ void OperatorService::TryTransfer(std::shared_ptr<Transfer> transfer) {
 // The answer of the leader is not waited for: it may be lost with the
 // leadership. Who leads now is what counts.
 void OperatorService::LookAtTransfer(std::shared_ptr<Transfer> transfer) {
+  // It may have been removed, and be about to join anew.
+  if (absl::Status status = node_->Admit(); !status.ok()) {
+    return transfer->reply(std::move(status));
+  }
   const raft::Raft& raft = *node_->raft();
   if (raft.leader() == transfer->to) {
     return transfer->reply(std::move(transfer->response));
@@ -389,7 +393,7 @@ void OperatorService::Health(const Caller& /*caller*/,
 AutopilotHealth OperatorService::HealthOf(const std::string& bytes) const {
   HealthReply said;
   AutopilotHealth health;
-  if (!said.ParseFromString(bytes)) return health;
+  if (!said.ParseFromString(bytes) || node_->raft() == nullptr) return health;
   health.healthy = !said.servers().empty();
   health.leader = node_->raft()->leader().value();
   uint64_t voters = 0;

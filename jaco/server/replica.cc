@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
+#include "jaco/fsm/validate.h"
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/post_error.h"
@@ -387,6 +388,11 @@ Forwarder::Hooks Replica::ForwarderHooks() {
 
 // The leader may have moved, too: then neither of the two knows the other's.
 void Replica::LearnAddress(raft::NodeId from, const ForwardAddress& said) {
+  const raft::Configuration& members = raft_.configuration();
+  if (!members.Contains(from) || !members.Contains(said.node) ||
+      !fsm::ValidateAddress(said.address).ok()) {
+    return;
+  }
   SetAddresses({{said.node, said.address}});
   const raft::NodeId leader = raft_.leader();
   if (said.node != from || leader == raft_.id() || leader == from) return;

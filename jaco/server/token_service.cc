@@ -16,6 +16,13 @@ void TokenService::Issue(const Caller& caller, IssueTokenRequest request,
       !status.ok()) {
     return node_->Refuse(std::move(status), std::move(reply));
   }
+  // It could do what its issuer may not.
+  if (request.allow_privileged && !caller.privileged) {
+    return node_->Refuse(MakeError(ErrorCode::kPermissionDenied,
+                                   "a privileged token is issued with another "
+                                   "one, or over the unix socket"),
+                         std::move(reply));
+  }
   std::string secret = NewToken(*node_->env().entropy);
   fsm::Command command;
   fsm::TokenIssue& issue = *command.mutable_token_issue();

@@ -11,6 +11,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr uint64_t kSchemaVersion = 1;
+constexpr size_t kMetaBytesMax = 16 << 10;
 constexpr size_t kDepthMax = 4;
 
 absl::Status Damaged(absl::string_view what) {
@@ -87,6 +88,12 @@ std::string EncodeArchiveMeta(const ArchiveMeta& meta) {
 }
 
 absl::StatusOr<ArchiveMeta> DecodeArchiveMeta(absl::string_view text) {
+  // A tree of JSON takes many times the bytes of its text.
+  if (text.size() > kMetaBytesMax) {
+    return MakeError(
+        ErrorCode::kTooLarge,
+        absl::StrCat("meta.json: ", text.size(), " bytes are too many"));
+  }
   json::parse_options options;
   options.max_depth = kDepthMax;
   json::error_code error;
