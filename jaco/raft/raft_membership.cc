@@ -230,6 +230,11 @@ absl::Status Raft::TransferLeadership(Instant now, NodeId target) {
                                   " is no voter, or is about to leave"));
   }
   dirty_ = true;
+  // What an earlier target was told is void: see ExpireTransfer.
+  if (leader->transfer.has_value() && leader->transfer->told) {
+    ++leader->transfers_over;
+    EndLease();
+  }
   leader->transfer = Transfer{target, now + options_.election_timeout};
   return absl::OkStatus();
 }

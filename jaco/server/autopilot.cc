@@ -175,7 +175,10 @@ MemberHealth Autopilot::JudgePeer(const raft::Progress& peer, Instant now) {
 void Autopilot::Act() {
   const raft::Raft& raft = *node_->raft();
   if (MarkReady()) return;
-  if (changing_ || raft.configuration().IsJoint() ||
+  // What it decided itself, and what others did before this term, has to be in
+  // the table: a removal may have been taken back, or be over.
+  if (proposing_ || node_->state().applied() < led_since_ || changing_ ||
+      raft.configuration().IsJoint() ||
       raft.configuration_index() > raft.commit()) {
     return;
   }

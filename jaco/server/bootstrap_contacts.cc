@@ -88,6 +88,12 @@ std::vector<std::string> BootstrapContacts::Members() const {
   return members;
 }
 
+bool BootstrapContacts::KnowsAMember() const {
+  return std::any_of(contacts_.begin(), contacts_.end(), [](const auto& known) {
+    return known.second.heard.member();
+  });
+}
+
 absl::Status BootstrapContacts::Problem() const {
   if (self_.expect == 0) return absl::OkStatus();
   std::map<std::string, uint64_t> names = {{self_.node_name, self_.id}};

@@ -53,6 +53,8 @@ class BootstrapContacts {
   // addresses by id.
   std::map<uint64_t, std::string> Fresh() const;
   std::vector<std::string> Members() const;
+  // Whether there is a cluster, even if no member of it answers now.
+  bool KnowsAMember() const;
   // Of the member at `address`.
   std::string ClusterOf(const std::string& address) const {
     return contacts_.at(address).heard.cluster_id();

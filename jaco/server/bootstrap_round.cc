@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -101,6 +102,11 @@ void BootstrapService::Decide() {
                         contacts_.LastFailure()));
     return Rest();
   }
+  if (contacts_.KnowsAMember()) {
+    Report(absl::StrCat("waiting for a member of the cluster that there is; ",
+                        contacts_.LastFailure()));
+    return Rest();
+  }
   if (const absl::Status problem = contacts_.Problem(); !problem.ok()) {
     Report(absl::StrCat(ErrorCodeName(CodeOf(problem)), ": ", problem.message(),
                         "; no cluster is founded"),
@@ -172,19 +178,27 @@ void BootstrapService::Propose() {
   });
 }
 
+// Servers count, not addresses: two of these may lead to one server by now.
+bool BootstrapService::MayGoOn(const Attempt& attempt,
+                               const Answers& answers) const {
+  std::set<uint64_t> granted = {record_.server_id()};
+  for (const HelloResponse& answer : answers) {
+    if (answer.granted()) granted.insert(answer.server_id());
+  }
+  return Active() && !contacts_.KnowsAMember() &&
+         granted.size() >= attempt.needed;
+}
+
 void BootstrapService::OnPromises(std::shared_ptr<Attempt> attempt,
                                   const Answers& answers) {
-  size_t promises = 1;
   const FounderVote* highest = &record_.vote();
   for (const HelloResponse& answer : answers) {
-    if (!answer.granted()) continue;
-    ++promises;
-    if (highest->accepted() < answer.vote().accepted()) {
+    if (answer.granted() && highest->accepted() < answer.vote().accepted()) {
       highest = &answer.vote();
     }
   }
   const uint64_t founder = highest->founder().server_id();
-  if (!Active() || promises < attempt->needed) return Rest();
+  if (!MayGoOn(*attempt, answers)) return Rest();
   // It may have been chosen: it finds that out by itself.
   if (founder != 0 && founder != record_.server_id()) return Rest();
   AskToAccept(std::move(attempt));
@@ -211,11 +225,7 @@ void BootstrapService::AskToAccept(std::shared_ptr<Attempt> attempt) {
 
 void BootstrapService::OnAccepted(const Attempt& attempt,
                                   const Answers& answers) {
-  const size_t accepted =
-      1 + static_cast<size_t>(std::count_if(
-              answers.begin(), answers.end(),
-              [](const HelloResponse& answer) { return answer.granted(); }));
-  if (!Active() || accepted < attempt.needed) return Rest();
+  if (!MayGoOn(attempt, answers)) return Rest();
   Found();
 }
 

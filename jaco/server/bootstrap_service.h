@@ -64,6 +64,7 @@ class BootstrapService {
   bool Active() const;
   BootstrapContacts::Self Ourselves(uint64_t id) const;
 
+  bool MayGoOn(const Attempt& attempt, const Answers& answers) const;
   void OnLoaded(absl::StatusOr<std::optional<BootstrapRecord>> loaded);
   void Store(Done done);
   void Forget();

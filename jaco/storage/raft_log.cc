@@ -157,7 +157,11 @@ class SegmentedLog final : public RaftLog {
     if (start_.raft.last.index.value() > 0) {
       start_.raft.configuration = configuration;
     }
-    return absl::OkStatus();
+    Promise promise = promise_;
+    promise.hard_state = state;
+    promise.sole_voter = SoleVoterOf(configuration);
+    failed_ = Lasting(StorePromise(promise));
+    return failed_;
   }
 
  private:
