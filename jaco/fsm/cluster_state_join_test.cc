@@ -79,6 +79,26 @@ TEST_F(ClusterStateJoinTest, TheSameNodeMayRepeatIt) {
   EXPECT_EQ(Join(7, 2), "join_token_consumed");
 }
 
+TEST_F(ClusterStateJoinTest, AnotherTokenTakesNoNodeOver) {
+  EXPECT_EQ(Issue(7), "ok");
+  EXPECT_EQ(Join(7, 2), "ok");
+  EXPECT_EQ(Issue(8), "ok");
+  EXPECT_EQ(Join(8, 2), "node_already_member");
+  // Nor the one that founded.
+  const Node first = state_.nodes().begin()->second;
+  EXPECT_EQ(Join(8, first), "node_already_member");
+  EXPECT_EQ(Join(8, 3), "ok");
+}
+
+TEST_F(ClusterStateJoinTest, ARemovedIdStaysOut) {
+  EXPECT_EQ(Issue(7), "ok");
+  EXPECT_EQ(Join(7, 2), "ok");
+  EXPECT_EQ(Do(testing::Remove(2)), "ok");
+  EXPECT_EQ(Issue(8), "ok");
+  EXPECT_EQ(Join(8, testing::NodeNamed(2, "another")), "conflict");
+  EXPECT_TRUE(state_.removed().contains(2));
+}
+
 TEST_F(ClusterStateJoinTest, ARefusedNodeLeavesTheTokenGood) {
   EXPECT_EQ(Issue(7), "ok");
   EXPECT_EQ(Join(7, testing::NodeNamed(2, "node-1")), "node_already_member");

@@ -549,5 +549,23 @@ TEST_P(ServerTest, AuthenticatesTokens) {
   EXPECT_EQ(bearer(init->operator_token), "token_revoked");
 }
 
+TEST_P(ServerTest, OnlyThePrivilegedMakeOthersSo) {
+  StartProcess();
+  ASSERT_TRUE(Init().ok());
+  const auto issue = [this](const Caller& caller, const std::string& identity) {
+    std::string result = "no answer";
+    server().IssueToken(
+        caller, {.identity = identity, .allow_privileged = true},
+        [&](const auto& issued) {
+          result = issued.ok() ? "ok" : CodeNameOf(issued.status());
+        });
+    Settle();
+    return result;
+  };
+  EXPECT_EQ(issue({.identity = "alice"}, "bob"), "permission_denied");
+  EXPECT_EQ(issue({.identity = "root", .privileged = true}, "bob"), "ok");
+  EXPECT_EQ(issue(Caller::Local(), "carol"), "ok");
+}
+
 }  // namespace
 }  // namespace jaco::server

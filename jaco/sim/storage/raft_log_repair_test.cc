@@ -278,6 +278,19 @@ TEST_F(RaftLogRepairTest, OnceAloneIsNotAlone) {
   EXPECT_THAT(found.damage, HasSubstr(Segment(4)));
 }
 
+TEST_F(RaftLogRepairTest, AloneByPeersJson) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  raft::Configuration alone;
+  alone.voters = {kSelf};
+  const raft::HardState state = {state_.hard_state.term.Next(), raft::kNoNode};
+  ASSERT_TRUE(log->ReplaceConfiguration(state, alone).ok());
+  log.reset();
+  fs_->FlipBit(Segment(2), 300, 1);
+  EXPECT_EQ(RaftLog::Open(*fs_, options_, &found).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
 TEST_F(RaftLogRepairTest, EveryByteOfThePromiseFlipped) {
   for (uint64_t offset = 0; offset < 1024; ++offset) {
     const auto copy = fs_->Clone();
