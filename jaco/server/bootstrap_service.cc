@@ -203,8 +203,7 @@ absl::Status BootstrapService::CheckMayVote(const HelloRequest& request) const {
                      options().expect, ", ", request.node_name(), " has ",
                      request.expect()));
   }
-  if (joining_ || !record_.join_token().empty() ||
-      !contacts_.Members().empty()) {
+  if (joining_ || !record_.join_token().empty() || contacts_.KnowsAMember()) {
     return MakeError(ErrorCode::kConflict,
                      absl::StrCat(node_->options().node_name,
                                   " knows of a cluster and joins it"));
