@@ -279,7 +279,8 @@ void AddTokenCommands(CLI::App* app, Options* options, Command* command) {
   issue->add_option("--name", options->name, "Identity of the new token")
       ->required();
   issue->add_flag("--allow-privileged", options->allow_privileged,
-                  "The token may admit privileged workloads");
+                  "The token may admit privileged workloads, take and restore "
+                  "backups, and issue tokens like it");
   issue->callback([command] { *command = &Session::IssueToken; });
   CLI::App* list = token->add_subcommand("list", "List tokens, never secrets");
   AddOutput(list, options);
