@@ -39,7 +39,7 @@ LAYERS = [
                        'jaco/fsm/**'] + _ENV + _NET_WITHOUT_IO),
     ('jaco/net/**', ['jaco/base/**'] + _ENV + _SERVER_API +
      ['jaco/server/join_peer.h', 'jaco/server/bootstrap_peer.h',
-      'jaco/server/bootstrap.pb.h']),
+      'jaco/server/bootstrap.pb.h', 'jaco/server/bootstrap_proto_cc']),
     ('jaco/sim/**', ['jaco/base/**', 'jaco/raft/**', 'jaco/fsm/**',
                     'jaco/storage/**', 'jaco/server/**'] + _ENV +
      _NET_WITHOUT_IO),
