@@ -14,42 +14,15 @@
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/server/backup_format.h"
-#include "jaco/server/join_peer.h"
-#include "jaco/sim/server/testing/test_cluster.h"
+#include "jaco/sim/server/testing/joining_cluster.h"
 
 namespace jaco::server {
 namespace {
 
 using ::testing::IsSupersetOf;
 
-class BackupTest : public ClusterTest, public JoinPeer {
+class BackupTest : public TokenJoinTest {
  protected:
-  BackupTest() {
-    policy_ = true;
-    join_peer_ = this;
-  }
-
-  void Admit(const std::string& peer, const std::string& /*fingerprint*/,
-             const std::string& join_token, AdmitRequest request,
-             Reply<AdmitResponse> reply) override {
-    const auto node = static_cast<NodeNumber>(peer[0] - '0');
-    auto kept = std::make_shared<Reply<AdmitResponse>>(std::move(reply));
-    queue_.Schedule(
-        queue_.now() + Milliseconds(1), sim::kWorldOwner,
-        {sim::EventKind::kTask},
-        [this, node, join_token, request = std::move(request), kept]() mutable {
-          At(node).Authenticate(
-              join_token, [this, node, request = std::move(request),
-                           kept](absl::StatusOr<Caller> caller) mutable {
-                if (!caller.ok()) return (*kept)(caller.status());
-                At(node).Admit(*caller, std::move(request),
-                               [kept](absl::StatusOr<AdmitResponse> response) {
-                                 (*kept)(std::move(response));
-                               });
-              });
-        });
-  }
-
   // A cluster with authorities: server 1, then the others.
   void FoundWithKeys(int servers) {
     Start(1);
@@ -73,18 +46,7 @@ class BackupTest : public ClusterTest, public JoinPeer {
     Run(Seconds(2));
   }
   std::string Join(NodeNumber node, NodeNumber member) {
-    std::string token;
-    At(member).IssueJoinToken({}, {}, [&token](const auto& response) {
-      if (response.ok()) token = response->join_token;
-    });
-    Run(Seconds(1));
-    auto outcome = std::make_shared<std::string>("none");
-    At(node).Join({}, {absl::StrCat(int{member}), token},
-                  [outcome](const absl::StatusOr<JoinResponse>& response) {
-                    *outcome = CodeName(response.status());
-                  });
-    Run(Seconds(2));
-    return *outcome;
+    return TokenJoinTest::Join(node, member, NewJoinToken("", member));
   }
 
   static std::string CodeName(const absl::Status& status) {

@@ -15,17 +15,11 @@
 
 namespace jaco::server {
 
-// Server 1 is a cluster.
-class JoiningClusterTest : public ClusterTest, public JoinPeer {
+class TokenJoinTest : public ClusterTest, public JoinPeer {
  protected:
-  JoiningClusterTest() {
+  TokenJoinTest() {
     policy_ = true;
     join_peer_ = this;
-    Start(1);
-    At(1).Init({}, {}, [this](absl::StatusOr<InitResponse> response) {
-      EXPECT_TRUE(response.ok()) << response.status();
-    });
-    Run(Seconds(2));
   }
 
   // The way there and back takes an event each; a member that is not up does
@@ -52,13 +46,14 @@ class JoiningClusterTest : public ClusterTest, public JoinPeer {
         });
   }
 
-  std::string NewJoinToken(const std::string& node_name = "") {
+  std::string NewJoinToken(const std::string& node_name = "",
+                           NodeNumber member = 1) {
     std::string token;
-    At(1).IssueJoinToken({}, {.node_name = node_name},
-                         [&token](const auto& response) {
-                           EXPECT_TRUE(response.ok()) << response.status();
-                           if (response.ok()) token = response->join_token;
-                         });
+    At(member).IssueJoinToken({}, {.node_name = node_name},
+                              [&token](const auto& response) {
+                                EXPECT_TRUE(response.ok()) << response.status();
+                                if (response.ok()) token = response->join_token;
+                              });
     Run(Seconds(1));
     return token;
   }
@@ -78,9 +73,21 @@ class JoiningClusterTest : public ClusterTest, public JoinPeer {
                                                    CodeOf(response.status())));
                   });
   }
-  size_t Voters() { return At(1).raft()->configuration().voters.size(); }
 
   std::string fingerprint_;
+};
+
+// Server 1 is a cluster.
+class JoiningClusterTest : public TokenJoinTest {
+ protected:
+  JoiningClusterTest() {
+    Start(1);
+    At(1).Init({}, {}, [this](absl::StatusOr<InitResponse> response) {
+      EXPECT_TRUE(response.ok()) << response.status();
+    });
+    Run(Seconds(2));
+  }
+  size_t Voters() { return At(1).raft()->configuration().voters.size(); }
 };
 
 }  // namespace jaco::server
