@@ -16,7 +16,7 @@ import sys
 import time
 import unittest
 
-from e2e_host import Host, free_port
+from e2e_host import Host, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -24,10 +24,7 @@ JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 class BackupTest(unittest.TestCase):
 
   def host(self, number, start=True, **settings):
-    api = '127.0.0.1:%d' % free_port()
-    host = Host(JACOD, JACO, node_name='node-%d' % number, listen_addr=api,
-                **settings)
-    host.api = api
+    host = Host(JACOD, JACO, node_name='node-%d' % number, **settings)
     self.addCleanup(host.close)
     if start:
       host.start()
@@ -50,17 +47,6 @@ class BackupTest(unittest.TestCase):
     self.assertEqual(done.returncode, 1, done.stdout)
     self.assertIn(said, done.stderr)
 
-  def wait(self, what, done):
-    deadline = time.monotonic() + 60
-    while not done():
-      self.assertLess(time.monotonic(), deadline, what)
-      time.sleep(0.05)
-
-  def join(self, host, member):
-    issued = self.ok(member, 'node', 'issue-join-token')
-    token = issued.split('--token=')[1].split()[0]
-    self.ok(host, 'node', 'join', '--peer', member.api, '--token', token)
-
   def cluster(self, count):
     """Hosts of one cluster, all of them voters."""
     hosts = [self.host(1)]
@@ -68,8 +54,8 @@ class BackupTest(unittest.TestCase):
     hosts[0].operator_token = init.split('operator_token:')[1].split()[0]
     for number in range(2, count + 1):
       hosts.append(self.host(number))
-      self.join(hosts[-1], hosts[0])
-    self.wait('%d voters' % count, lambda: self.voters(hosts) == count)
+      hosts[-1].join(hosts[0])
+    wait('%d voters' % count, lambda: self.voters(hosts) == count)
     return hosts
 
   def voters(self, hosts):
@@ -156,15 +142,15 @@ class BackupTest(unittest.TestCase):
     # The others come back as new servers, and it all survives.
     for host in hosts[:2]:
       host.start()
-      self.join(host, first)
-    self.wait('three voters', lambda: self.voters(hosts) == 3)
+      host.join(first)
+    wait('three voters', lambda: self.voters(hosts) == 3)
     # The change is through joint consensus once two writes are: before that,
     # nobody can do without the first server.
     for _ in range(2):
-      self.wait('a write', lambda: first.issue(
+      wait('a write', lambda: first.issue(
           'before-%f' % time.monotonic())[0] == 200)
     first.stop(signal.SIGKILL)
-    self.wait('a new leader', lambda: hosts[0].issue(
+    wait('a new leader', lambda: hosts[0].issue(
         'after-%f' % time.monotonic())[0] == 200)
     self.assertLessEqual({'bootstrap', 'kept', 'gone'}, hosts[1].identities())
     self.assertEqual(self.request(hosts[1], 'GET', '/v1/tokens', token)[0],
@@ -181,8 +167,8 @@ class BackupTest(unittest.TestCase):
     # At the same addresses.
     hosts[0].start()
     self.ok(hosts[0], 'restore', file, **passphrase)
-    self.wait('the old cluster goes on',
-              lambda: hosts[1].issue('old-%f' % time.monotonic())[0] == 200)
+    wait('the old cluster goes on',
+         lambda: hosts[1].issue('old-%f' % time.monotonic())[0] == 200)
     self.assertEqual(hosts[0].issue('new')[0], 200)
     time.sleep(5)
     self.assertEqual(hosts[0].identities(), {'bootstrap', 'new'})

@@ -11,7 +11,7 @@ import sys
 import time
 import unittest
 
-from e2e_host import Host, free_port
+from e2e_host import Host, free_port, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 KEY = 'correct-horse-battery-staple'
@@ -37,14 +37,8 @@ class BootstrapTest(unittest.TestCase):
   def status(self, host):
     return host.call('GET', '/v1/cluster/status')[1]
 
-  def wait(self, what, done, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not done():
-      self.assertLess(time.monotonic(), deadline, what)
-      time.sleep(0.02)
-
   def wait_for_progress(self, host, text):
-    self.wait(text, lambda: text in self.status(host)['bootstrap'])
+    wait(text, lambda: text in self.status(host)['bootstrap'])
 
   def wait_for_cluster(self, hosts):
     """All of `hosts` are members of one cluster, and know it."""
@@ -55,7 +49,7 @@ class BootstrapTest(unittest.TestCase):
                  for a in answers)
 
     try:
-      self.wait('a cluster', formed)
+      wait('a cluster', formed)
     except AssertionError:
       for host in hosts:
         print(self.status(host), '\n', host.read_log(), file=sys.stderr)
@@ -75,14 +69,14 @@ class BootstrapTest(unittest.TestCase):
     begun = time.monotonic()
     self.wait_for_cluster(hosts)
     self.assertLess(time.monotonic() - begun, 35)
-    self.wait('three voters', lambda: sorted(
+    wait('three voters', lambda: sorted(
         node['suffrage'] for host in hosts
         for node in self.status(host)['nodes']).count('voter') == 3)
     # Nobody has seen a token; the socket's users make their own.
     self.assertEqual(hosts[1].issue('ops')[0], 200)
     for host in hosts:
       self.assertEqual(self.status(host)['bootstrap'], '')
-      self.wait('bootstrap is forgotten', lambda: not os.path.exists(
+      wait('bootstrap is forgotten', lambda: not os.path.exists(
           os.path.join(host.data, 'bootstrap')))
       self.assertNotIn(KEY, host.read_log())
     # Restarts change nothing, late servers join.
@@ -118,8 +112,8 @@ class BootstrapTest(unittest.TestCase):
     self.wait_for_progress(
         hosts[2], 'peer_untrusted: %s does not have our bootstrap_key' %
         self.apis[0])
-    self.wait('its refusal is logged',
-              lambda: 'closed the connection from' in hosts[0].read_log())
+    wait('its refusal is logged',
+         lambda: 'closed the connection from' in hosts[0].read_log())
     self.assertEqual(self.status(hosts[0])['cluster_id'], '')
     # Also by a cluster.
     hosts.append(self.host(4))
@@ -196,7 +190,7 @@ class BootstrapTest(unittest.TestCase):
         victim.process.wait()
         victim.launch()
       for host in hosts:
-        self.wait('the socket', lambda: os.path.exists(host.socket))
+        wait('the socket', lambda: os.path.exists(host.socket))
 
       def answers():
         try:
@@ -205,7 +199,7 @@ class BootstrapTest(unittest.TestCase):
         except OSError:
           return False
 
-      self.wait('answers', answers)
+      wait('answers', answers)
       self.wait_for_cluster(hosts)
       for host in hosts:
         host.stop()

@@ -34,6 +34,20 @@ def free_port():
     return s.getsockname()[1]
 
 
+class Failure(AssertionError):
+  """A server or a cluster is not as it has to be."""
+
+
+def wait(what, done, seconds=60):
+  """The seconds that it took."""
+  begun = time.monotonic()
+  while not done():
+    if time.monotonic() > begun + seconds:
+      raise Failure('not within %d s: %s' % (seconds, what))
+    time.sleep(0.02)
+  return time.monotonic() - begun
+
+
 class Filler:
   """A file that takes all room of a disk."""
 
@@ -72,6 +86,14 @@ class Host:
         'cluster_addr': '127.0.0.1:%d' % free_port(),
     }
     self.configure(**settings)
+
+  @property
+  def name(self):
+    return self.settings['node_name']
+
+  @property
+  def api(self):
+    return self.settings['listen_addr']
 
   def configure(self, **settings):
     """Changes settings; None removes one, lists are as in YAML."""
@@ -162,3 +184,23 @@ class Host:
   def jaco(self, *arguments):
     return subprocess.run([self._jaco, *arguments, '--socket', self.socket],
                           capture_output=True, text=True, timeout=60)
+
+  def command(self, *arguments):
+    """What a command prints that has to succeed."""
+    done = self.jaco(*arguments)
+    if done.returncode != 0:
+      raise Failure('jaco %s: %s' % (' '.join(arguments[:2]), done.stderr))
+    return done.stdout
+
+  def init(self):
+    """Founds a cluster; the token of its first operator."""
+    said = self.command('cluster', 'init')
+    return said.split('operator_token:')[1].split()[0]
+
+  def new_join_token(self, *arguments):
+    issued = self.command('node', 'issue-join-token', *arguments)
+    return issued.split('--token=')[1].split()[0]
+
+  def join(self, member):
+    return self.command('node', 'join', '--peer', member.api, '--token',
+                        member.new_join_token())

@@ -16,7 +16,7 @@ import threading
 import time
 import unittest
 
-from e2e_host import Host, free_port
+from e2e_host import Host, free_port, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 CROWD = 10_000  # connections at once
@@ -82,18 +82,11 @@ class HostileTest(unittest.TestCase):
       host.ports = ports
       host.start()
       if number == 1:
-        assert host.jaco('cluster', 'init').returncode == 0
+        host.init()
       else:
-        issued = cls.hosts[0].jaco('node', 'issue-join-token')
-        token = issued.stdout.split('--token=')[1].split()[0]
-        joined = host.jaco('node', 'join', '--token', token, '--peer',
-                           '127.0.0.1:%d' % cls.hosts[0].ports[0])
-        assert joined.returncode == 0, joined.stderr
+        host.join(cls.hosts[0])
       cls.hosts.append(host)
-    deadline = time.monotonic() + 60
-    while cls.voters() != 3:
-      assert time.monotonic() < deadline, 'no three voters'
-      time.sleep(0.1)
+    wait('three voters', lambda: cls.voters() == 3)
 
   @classmethod
   def voters(cls):

@@ -12,7 +12,7 @@ import time
 import unittest
 import http.client
 
-from e2e_host import Host, free_port
+from e2e_host import Host, free_port, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -20,32 +20,18 @@ JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 class JoinTest(unittest.TestCase):
 
   def host(self, number):
-    api = '127.0.0.1:%d' % free_port()
-    host = Host(JACOD, JACO, node_name='node-%d' % number, listen_addr=api)
-    host.api = api
+    host = Host(JACOD, JACO, node_name='node-%d' % number)
     self.addCleanup(host.close)
     host.start()
     return host
 
   def first(self):
     host = self.host(1)
-    init = host.jaco('cluster', 'init')
-    self.assertEqual(init.returncode, 0, init.stderr)
+    host.init()
     return host
-
-  def token(self, member, *arguments):
-    issued = member.jaco('node', 'issue-join-token', *arguments)
-    self.assertEqual(issued.returncode, 0, issued.stderr)
-    return issued.stdout.split('--token=')[1].split()[0]
 
   def join(self, host, member, token):
     return host.jaco('node', 'join', '--peer', member.api, '--token', token)
-
-  def wait(self, what, done):
-    deadline = time.monotonic() + 60
-    while not done():
-      self.assertLess(time.monotonic(), deadline, what)
-      time.sleep(0.05)
 
   def suffrages(self, host):
     status, answer = host.call('GET', '/v1/cluster/status')
@@ -56,21 +42,21 @@ class JoinTest(unittest.TestCase):
     for number in (2, 3):
       host = self.host(number)
       # Through whoever came last.
-      joined = self.join(host, hosts[-1], self.token(hosts[0]))
+      joined = self.join(host, hosts[-1], hosts[0].new_join_token())
       self.assertEqual(joined.stdout, 'Joined cluster.\n', joined.stderr)
       hosts.append(host)
-      self.wait('everybody sees node-%d' % number, lambda: all(
+      wait('everybody sees node-%d' % number, lambda: all(
           len(h.call('GET', '/v1/cluster/status')[1]['nodes']) == number
           for h in hosts))
-    self.wait('three voters',
-              lambda: self.suffrages(hosts[0]) == ['voter'] * 3)
+    wait('three voters',
+         lambda: self.suffrages(hosts[0]) == ['voter'] * 3)
     # Any member takes a write, and each reads it.
     for i, host in enumerate(hosts):
       status, answer = host.issue('from-%d' % i)
       self.assertEqual(status, 200, answer)
     hosts[0].stop(signal.SIGKILL)
-    self.wait('a new leader',
-              lambda: hosts[1].issue('after-%f' % time.monotonic())[0] == 200)
+    wait('a new leader',
+         lambda: hosts[1].issue('after-%f' % time.monotonic())[0] == 200)
     self.assertLessEqual({'from-0', 'from-1', 'from-2'}, hosts[2].identities())
     hosts[0].start()
     self.assertIn('from-2', hosts[0].identities())
@@ -83,14 +69,14 @@ class JoinTest(unittest.TestCase):
     member = self.first()
     stranger = self.first()
     host = self.host(2)
-    used = self.token(member)
+    used = member.new_join_token()
     spoilt = ('0' if used[0] != '0' else '1') + used[1:]
     for token, peer, said in (
         ('rubbish', member, 'Error: join_token_invalid: '),
         (spoilt, member, 'Error: join_token_invalid: '),
         # Before the secret leaves: it shows another authority.
         (used, stranger, 'Error: peer_untrusted: '),
-        (self.token(member, '--node-name', 'node-9'), member,
+        (member.new_join_token('--node-name', 'node-9'), member,
          'Error: join_token_invalid: '),
     ):
       refused = self.join(host, peer, token)
@@ -101,11 +87,11 @@ class JoinTest(unittest.TestCase):
     self.assertIn('Error: cluster_already_initialized: ', again.stderr)
     late = self.join(self.host(3), member, used)
     self.assertIn('Error: join_token_consumed: ', late.stderr)
-    namesake = self.join(self.host(1), member, self.token(member))
+    namesake = self.join(self.host(1), member, member.new_join_token())
     self.assertIn('Error: node_already_member: ', namesake.stderr)
     nobody = self.host(4).jaco('node', 'join', '--peer',
                                '127.0.0.1:%d' % free_port(), '--token',
-                               self.token(member))
+                               member.new_join_token())
     self.assertIn('Error: peer_unreachable: ', nobody.stderr)
 
   def test_a_join_token_opens_one_door(self):
@@ -113,7 +99,7 @@ class JoinTest(unittest.TestCase):
     context = ssl.create_default_context(
         cafile=os.path.join(member.data, 'node', 'ca.crt'))
     name, port = member.api.split(':')
-    secret = self.token(member).split('.')[0]
+    secret = member.new_join_token().split('.')[0]
     for method, target in (('GET', '/v1/tokens'),
                            ('POST', '/v1/node/issue-join-token'),
                            ('GET', '/v1/cluster/status')):

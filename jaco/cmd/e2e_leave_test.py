@@ -5,53 +5,41 @@
 """
 
 import http.client
+import functools
 import os
 import signal
 import ssl
 import sys
-import time
 import unittest
 
-from e2e_host import Host, free_port
+import e2e_host
+from e2e_host import Host
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
+
+wait = functools.partial(e2e_host.wait, seconds=180)
 
 
 class LeaveTest(unittest.TestCase):
 
   def host(self, number, **settings):
-    api = '127.0.0.1:%d' % free_port()
-    host = Host(JACOD, JACO, node_name='node-%d' % number, listen_addr=api,
-                **settings)
-    host.api, host.name = api, 'node-%d' % number
+    host = Host(JACOD, JACO, node_name='node-%d' % number, **settings)
     self.addCleanup(host.close)
     host.start()
     return host
 
   def join(self, host, member):
-    issued = member.jaco('node', 'issue-join-token')
-    self.assertEqual(issued.returncode, 0, issued.stderr)
-    token = issued.stdout.split('--token=')[1].split()[0]
-    joined = host.jaco('node', 'join', '--peer', member.api, '--token', token)
-    self.assertEqual(joined.stdout, 'Joined cluster.\n', joined.stderr)
+    self.assertEqual(host.join(member), 'Joined cluster.\n')
 
   def cluster(self, **settings):
     first = self.host(1, **settings)
-    init = first.jaco('cluster', 'init')
-    self.assertEqual(init.returncode, 0, init.stderr)
-    self.operator = init.stdout.split('operator_token:')[1].split()[0]
+    self.operator = first.init()
     hosts = [first]
     for number in (2, 3):
       hosts.append(self.host(number, **settings))
       self.join(hosts[-1], first)
     self.await_voters(hosts, 3)
     return hosts
-
-  def wait(self, what, done):
-    deadline = time.monotonic() + 180
-    while not done():
-      self.assertLess(time.monotonic(), deadline, what)
-      time.sleep(0.05)
 
   def status(self, host):
     return host.call('GET', '/v1/cluster/status')[1]
@@ -68,7 +56,7 @@ class LeaveTest(unittest.TestCase):
       leader = self.leader(hosts)
       return leader and voters == sum(
           n['suffrage'] == 'voter' for n in self.status(leader)['nodes'])
-    self.wait('%d voters' % voters, done)
+    wait('%d voters' % voters, done)
 
   def names(self, host):
     return [node['hostname'] for node in self.status(host)['nodes']]
@@ -79,8 +67,8 @@ class LeaveTest(unittest.TestCase):
     self.assertEqual(removed.stdout, 'Removed node %s\n' % host.name)
 
   def await_removed(self, host):
-    self.wait('%s knows that it was removed' % host.name,
-              lambda: self.status(host)['lifecycle'] == 'removed')
+    wait('%s knows that it was removed' % host.name,
+         lambda: self.status(host)['lifecycle'] == 'removed')
     self.assertTrue(
         host.jaco('cluster', 'status').stdout.startswith(
             'Status:     removed\n'))
@@ -116,12 +104,12 @@ class LeaveTest(unittest.TestCase):
     second = self.leader(left)
     left.remove(second)
     # The other does not vote: it takes over.
-    self.wait('it is settled',
-              lambda: left[0].jaco('node', 'remove', second.name).returncode
+    wait('it is settled',
+         lambda: left[0].jaco('node', 'remove', second.name).returncode
               == 0)
     self.await_removed(second)
     last = left[0]
-    self.wait('a vote', lambda: self.leader(left) is last)
+    wait('a vote', lambda: self.leader(left) is last)
     refused = last.jaco('node', 'remove', last.name)
     self.assertIn('Error: conflict: ', refused.stderr)
     self.assertEqual(last.issue('alone')[0], 200)
@@ -153,9 +141,9 @@ class LeaveTest(unittest.TestCase):
     left = [h for h in hosts if h is not leader]
     self.assertEqual(leader.stop(), 0)
     self.assertIn('left the cluster', leader.read_log())
-    self.wait('it is gone', lambda: all(
+    wait('it is gone', lambda: all(
         self.names(h) == [h.name for h in left] for h in left))
-    self.wait('a leader', lambda: self.leader(left))
+    wait('a leader', lambda: self.leader(left))
     leader.start()
     self.await_removed(leader)
 

@@ -15,7 +15,7 @@ import sys
 import time
 import unittest
 
-from e2e_host import Host, UnixConnection, free_port
+from e2e_host import Host, UnixConnection, free_port, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -23,38 +23,21 @@ JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 class Cluster(unittest.TestCase):
 
   def host(self, number):
-    api = '127.0.0.1:%d' % free_port()
-    host = Host(JACOD, JACO, node_name='node-%d' % number, listen_addr=api)
-    host.api = api
+    host = Host(JACOD, JACO, node_name='node-%d' % number)
     self.addCleanup(host.close)
     host.start()
     return host
 
   def three(self):
     hosts = [self.host(1)]
-    init = self.run_ok(hosts[0], 'cluster', 'init')
-    self.operator_token = init.split('operator_token:')[1].split()[0]
+    self.operator_token = hosts[0].init()
     for number in (2, 3):
       host = self.host(number)
-      issued = self.run_ok(hosts[0], 'node', 'issue-join-token')
-      token = issued.split('--token=')[1].split()[0]
-      self.run_ok(host, 'node', 'join', '--peer', hosts[0].api, '--token',
-                  token)
+      host.join(hosts[0])
       hosts.append(host)
-    self.wait('three voters', lambda: [
+    wait('three voters', lambda: [
         peer['Voter'] for peer in self.peers(hosts[0])] == [True] * 3)
     return hosts
-
-  def run_ok(self, host, *arguments):
-    done = host.jaco(*arguments)
-    self.assertEqual(done.returncode, 0, done.stderr)
-    return done.stdout
-
-  def wait(self, what, done):
-    deadline = time.monotonic() + 60
-    while not done():
-      self.assertLess(time.monotonic(), deadline, what)
-      time.sleep(0.05)
 
   def peers(self, host):
     status, answer = self.raw(host, 'GET', '/v1/operator/raft/configuration')
@@ -81,7 +64,7 @@ class Cluster(unittest.TestCase):
       if len(leaders) == 1 and leaders <= set(names):
         found[:] = leaders
       return found
-    self.wait('one leader', agreed)
+    wait('one leader', agreed)
     return names[found[0]]
 
 
@@ -91,14 +74,14 @@ class OperatorTest(Cluster):
     hosts = self.three()
     leader = self.leader(hosts)
     followers = [h for h in hosts if h is not leader]
-    listed = self.run_ok(followers[0], 'operator', 'raft', 'list-peers')
+    listed = followers[0].command('operator', 'raft', 'list-peers')
     lines = [line.split() for line in listed.splitlines()]
     self.assertEqual(lines[0],
                      ['Node', 'ID', 'Address', 'State', 'Voter',
                       'RaftProtocol'])
     self.assertEqual([line[0] for line in lines[1:]],
                      ['node-%d.global' % n for n in (1, 2, 3)])
-    peers = json.loads(self.run_ok(followers[1], 'operator', 'raft',
+    peers = json.loads(followers[1].command('operator', 'raft',
                                    'list-peers', '-o', 'json'))['Servers']
     self.assertEqual([p['Address'] for p in peers if p['Leader']],
                      [leader.settings['cluster_addr']])
@@ -123,7 +106,7 @@ class OperatorTest(Cluster):
 
     # Leadership, through the one that is neither.
     target = followers[0].settings['cluster_addr']
-    said = self.run_ok(followers[1], 'operator', 'raft', 'transfer-leadership',
+    said = followers[1].command('operator', 'raft', 'transfer-leadership',
                        '--peer-address', target)
     self.assertEqual(
         said, 'Transferred leadership to peer with address "%s"\n' % target)
@@ -137,17 +120,14 @@ class OperatorTest(Cluster):
         (400, 'must specify id or address'))
 
     # Settings, by a follower.
-    self.assertIn('MaxTrailingLogs = 250\n', self.run_ok(
-        leader, 'operator', 'autopilot', 'get-config'))
-    self.assertEqual('Configuration updated!\n', self.run_ok(
-        leader, 'operator', 'autopilot', 'set-config', '--max-trailing-logs',
+    self.assertIn('MaxTrailingLogs = 250\n', leader.command('operator', 'autopilot', 'get-config'))
+    self.assertEqual('Configuration updated!\n', leader.command('operator', 'autopilot', 'set-config', '--max-trailing-logs',
         '300'))
     self.assertEqual(
         self.raw(leader, 'PUT',
                  '/v1/operator/autopilot/configuration?cas=1', '{}'),
         (200, 'false'))
-    self.assertIn('MaxTrailingLogs = 300\n', self.run_ok(
-        followers[1], 'operator', 'autopilot', 'get-config'))
+    self.assertIn('MaxTrailingLogs = 300\n', followers[1].command('operator', 'autopilot', 'get-config'))
 
     # Out goes the leader, asked through itself.
     leads = followers[0]
@@ -165,21 +145,21 @@ class OperatorTest(Cluster):
       moved = '127.0.0.1:%d' % free_port()
       host.configure(cluster_addr=moved)
       host.start()
-      self.wait('the configuration has it', lambda: moved in [
+      wait('the configuration has it', lambda: moved in [
           peer['Address'] for peer in self.peers(hosts[0])])
       name = host.settings['node_name']
       for other in hosts:
-        self.wait('everybody lists it there', lambda: [name, moved] in [
+        wait('everybody lists it there', lambda: [name, moved] in [
             line.split('\t')[:2]
             for line in other.jaco('node', 'list').stdout.splitlines()])
-      self.wait('all are well', lambda: self.raw(
+      wait('all are well', lambda: self.raw(
           hosts[0], 'GET', '/v1/operator/autopilot/health')[0] == 200)
-    status = json.loads(self.run_ok(hosts[1], 'cluster', 'status', '-o',
+    status = json.loads(hosts[1].command('cluster', 'status', '-o',
                                     'json'))
     levels = {node['feature_level'] for node in status['nodes']}
     self.assertEqual(levels, {status['feature_level']})
     for i, host in enumerate(hosts):
-      self.run_ok(host, 'token', 'issue', '--name', 'after-%d' % i)
+      host.command('token', 'issue', '--name', 'after-%d' % i)
 
   def test_patience_without_a_leader(self):
     hosts = self.three()
@@ -187,7 +167,7 @@ class OperatorTest(Cluster):
     followers = [h for h in hosts if h is not leader]
     followers[1].stop(signal.SIGKILL)
     leader.stop(signal.SIGKILL)
-    self.wait('no leader is known', lambda: followers[0].call(
+    wait('no leader is known', lambda: followers[0].call(
         'GET', '/v1/cluster/status')[1]['leader'] == '')
     write = subprocess.Popen(
         [JACO, 'token', 'issue', '--name', 'patient', '--socket',
@@ -205,12 +185,12 @@ class OperatorTest(Cluster):
     hosts = self.three()
     follower = [h for h in hosts if h is not self.leader(hosts)][0]
     before = open(os.path.join(follower.data, 'node', 'ca.crt')).read()
-    said = self.run_ok(follower, 'cluster', 'rotate-ca')
+    said = follower.command('cluster', 'rotate-ca')
     self.assertIn('  fingerprint: ', said)
     for host in hosts:
       path = os.path.join(host.data, 'node', 'ca.crt')
-      self.wait('two authorities are trusted',
-                lambda: open(path).read().count('BEGIN CERT') == 2
+      wait('two authorities are trusted',
+           lambda: open(path).read().count('BEGIN CERT') == 2
                 if host is follower else True)
     self.assertIn(before, open(os.path.join(follower.data, 'node',
                                             'ca.crt')).read())

@@ -33,9 +33,7 @@ class SecurityTest(unittest.TestCase):
   def member(self, **settings):
     host = self.host(**settings)
     host.start()
-    init = host.jaco('cluster', 'init')
-    self.assertEqual(init.returncode, 0, init.stderr)
-    self.token = init.stdout.split('operator_token:')[1].split()[0]
+    self.token = host.init()
     self.ca = os.path.join(host.data, 'node', 'ca.crt')
     return host
 

@@ -1,6 +1,7 @@
 """A cluster of real jacods on this host, of any size, on a network that can be
 cut where that is permitted."""
 
+import functools
 import http.client
 import json
 import os
@@ -8,24 +9,12 @@ import shutil
 import subprocess
 import time
 
-from e2e_host import Filler, Host
+import e2e_host
+from e2e_host import Failure, Filler, Host
 
 # Generous: the host may be busy with anything.
 PATIENCE_SECONDS = 120
-
-
-class Failure(Exception):
-  """The cluster is not as it has to be."""
-
-
-def wait(what, done, seconds=PATIENCE_SECONDS):
-  """The seconds that it took."""
-  begun = time.monotonic()
-  while not done():
-    if time.monotonic() > begun + seconds:
-      raise Failure('not within %d s: %s' % (seconds, what))
-    time.sleep(0.02)
-  return time.monotonic() - begun
+wait = functools.partial(e2e_host.wait, seconds=PATIENCE_SECONDS)
 
 
 def voters_for(members):
@@ -39,7 +28,7 @@ class Member(Host):
   def __init__(self, cluster, number, place):
     super().__init__(cluster.jacod, cluster.jaco, node_name='node-%d' % number,
                      listen_addr=place.api, cluster_addr=place.peers)
-    self.number, self.prefix, self.api = number, place.prefix, place.api
+    self.number, self.prefix = number, place.prefix
     self.filler = None
     if cluster.disk_bytes:
       os.mkdir(self.data)
@@ -47,10 +36,6 @@ class Member(Host):
                       'size=%d' % cluster.disk_bytes, 'none', self.data],
                      check=True)
       self.filler = Filler(self.data)
-
-  @property
-  def name(self):
-    return self.settings['node_name']
 
   def status(self, timeout=20):
     """What it says of its cluster; None while it does not answer."""
@@ -63,12 +48,6 @@ class Member(Host):
   def is_member(self):
     status = self.status()
     return bool(status) and status['lifecycle'] == 'member'
-
-  def command(self, *arguments):
-    done = self.jaco(*arguments)
-    if done.returncode != 0:
-      raise Failure('jaco %s: %s' % (' '.join(arguments[:2]), done.stderr))
-    return done.stdout
 
   def configurations(self):
     """Of a stopped server, every configuration in its log: (index, [voters],
@@ -140,9 +119,7 @@ class Cluster:
 
   def join(self, member):
     by = next(m for m in self.members if m is not member)
-    issued = by.command('node', 'issue-join-token')
-    token = issued.split('--token=')[1].split()[0]
-    member.command('node', 'join', '--peer', by.api, '--token', token)
+    member.join(by)
 
   def rejoin_empty(self, member):
     """The server loses its disk and comes back as a new member, where it was.
