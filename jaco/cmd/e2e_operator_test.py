@@ -120,14 +120,18 @@ class OperatorTest(Cluster):
         (400, 'must specify id or address'))
 
     # Settings, by a follower.
-    self.assertIn('MaxTrailingLogs = 250\n', leader.command('operator', 'autopilot', 'get-config'))
-    self.assertEqual('Configuration updated!\n', leader.command('operator', 'autopilot', 'set-config', '--max-trailing-logs',
-        '300'))
+    self.assertIn('MaxTrailingLogs = 250\n',
+                  leader.command('operator', 'autopilot', 'get-config'))
+    self.assertEqual(
+        'Configuration updated!\n',
+        leader.command('operator', 'autopilot', 'set-config',
+                       '--max-trailing-logs', '300'))
     self.assertEqual(
         self.raw(leader, 'PUT',
                  '/v1/operator/autopilot/configuration?cas=1', '{}'),
         (200, 'false'))
-    self.assertIn('MaxTrailingLogs = 300\n', followers[1].command('operator', 'autopilot', 'get-config'))
+    self.assertIn('MaxTrailingLogs = 300\n',
+                  followers[1].command('operator', 'autopilot', 'get-config'))
 
     # Out goes the leader, asked through itself.
     leads = followers[0]

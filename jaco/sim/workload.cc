@@ -79,11 +79,12 @@ void Workload::Rest(uint32_t client) {
 void Workload::BeginOperation(uint32_t number) {
   Client& client = clients_[number];
   const uint64_t known = history_.identities();
-  const uint64_t die = client.prng.Below(100);
-  client.kind = die < 45   ? OpKind::kIssue
-                : die < 75 ? OpKind::kRevoke
-                : die < 98 ? OpKind::kList
-                           : OpKind::kBackup;
+  // Packing a backup costs as much as hundreds of the other operations.
+  const uint64_t die = client.prng.Below(1000);
+  client.kind = die < 450   ? OpKind::kIssue
+                : die < 750 ? OpKind::kRevoke
+                : die < 996 ? OpKind::kList
+                            : OpKind::kBackup;
   if (client.kind == OpKind::kRevoke && known > 0) {
     client.identity =
         static_cast<TokenHistory::Identity>(client.prng.Below(known));
