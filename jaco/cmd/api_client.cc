@@ -1,7 +1,6 @@
 #include "jaco/cmd/api_client.h"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -9,36 +8,25 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
+#include "jaco/cmd/secret_argument.h"
 #include "jaco/net/sansio/host_port.h"
 
 namespace jaco::cmd {
 namespace {
 
-constexpr size_t kFileBytesMax = 64 << 10;
-
 absl::Status Invalid(absl::string_view message) {
   return MakeError(ErrorCode::kValidationFailed, message);
-}
-
-// nullopt when it cannot be read.
-std::optional<std::string> ReadSmallFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kFileBytesMax, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad() || (file.fail() && !file.eof())) return std::nullopt;
-  text.resize(static_cast<size_t>(file.gcount()));
-  return text;
 }
 
 absl::Status ParseServer(absl::string_view server, net::HttpRemote* remote) {
   absl::string_view rest = server;
   remote->tls = !absl::ConsumePrefix(&rest, "http://");
-  absl::ConsumePrefix(&rest, "https://");
-  absl::ConsumeSuffix(&rest, "/");
-  const auto target = net::ParseHostPort(rest);
-  if (!target.ok()) {
-    return Invalid(absl::StrCat("--server: ", target.status().message()));
+  if (!remote->tls) absl::ConsumeSuffix(&rest, "/");
+  const auto address = net::ApiAddress(rest);
+  if (!address.ok()) {
+    return Invalid(absl::StrCat("--server: ", address.status().message()));
   }
+  const auto target = net::ParseHostPort(*address);
   remote->host = target->host;
   remote->port = target->port;
   const bool loopback =
@@ -54,12 +42,9 @@ absl::Status ParseServer(absl::string_view server, net::HttpRemote* remote) {
 absl::StatusOr<std::string> FindToken(const ApiClientOptions& options) {
   std::optional<std::string> token = options.token_variable;
   if (!options.token_file.empty()) {
-    token = ReadSmallFile(options.token_file);
-    if (!token) {
-      return MakeError(
-          ErrorCode::kNotFound,
-          absl::StrCat("cannot read the token file ", options.token_file));
-    }
+    auto text = ReadSecretFile(options.token_file, options.standard_input);
+    if (!text.ok()) return text.status();
+    token = *std::move(text);
   }
   if (!token) {
     return Invalid(
@@ -78,8 +63,8 @@ absl::StatusOr<std::string> FindAuthorities(const ApiClientOptions& options) {
   std::string path = options.ca_cert;
   if (path.empty()) path = options.ca_cert_variable.value_or("");
   if (path.empty()) path = options.default_ca_cert;
-  auto text = ReadSmallFile(path);
-  if (!text) {
+  auto text = ReadSecretFile(path, nullptr);
+  if (!text.ok()) {
     return MakeError(ErrorCode::kNotFound,
                      absl::StrCat("ca cert not found at ", path,
                                   " — pass --ca-cert or set JACO_CA_CERT"));
@@ -115,6 +100,10 @@ absl::StatusOr<net::HttpAnswer> ApiClient::Call(absl::string_view method,
                                                 absl::Duration timeout) const {
   return remote_ ? net::CallRemote(*remote_, method, target, body, timeout)
                  : net::CallUnixSocket(name_, method, target, body, timeout);
+}
+
+std::string ApiClient::remote_address() const {
+  return remote_ ? net::JoinHostPort(remote_->host, remote_->port) : "";
 }
 
 }  // namespace jaco::cmd

@@ -3,6 +3,7 @@
 #ifndef JACO_CMD_API_CLIENT_H_
 #define JACO_CMD_API_CLIENT_H_
 
+#include <istream>
 #include <optional>
 #include <string>
 
@@ -17,7 +18,8 @@ namespace jaco::cmd {
 struct ApiClientOptions {
   std::string socket;
   std::string server;                           // --server; empty: the socket
-  std::string token_file;                       // --token-file
+  std::string token_file;                       // --token-file; "-" is stdin
+  std::istream* standard_input = nullptr;       // null: there is none
   std::string ca_cert;                          // --ca-cert
   std::optional<std::string> token_variable;    // $JACO_TOKEN
   std::optional<std::string> ca_cert_variable;  // $JACO_CA_CERT
@@ -37,6 +39,8 @@ class ApiClient {
 
   // For messages.
   const std::string& name() const { return name_; }
+  // host:port of the API that --server names; empty: it is the local socket.
+  std::string remote_address() const;
 
  private:
   ApiClient() = default;

@@ -30,11 +30,6 @@ constexpr char kPassphraseVariable[] = "JACO_BACKUP_PASSPHRASE";
 // Sealing adds little.
 constexpr size_t kFileBytesMax = server::kArchiveBytesMax + (size_t{4} << 20);
 
-int Fail(const absl::Status& status, CliSession& session) {
-  return session.Fail({std::string(ErrorCodeName(CodeOf(status))),
-                       std::string(status.message())});
-}
-
 absl::Status InFile(const std::string& path, const absl::Status& status) {
   return MakeError(CodeOf(status), absl::StrCat(path, ": ", status.message()));
 }
@@ -160,7 +155,7 @@ int RestoreOffline(const ArchiveOptions& options, CliSession& session,
                    std::string archive) {
   const auto restored =
       RestoreOffline(options, session.world().environment, std::move(archive));
-  if (!restored.ok()) return Fail(restored.status(), session);
+  if (!restored.ok()) return session.Fail(restored.status());
   PrintRestored(*restored, session.world());
   *session.world().out << "Start jacod here.\n";
   return 0;
@@ -173,13 +168,13 @@ int RunBackup(const ArchiveOptions& options, CliSession& session) {
       session.CallLeader({"GET", "/v1/cluster/backup", "", kArchiveTimeout});
   if (outcome.error) return session.Fail(*outcome.error);
   absl::Status status = CheckDigest(outcome);
-  if (!status.ok()) return Fail(status, session);
+  if (!status.ok()) return session.Fail(status);
   std::string new_key;
   const auto sealed =
       SealOrNew(options, session.world(), outcome.body, &new_key);
-  if (!sealed.ok()) return Fail(sealed.status(), session);
+  if (!sealed.ok()) return session.Fail(sealed.status());
   status = WriteArchive(options.file, *sealed);
-  if (!status.ok()) return Fail(status, session);
+  if (!status.ok()) return session.Fail(status);
   *session.world().out << absl::StrCat("Wrote ", sealed->size(), " bytes to ",
                                        options.file, "\n");
   if (!new_key.empty()) {
@@ -192,30 +187,38 @@ int RunBackup(const ArchiveOptions& options, CliSession& session) {
 }
 
 int RunRestore(const ArchiveOptions& options, CliSession& session) {
+  const bool remote = !session.client().remote_address().empty();
+  if (remote && (!options.data_dir.empty() || !options.config.empty())) {
+    return session.Fail(
+        MakeError(ErrorCode::kValidationFailed,
+                  "--data-dir and --config are for this host, --server names "
+                  "another one"));
+  }
   auto archive = OpenArchive(options, session.world());
-  if (!archive.ok()) return Fail(archive.status(), session);
+  if (!archive.ok()) return session.Fail(archive.status());
   // Before anybody is asked to do something with it.
   const auto content = server::DecodeBackup(*archive);
   if (!content.ok())
-    return Fail(InFile(options.file, content.status()), session);
+    return session.Fail(InFile(options.file, content.status()));
   if (!options.data_dir.empty()) {
     return RestoreOffline(options, session, *std::move(archive));
   }
   const auto status = session.Call({"GET", "/v1/cluster/status", ""});
-  if (status.error && status.unreachable) {
+  // Never here when another host was meant.
+  if (status.error && status.unreachable && !remote) {
     return RestoreOffline(options, session, *std::move(archive));
   }
   if (status.error) return session.Fail(*status.error);
   const auto server = net::DecodeStatusResponse(status.body);
-  if (!server.ok()) return Fail(server.status(), session);
+  if (!server.ok()) return session.Fail(server.status());
   if (!options.name.empty() && server->node_name != options.name) {
-    return Fail(NameMismatch(options.name, server->node_name), session);
+    return session.Fail(NameMismatch(options.name, server->node_name));
   }
   const auto outcome = session.Call(
       {"POST", "/v1/cluster/restore", *std::move(archive), kArchiveTimeout});
   if (outcome.error) return session.Fail(*outcome.error);
   const auto restored = net::DecodeRestoreResponse(outcome.body);
-  if (!restored.ok()) return Fail(restored.status(), session);
+  if (!restored.ok()) return session.Fail(restored.status());
   PrintRestored(*restored, session.world());
   return 0;
 }
@@ -233,14 +236,14 @@ int RunSnapshotSave(const ArchiveOptions& options, CliSession& session) {
   if (outcome.error) return session.Fail(*outcome.error);
   absl::Status status = CheckDigest(outcome);
   if (status.ok()) status = WriteArchive(file, outcome.body);
-  if (!status.ok()) return Fail(status, session);
+  if (!status.ok()) return session.Fail(status);
   *session.world().out << absl::StrCat("State file written to ", file, "\n");
   return 0;
 }
 
 int RunSnapshotRestore(const ArchiveOptions& options, CliSession& session) {
   auto archive = OpenArchive(options, session.world());
-  if (!archive.ok()) return Fail(archive.status(), session);
+  if (!archive.ok()) return session.Fail(archive.status());
   const auto outcome = session.CallLeader(
       {"PUT", "/v1/operator/snapshot", *std::move(archive), kArchiveTimeout});
   if (outcome.error) return session.Fail(*outcome.error);
@@ -250,10 +253,10 @@ int RunSnapshotRestore(const ArchiveOptions& options, CliSession& session) {
 
 int RunSnapshotInspect(const ArchiveOptions& options, CliSession& session) {
   const auto archive = OpenArchive(options, session.world());
-  if (!archive.ok()) return Fail(archive.status(), session);
+  if (!archive.ok()) return session.Fail(archive.status());
   const auto content = server::DecodeBackup(*archive);
   if (!content.ok())
-    return Fail(InFile(options.file, content.status()), session);
+    return session.Fail(InFile(options.file, content.status()));
   const net::ArchiveMeta& meta = content->meta;
   const std::string json = net::EncodeArchiveMeta(meta);
   if (options.output != "table") {

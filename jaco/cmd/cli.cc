@@ -14,6 +14,7 @@
 #include "jaco/cmd/api_client.h"
 #include "jaco/cmd/archive_commands.h"
 #include "jaco/cmd/cli_completion.h"
+#include "jaco/cmd/cli_join.h"
 #include "jaco/cmd/cli_operator.h"
 #include "jaco/cmd/cli_output.h"
 #include "jaco/cmd/cli_session.h"
@@ -32,15 +33,13 @@ struct Options {
   ApiClientOptions api;
   std::string name;
   std::string output = "table";
-  std::string node_name;
-  std::string peer;
-  std::string join_token;
   std::vector<std::string> addresses;
   bool allow_privileged = false;
   bool force = false;
   OfflineRaftOptions raft;
   ArchiveOptions archive;
   OperatorOptions operators;
+  JoinOptions join;
   std::string shell;
 };
 
@@ -81,32 +80,6 @@ class Session : public CliSession {
     return 0;
   }
 
-  int IssueJoinToken() {
-    const Outcome outcome = CallLeader(
-        {"POST", "/v1/node/issue-join-token",
-         net::EncodeIssueJoinTokenRequest({.node_name = options_.node_name})});
-    if (outcome.error) return Fail(*outcome.error);
-    const auto response = net::DecodeIssueJoinTokenResponse(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
-    *world().out << FormatJoinToken(options_.api.server.empty()
-                                        ? "<this-node-host:port>"
-                                        : options_.api.server,
-                                    *response);
-    return 0;
-  }
-
-  int JoinCluster() {
-    if (options_.join_token.empty()) {
-      return Fail({"", "--token or JACO_JOIN_TOKEN env is required"});
-    }
-    const Outcome outcome =
-        Call({"POST", "/v1/node/join",
-              net::EncodeJoinRequest(
-                  {.peer = options_.peer, .join_token = options_.join_token}),
-              kInitTimeout});
-    return Finish(outcome, net::DecodeJoinResponse, FormatJoined);
-  }
-
   int RemoveNode() {
     const Outcome outcome =
         CallLeader({"POST", "/v1/node/remove",
@@ -131,7 +104,8 @@ class Session : public CliSession {
 
   int ListNodes() {
     const Outcome outcome = Call({"GET", "/v1/cluster/status"});
-    return Show(outcome, net::DecodeStatusResponse, FormatNodes);
+    if (options_.output != "table") return ShowPart(outcome, PickNodes);
+    return Finish(outcome, net::DecodeStatusResponse, FormatNodes);
   }
 
   int JoinServers() {
@@ -143,15 +117,19 @@ class Session : public CliSession {
     const Outcome outcome = Call({"PUT", target, "", kInitTimeout});
     if (outcome.error) return Fail(*outcome.error);
     const auto response = net::DecodeJoinServersResponse(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
+    if (!response.ok()) return Fail(response.status());
     const std::string text = FormatJoinedServers(*response);
     *(response->error.empty() ? world().out : world().err) << text;
     return response->error.empty() ? 0 : 1;
   }
 
+  // As Nomad's, whose JSON is that of its API.
   int ListServers() {
+    if (options_.output != "table") {
+      return ShowPart(Call({"GET", "/v1/agent/members"}), PickMembers);
+    }
     const Outcome outcome = Call({"GET", "/v1/cluster/status"});
-    return Show(outcome, net::DecodeStatusResponse, FormatServers);
+    return Finish(outcome, net::DecodeStatusResponse, FormatServers);
   }
 
   int OfflineRaft() {
@@ -195,7 +173,8 @@ void AddConnection(CLI::App* app, ApiClientOptions* options) {
   app->add_option("--server", options->server,
                   "Another jacod, as https://HOST:PORT; needs a token");
   app->add_option("--token-file", options->token_file,
-                  "File with the operator token (or $JACO_TOKEN)");
+                  "File with the operator token (or $JACO_TOKEN); - is "
+                  "standard input");
   app->add_option("--ca-cert", options->ca_cert,
                   "The cluster's CA certificate ($JACO_CA_CERT)");
   // Everybody on the host can read a command line.
@@ -230,19 +209,7 @@ void AddClusterCommands(CLI::App* app, Options* options, Command* command) {
 void AddNodeCommands(CLI::App* app, Options* options, Command* command) {
   CLI::App* node = app->add_subcommand("node", "Manage the cluster's nodes");
   node->require_subcommand(1);
-  CLI::App* issue = node->add_subcommand(
-      "issue-join-token", "Print the command by which a server joins");
-  issue->add_option("--node-name", options->node_name,
-                    "The only node that it is good for");
-  issue->callback([command] { *command = &Session::IssueJoinToken; });
-  CLI::App* join =
-      node->add_subcommand("join", "Make this server a node of a cluster");
-  join->add_option("--peer", options->peer, "Any member's API, as HOST:PORT")
-      ->required();
-  // As documented: a join token is used up by the command that shows it.
-  join->add_option("--token", options->join_token,
-                   "The join token (or $JACO_JOIN_TOKEN)");
-  join->callback([command] { *command = &Session::JoinCluster; });
+  AddJoinCommands(node, &options->join, Choose(command));
   CLI::App* remove =
       node->add_subcommand("remove", "Take a node out of the cluster");
   remove->add_option("name", options->name, "The node's name")->required();
@@ -424,8 +391,7 @@ std::string Hint(const CLI::App& app,
 
 int UsageError(const CLI::App& app, const std::vector<std::string>& arguments,
                const CLI::ParseError& error, const CliWorld& world) {
-  *world.err << FormatError("", error.what()) << Hint(app, arguments)
-             << "Run with --help for more information.\n";
+  *world.err << FormatUsageError(error.what(), Hint(app, arguments));
   return 1;
 }
 
@@ -435,10 +401,11 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   Options options;
   options.api.socket = world.socket.value_or(std::string(kDefaultSocket));
   options.api.token_variable = world.token;
+  options.api.standard_input = world.in;
   options.api.ca_cert_variable = world.ca_cert;
   options.api.default_ca_cert = absl::StrCat(world.data_dir, "/node/ca.crt");
   options.raft.data_dir = world.data_dir;
-  options.join_token = world.join_token.value_or("");
+  options.join.token_variable = world.join_token;
   Command command;
   CLI::App app("Operate a jaco cluster.", "jaco");
   app.require_subcommand(1);
@@ -479,7 +446,8 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   }
   auto client = ApiClient::Create(options.api);
   if (!client.ok()) {
-    *world.err << FormatError("", client.status().message());
+    *world.err << FormatError(ErrorCodeName(CodeOf(client.status())),
+                              client.status().message());
     return 1;
   }
   Session session(world, options, *std::move(client));

@@ -18,6 +18,7 @@ namespace jaco::cmd {
 struct CliWorld {
   std::ostream* out = nullptr;
   std::ostream* err = nullptr;
+  std::istream* in = nullptr;              // null: nothing to read
   std::optional<std::string> socket;       // $JACO_SOCKET
   std::optional<std::string> token;        // $JACO_TOKEN
   std::optional<std::string> ca_cert;      // $JACO_CA_CERT

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "jaco/base/error.h"
 #include "jaco/cmd/cli_operator_output.h"
 #include "jaco/net/sansio/operator_json.h"
 #include "jaco/net/sansio/query.h"
@@ -24,11 +25,11 @@ int ListPeers(CliSession& session, const OperatorOptions& options) {
                       net::DecodeRaftConfiguration, FormatPeers);
 }
 
-// As `?id=...`, from the options; an error in words.
+// As `?id=...`, from the options; validation_failed.
 absl::StatusOr<std::string> PeerQuery(const OperatorOptions& options) {
   if (options.peer_id.empty() == options.peer_address.empty()) {
-    return absl::InvalidArgumentError(
-        "one of --peer-id and --peer-address is required");
+    return MakeError(ErrorCode::kValidationFailed,
+                     "one of --peer-id and --peer-address is required");
   }
   return options.peer_id.empty()
              ? absl::StrCat("?address=",
@@ -47,7 +48,7 @@ int ChangePeer(CliSession& session, const OperatorOptions& options,
                absl::string_view method, absl::string_view path,
                absl::string_view done) {
   const auto query = PeerQuery(options);
-  if (!query.ok()) return session.FailUntyped(query.status());
+  if (!query.ok()) return session.Fail(query.status());
   const auto outcome = session.CallLeader(
       {method, absl::StrCat("/v1/operator/raft/", path, *query), "",
        kChangeTimeout});
@@ -90,9 +91,9 @@ int SetAutopilot(CliSession& session, const OperatorOptions& options) {
   auto outcome = session.CallLeader({"GET", std::string(kAutopilot)});
   if (outcome.error) return session.Fail(*outcome.error);
   auto settings = net::DecodeAutopilot(outcome.body);
-  if (!settings.ok()) return session.FailUntyped(settings.status());
+  if (!settings.ok()) return session.Fail(settings.status());
   if (const absl::Status merged = Merge(options, &*settings); !merged.ok()) {
-    return session.FailUntyped(merged);
+    return session.Fail(merged);
   }
   outcome = session.CallLeader(
       {"PUT", absl::StrCat(kAutopilot, "?cas=", settings->modify_index),

@@ -12,7 +12,9 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "jaco/base/check.h"
-#include "jaco/base/version.h"
+#include "jaco/base/error.h"
+#include "jaco/cmd/next_step.h"
+#include "jaco/net/sansio/operator_json.h"
 
 namespace jaco::cmd {
 namespace {
@@ -104,9 +106,19 @@ std::pair<std::string, std::string> SplitPort(absl::string_view address) {
   return {std::string(host), std::string(address.substr(colon + 1))};
 }
 
-// In the words of Nomad's gossip.
-std::string ServerStatus(absl::string_view status) {
-  return status == "READY" || status == "JOINING" ? "alive" : "failed";
+absl::StatusOr<json::value> Pick(absl::string_view text,
+                                 json::string_view key) {
+  json::error_code error;
+  const json::value value =
+      json::parse(json::string_view(text.data(), text.size()), error);
+  const json::object* const object = error ? nullptr : value.if_object();
+  const json::value* const part = object ? object->if_contains(key) : nullptr;
+  if (part == nullptr || !part->is_array()) {
+    return MakeError(
+        ErrorCode::kInternal,
+        absl::StrCat("the server's answer has no list \"", Text(key), "\""));
+  }
+  return *part;
 }
 
 // Columns as wide as they must be, two blanks apart.
@@ -150,6 +162,11 @@ std::string FormatStatus(const server::StatusResponse& response) {
       !response.bootstrap.empty()) {
     return absl::StrCat(
         "Status:    uninitialized\nBootstrap: ", response.bootstrap, "\n");
+  }
+  if (response.lifecycle == server::Lifecycle::kJoining ||
+      response.lifecycle == server::Lifecycle::kRecovering) {
+    return absl::StrCat(
+        "Status:    ", server::LifecycleName(response.lifecycle), "\n");
   }
   if (response.lifecycle == server::Lifecycle::kUninitialized) {
     return "Status:    uninitialized\n"
@@ -251,12 +268,11 @@ std::string FormatServers(const server::StatusResponse& response) {
        "Datacenter", "Region"}};
   for (const server::NodeStatus& node : response.nodes) {
     const auto [host, port] = SplitPort(node.address);
-    // What other servers are built from is not known here.
-    const bool self = node.hostname == response.node_name;
     rows.push_back({absl::StrCat(node.hostname, ".global"), host, port,
-                    ServerStatus(node.status),
+                    std::string(net::SerfStatus(node.status)),
                     node.hostname == response.leader ? "true" : "false", "3",
-                    self ? std::string(kVersion) : "-", "dc1", "global"});
+                    node.version.empty() ? "-" : node.version, "dc1",
+                    "global"});
   }
   return FormatColumns(rows);
 }
@@ -267,6 +283,18 @@ std::string FormatJson(absl::string_view json) {
   return out + "\n";
 }
 
+absl::StatusOr<std::string> PickNodes(absl::string_view text) {
+  auto nodes = Pick(text, "nodes");
+  if (!nodes.ok()) return nodes.status();
+  return json::serialize(json::object{{"nodes", *std::move(nodes)}});
+}
+
+absl::StatusOr<std::string> PickMembers(absl::string_view text) {
+  const auto members = Pick(text, "Members");
+  if (!members.ok()) return members.status();
+  return json::serialize(*members);
+}
+
 std::string FormatYaml(absl::string_view json) {
   YAML::Emitter out;
   PrintYaml(Parse(json), out);
@@ -274,8 +302,17 @@ std::string FormatYaml(absl::string_view json) {
 }
 
 std::string FormatError(absl::string_view code, absl::string_view message) {
-  return code.empty() ? absl::StrCat("Error: ", message, "\n")
-                      : absl::StrCat("Error: ", code, ": ", message, "\n");
+  if (code.empty()) return absl::StrCat("Error: ", message, "\n");
+  const absl::string_view next = NextStep(code, message);
+  return absl::StrCat("Error: ", code, ": ", message, "\n",
+                      next.empty() ? "" : absl::StrCat("Next: ", next, "\n"));
+}
+
+std::string FormatUsageError(absl::string_view message,
+                             absl::string_view hint) {
+  return absl::StrCat(
+      FormatError(ErrorCodeName(ErrorCode::kValidationFailed), message), hint,
+      "Run with --help for more information.\n");
 }
 
 }  // namespace jaco::cmd

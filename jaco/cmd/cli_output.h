@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/server/api.h"
 
@@ -29,9 +30,18 @@ std::string FormatServers(const server::StatusResponse& response);
 std::string FormatJson(absl::string_view json);
 std::string FormatYaml(absl::string_view json);
 
+// {"nodes": [...]} of what `cluster status` answers, and the list of members
+// of what /v1/agent/members does, as JSON. kInternal if that is something else.
+absl::StatusOr<std::string> PickNodes(absl::string_view json);
+absl::StatusOr<std::string> PickMembers(absl::string_view json);
+
 // `Error: <code>: <message>`; without a code, `Error: <message>`: nobody gave
-// a typed answer.
+// a typed answer. A line with what to do next follows where that is known and
+// the message does not say it.
 std::string FormatError(absl::string_view code, absl::string_view message);
+// Of a command line that makes no sense.
+std::string FormatUsageError(absl::string_view message,
+                             absl::string_view hint = "");
 
 }  // namespace jaco::cmd
 

@@ -1,9 +1,9 @@
 #include "jaco/cmd/cli_output.h"
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "jaco/base/version.h"
+#include "jaco/cmd/next_step.h"
 
 namespace jaco::cmd {
 namespace {
@@ -54,6 +54,13 @@ TEST(CliOutputTest, StatusInBetween) {
   server::StatusResponse response;
   response.lifecycle = server::Lifecycle::kStarting;
   EXPECT_EQ(FormatStatus(response), "Status:    starting\n");
+  response.bootstrap = "waiting for a cluster to join";
+  response.lifecycle = server::Lifecycle::kJoining;
+  EXPECT_EQ(FormatStatus(response), "Status:    joining\n");
+  response.initialized = true;  // what it was removed from
+  EXPECT_EQ(FormatStatus(response), "Status:    joining\n");
+  response.lifecycle = server::Lifecycle::kRecovering;
+  EXPECT_EQ(FormatStatus(response), "Status:    recovering\n");
 }
 
 TEST(CliOutputTest, StatusOfAServerThatLooksForACluster) {
@@ -69,23 +76,20 @@ TEST(CliOutputTest, Servers) {
   server::StatusResponse response;
   response.node_name = "node-1";
   response.leader = "node-2";
-  response.nodes = {{"node-1", "10.0.0.5:7001", "READY", "VOTER"},
-                    {"node-2", "[::1]:7001", "ISOLATION_UNAVAILABLE", "?"}};
-  const std::string version(kVersion);
-  const std::string pad(version.size() - 1, ' ');
+  response.nodes = {
+      {"node-1", "10.0.0.5:7001", "READY", "VOTER", "0.9.1"},
+      {"node-2", "[::1]:7001", "ISOLATION_UNAVAILABLE", "?"},
+      {"node-3", "10.0.0.7:7001", "LEAVING", "NONVOTER", "0.9.2"}};
   EXPECT_EQ(
       FormatServers(response),
-      absl::StrCat("Name           Address   Port  Status  Leader  Raft Version"
-                   "  Build",
-                   std::string(version.size() - 3, ' '),
-                   "Datacenter  Region\n"
-                   "node-1.global  10.0.0.5  7001  alive   false   3           "
-                   "  ",
-                   version,
-                   "  dc1         global\n"
-                   "node-2.global  ::1       7001  failed  true    3           "
-                   "  -",
-                   pad, "  dc1         global\n"));
+      "Name           Address   Port  Status   Leader  Raft Version  Build  "
+      "Datacenter  Region\n"
+      "node-1.global  10.0.0.5  7001  alive    false   3             0.9.1  "
+      "dc1         global\n"
+      "node-2.global  ::1       7001  failed   true    3             -      "
+      "dc1         global\n"
+      "node-3.global  10.0.0.7  7001  leaving  false   3             0.9.2  "
+      "dc1         global\n");
   EXPECT_EQ(FormatJoinedServers({2, ""}), "Joined 2 servers successfully\n");
   EXPECT_EQ(FormatJoinedServers({0, "failed joining: x"}),
             "Error joining: failed joining: x\n");
@@ -142,6 +146,42 @@ raft_index: 18446744073709551615
 TEST(CliOutputTest, Errors) {
   EXPECT_EQ(FormatError("no_leader", "x"), "Error: no_leader: x\n");
   EXPECT_EQ(FormatError("", "x"), "Error: x\n");
+  EXPECT_EQ(FormatError("join_token_expired", "the join token has expired"),
+            "Error: join_token_expired: the join token has expired\n"
+            "Next: `jaco node issue-join-token` on a member prints another "
+            "one\n");
+  // It says so itself.
+  EXPECT_EQ(FormatError("cluster_uninitialized", "run `jaco cluster init`"),
+            "Error: cluster_uninitialized: run `jaco cluster init`\n");
+  EXPECT_EQ(FormatUsageError("x", "Did you mean y?\n"),
+            "Error: validation_failed: x\nDid you mean y?\n"
+            "Run with --help for more information.\n");
+}
+
+TEST(CliOutputTest, EveryCodeOfTheListHasANextStep) {
+  for (const char* code :
+       {"join_token_consumed", "join_token_expired", "join_token_invalid",
+        "quorum_lost", "token_exists", "cluster_already_initialized",
+        "node_already_member", "peer_untrusted", "peer_unreachable",
+        "not_a_member", "cluster_uninitialized", "disk_full", "data_loss"}) {
+    EXPECT_NE(NextStep(code, "words"), "") << code;
+  }
+  EXPECT_NE(NextStep("permission_denied", "cannot read f: Permission denied"),
+            "");
+  // That depends.
+  EXPECT_EQ(NextStep("permission_denied", "the bootstrap key is needed"), "");
+  EXPECT_EQ(NextStep("no such code", ""), "");
+  EXPECT_THAT(std::string(NextStep("data_loss", "the archive is damaged")),
+              testing::Not(testing::HasSubstr("SMART")));
+}
+
+TEST(CliOutputTest, Parts) {
+  EXPECT_EQ(*PickNodes(kJson), R"({"nodes":[{"a":1,"b":null}]})");
+  EXPECT_EQ(*PickMembers(R"({"Members":[],"ServerDC":"dc1"})"), "[]");
+  for (const char* bad : {"", "[]", "{}", R"({"nodes":1,"Members":{}})"}) {
+    EXPECT_FALSE(PickNodes(bad).ok()) << bad;
+    EXPECT_FALSE(PickMembers(bad).ok()) << bad;
+  }
 }
 
 }  // namespace

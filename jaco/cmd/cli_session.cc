@@ -7,9 +7,19 @@
 namespace jaco::cmd {
 namespace {
 
-constexpr absl::string_view kNoLeader = "no_leader";
+// Of refusals before anything was done. Elections that take longer than usual
+// look like a lost quorum for a while.
+bool IsLeaderless(const std::optional<net::ApiError>& error) {
+  return error && (error->code == ErrorCodeName(ErrorCode::kNoLeader) ||
+                   error->code == ErrorCodeName(ErrorCode::kQuorumLost));
+}
+
 // Health says so with a status of its own: the body is an answer.
 constexpr int kUnhealthy = 429;
+
+std::string CodeNameOf(const absl::Status& status) {
+  return std::string(ErrorCodeName(CodeOf(status)));
+}
 
 }  // namespace
 
@@ -17,14 +27,11 @@ CliSession::Outcome CliSession::Call(const Request& request) {
   const auto answer = client_.Call(request.method, request.target, request.body,
                                    request.timeout);
   if (!answer.ok()) {
-    const bool untrusted = CodeOf(answer.status()) == ErrorCode::kPeerUntrusted;
-    return {
-        "",
-        net::ApiError{
-            untrusted ? std::string(ErrorCodeName(ErrorCode::kPeerUntrusted))
-                      : "",
-            std::string(answer.status().message())},
-        "", absl::IsUnavailable(answer.status())};
+    const bool unreachable = absl::IsUnavailable(answer.status());
+    return {"",
+            net::ApiError{unreachable ? "" : CodeNameOf(answer.status()),
+                          std::string(answer.status().message())},
+            "", unreachable};
   }
   if (answer->status / 100 == 2) {
     return {answer->body, std::nullopt, answer->digest};
@@ -42,7 +49,7 @@ CliSession::Outcome CliSession::CallLeader(const Request& request) {
   bool told = false;
   while (true) {
     Outcome outcome = Call(request);
-    if (!outcome.error || outcome.error->code != kNoLeader) return outcome;
+    if (!IsLeaderless(outcome.error)) return outcome;
     if (!std::exchange(told, true)) *world_.err << "no leader, retrying\n";
     if (absl::Now() + world_.retry_every >= give_up) {
       const std::string said = std::move(outcome.error->message);
@@ -55,13 +62,26 @@ CliSession::Outcome CliSession::CallLeader(const Request& request) {
   }
 }
 
+int CliSession::ShowPart(
+    const Outcome& outcome,
+    absl::StatusOr<std::string> (*pick)(absl::string_view)) {
+  if (outcome.error) return Fail(*outcome.error);
+  const auto part = pick(outcome.body);
+  return part.ok() ? PrintBody(*part) : Fail(part.status());
+}
+
+int CliSession::PrintBody(absl::string_view json) {
+  *world_.out << (output_ == "json" ? FormatJson(json) : FormatYaml(json));
+  return 0;
+}
+
 int CliSession::Fail(const net::ApiError& error) {
   *world_.err << FormatError(error.code, error.message);
   return 1;
 }
 
-int CliSession::FailUntyped(const absl::Status& status) {
-  return Fail({"", std::string(status.message())});
+int CliSession::Fail(const absl::Status& status) {
+  return Fail({CodeNameOf(status), std::string(status.message())});
 }
 
 }  // namespace jaco::cmd

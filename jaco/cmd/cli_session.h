@@ -62,7 +62,7 @@ class CliSession {
              Format<Response> format) {
     if (outcome.error) return Fail(*outcome.error);
     const auto response = decode(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
+    if (!response.ok()) return Fail(response.status());
     *world_.out << format(*response);
     return 0;
   }
@@ -74,17 +74,21 @@ class CliSession {
       return Finish(outcome, decode, format);
     }
     const auto response = decode(outcome.body);
-    if (!response.ok()) return FailUntyped(response.status());
-    *world_.out << (output_ == "json" ? FormatJson(outcome.body)
-                                      : FormatYaml(outcome.body));
-    return 0;
+    if (!response.ok()) return Fail(response.status());
+    return PrintBody(outcome.body);
   }
+  // As JSON or YAML, what `pick` makes of the answer.
+  int ShowPart(const Outcome& outcome,
+               absl::StatusOr<std::string> (*pick)(absl::string_view));
   int Fail(const net::ApiError& error);
-  int FailUntyped(const absl::Status& status);
+  int Fail(const absl::Status& status);
 
   const CliWorld& world() const { return world_; }
+  const ApiClient& client() const { return client_; }
 
  private:
+  int PrintBody(absl::string_view json);
+
   const CliWorld& world_;
   const std::string& output_;
   const ApiClient client_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <initializer_list>
 #include <set>
 #include <sstream>
 #include <system_error>
@@ -19,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
+#include "jaco/cmd/file_privacy.h"
 #include "jaco/cmd/host_address.h"
 #include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/suggest.h"
@@ -133,7 +135,7 @@ absl::Status SetExpect(const std::string& value, uint32_t* out) {
 
 absl::Status AddRetryJoin(const std::string& value,
                           std::vector<std::string>* out) {
-  auto address = net::WithPort(value, net::kApiPort);
+  auto address = net::ApiAddress(value);
   if (!address.ok()) return Invalid(address.status().message());
   if (out->size() >= server::kBootstrapAddressesMax) {
     return Invalid(
@@ -423,6 +425,22 @@ absl::Status CheckBootstrap(const Config& config) {
   return absl::OkStatus();
 }
 
+// Of the file `path`, what was read from it, and the files that it names.
+absl::Status CheckSecrets(const std::string& path, bool key_inside,
+                          Config* config) {
+  for (const auto& [what, file] :
+       std::initializer_list<std::pair<absl::string_view, std::string>>{
+           {"bootstrap_key", key_inside ? path : ""},
+           {"bootstrap_key", config->bootstrap_key_file},
+           {"seal key", config->seal_key_file}}) {
+    if (file.empty()) continue;
+    auto warning = CheckPrivate(what, file);
+    if (!warning.ok()) return warning.status();
+    if (!warning->empty()) config->warnings.push_back(*std::move(warning));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckBootstrapKey(absl::string_view key) {
@@ -457,6 +475,7 @@ absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
   }
   auto config = ParseConfig(text->value_or(""), path);
   if (!config.ok()) return config.status();
+  const bool key_inside = !config->bootstrap_key.empty();
   const std::optional<std::string> no_flag;
   for (const Source& source :
        {Source{"data_dir", "JACO_DATA_DIR", "--data-dir", flags.data_dir},
@@ -475,6 +494,10 @@ absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
   const absl::Status bootstrap = CheckBootstrap(*config);
   if (!bootstrap.ok()) {
     return Invalid(absl::StrCat(path, ": ", bootstrap.message()));
+  }
+  if (absl::Status kept = CheckSecrets(path, key_inside, &*config);
+      !kept.ok()) {
+    return kept;
   }
   if (config->node_name.empty()) {
     const absl::Status status = SetName(HostName(), &config->node_name);

@@ -39,8 +39,9 @@ struct Config {
   std::string bootstrap_key;            // secret; empty: there is none
   std::string bootstrap_key_file;       // that holds it instead
   LogLevel log_level = LogLevel::kInfo;
-  bool leave_on_terminate = false;  // SIGTERM takes the server out
-  raft::Options raft;               // those of raft_settings.h
+  bool leave_on_terminate = false;    // SIGTERM takes the server out
+  raft::Options raft;                 // those of raft_settings.h
+  std::vector<std::string> warnings;  // of LoadConfig, for the log
 };
 
 // A bootstrap key that is worth the name; validation_failed, without a word of
@@ -69,7 +70,8 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
 // $JACO_SOCKET, $JACO_SEAL_KEY_FILE, $JACO_BOOTSTRAP_KEY,
 // $JACO_BOOTSTRAP_KEY_FILE, $JACO_LOG) over the file over defaults.
 // Only the file at the default path may be missing. Also not_found and
-// permission_denied.
+// permission_denied: a file with a secret that everybody on the host may read
+// is refused.
 absl::StatusOr<Config> LoadConfig(const ConfigFlags& flags,
                                   EnvironmentReader environment);
 

@@ -1,12 +1,14 @@
 #include "jaco/cmd/config.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <map>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
@@ -225,6 +227,31 @@ TEST_F(LoadConfigTest, NamesTheSourceOfABadValue) {
   flags_.log_level = "quiet";
   EXPECT_THAT(std::string(Load("").status().message()),
               StartsWith("--log-level: \"quiet\" is not one of"));
+}
+
+TEST_F(LoadConfigTest, WhatHoldsAKeyIsPrivate) {
+  const std::string text = "bootstrap_key: 0123456789abcdef\n";
+  ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
+  EXPECT_TRUE(Load(text).ok());
+  EXPECT_TRUE(Load(text)->warnings.empty());
+  ASSERT_EQ(chmod(path_.c_str(), 0640), 0);
+  EXPECT_EQ(Load(text)->warnings.size(), 1u);
+  ASSERT_EQ(chmod(path_.c_str(), 0644), 0);
+  EXPECT_TRUE(Load("").ok());
+  EXPECT_TRUE(Load("")->warnings.empty());
+  EXPECT_EQ(CodeOf(Load(text).status()), ErrorCode::kPermissionDenied);
+  // One that does not come from the file is none of its business.
+  environment_ = {{"JACO_BOOTSTRAP_KEY", "0123456789abcdef"}};
+  EXPECT_TRUE(Load("").ok());
+  environment_ = {{"JACO_BOOTSTRAP_KEY_FILE", path_}};
+  EXPECT_EQ(CodeOf(Load("").status()), ErrorCode::kPermissionDenied);
+  environment_ = {{"JACO_SEAL_KEY_FILE", path_}};
+  const auto refused = Load("");
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr(absl::StrCat("everybody may read or write ", path_,
+                                     " (mode 0644), which holds the seal key: "
+                                     "run `chmod o= ",
+                                     path_, "`")));
 }
 
 TEST_F(LoadConfigTest, TheTwoAddressesDiffer) {

@@ -83,6 +83,9 @@ class Daemon {
         hangup_(loop_.io_context()) {}
 
   absl::Status Run() {
+    for (const std::string& warning : config_.warnings) {
+      logger_.Write(LogLevel::kWarning, "jacod", warning);
+    }
     absl::Status status = Open();
     if (!status.ok()) return status;
     AwaitSignals();
@@ -243,18 +246,23 @@ class Daemon {
     });
   }
 
+  // All of it, or nothing.
   void Reload() {
     const auto config = read_config_();
-    if (config.ok()) {
-      logger_.SetLevel(config->log_level);
-    } else {
-      logger_.Write(LogLevel::kError, "jacod",
-                    absl::StrCat("not reloaded: ", config.status().message()));
+    if (!config.ok()) return OnReloaded(config.status(), {});
+    server_->ReloadCredentials(
+        [this, level = config->log_level](const absl::Status& status) {
+          OnReloaded(status, level);
+        });
+  }
+
+  void OnReloaded(const absl::Status& status, LogLevel level) {
+    if (!status.ok()) {
+      return logger_.Write(LogLevel::kError, "jacod",
+                           absl::StrCat("not reloaded: ", status.message()));
     }
-    server_->ReloadCredentials([this](const absl::Status& status) {
-      logger_.Write(status.ok() ? LogLevel::kInfo : LogLevel::kError, "jacod",
-                    status.ok() ? "reloaded" : status.message());
-    });
+    logger_.SetLevel(level);
+    Log("reloaded");
   }
 
   void OnStarted(const absl::Status& status) {

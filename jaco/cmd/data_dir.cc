@@ -1,14 +1,24 @@
 #include "jaco/cmd/data_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "jaco/base/error.h"
 #include "jaco/env/posix/errno_status.h"
 
@@ -26,6 +36,56 @@ absl::Status CreateParents(const std::string& path) {
   if (!error) return absl::OkStatus();
   return env::ErrnoStatus("create the parents of data directory", path,
                           error.value());
+}
+
+constexpr absl::string_view kPrefix = "jaco-dev-";
+// A server that is tried out needs less; a container's /dev/shm may be smaller.
+constexpr uint64_t kRoomBytes = 256 << 20;
+
+bool HasRoom(const std::string& path) {
+  struct statvfs room = {};
+  return access(path.c_str(), W_OK | X_OK) == 0 &&
+         statvfs(path.c_str(), &room) == 0 &&
+         uint64_t{room.f_bavail} * room.f_frsize >= kRoomBytes;
+}
+
+// A descriptor that holds it, which the end of the process closes; -1 when
+// somebody else does.
+int LockDirectory(const std::string& path) {
+  const int fd =
+      open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+// The name of a directory of ours says whose it is. The lock is for those who
+// cannot see each other's processes, and for numbers that are used again.
+bool IsAbandoned(const std::filesystem::path& path) {
+  const std::string name = path.filename();
+  absl::string_view rest = name;
+  int32_t pid = 0;
+  struct stat info = {};
+  if (!absl::ConsumePrefix(&rest, kPrefix) ||
+      !absl::SimpleAtoi(rest.substr(0, rest.find('-')), &pid) || pid <= 0 ||
+      lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) ||
+      info.st_uid != geteuid() || kill(pid, 0) == 0 || errno != ESRCH) {
+    return false;
+  }
+  const int lock = LockDirectory(path);
+  if (lock >= 0) close(lock);
+  return lock >= 0;
+}
+
+// What processes left below `root` that were killed.
+void RemoveAbandoned(const std::string& root) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> found;
+  for (std::filesystem::directory_iterator it(root, ignored), end; it != end;
+       it.increment(ignored)) {
+    if (IsAbandoned(it->path())) found.push_back(it->path());
+  }
+  for (const auto& path : found) std::filesystem::remove_all(path, ignored);
 }
 
 }  // namespace
@@ -53,25 +113,33 @@ absl::StatusOr<std::unique_ptr<env::FileLock>> AcquireDataDir(
 }
 
 absl::StatusOr<TemporaryDir> TemporaryDir::Create() {
-  const char* root = getenv("TMPDIR");
-  std::string name = absl::StrCat(
-      root != nullptr && root[0] != '\0' ? root : "/tmp", "/jaco-dev-XXXXXX");
+  const std::string memory = "/dev/shm";
+  const char* const set = getenv("TMPDIR");
+  const std::string disk = set != nullptr && set[0] != '\0' ? set : "/tmp";
+  RemoveAbandoned(memory);
+  RemoveAbandoned(disk);
+  std::string name = absl::StrCat(HasRoom(memory) ? memory : disk, "/", kPrefix,
+                                  getpid(), "-XXXXXX");
   if (mkdtemp(name.data()) == nullptr) {
     return MakeError(ErrorCode::kInternal,
                      absl::StrCat("cannot create a directory as ", name, ": ",
                                   std::generic_category().message(errno)));
   }
-  return TemporaryDir(std::move(name));
+  const int lock = LockDirectory(name);
+  return TemporaryDir(std::move(name), lock);
 }
 
-TemporaryDir::TemporaryDir(std::string path) : path_(std::move(path)) {}
+TemporaryDir::TemporaryDir(std::string path, int lock)
+    : path_(std::move(path)), lock_(lock) {}
 
 TemporaryDir::TemporaryDir(TemporaryDir&& other)
-    : path_(std::exchange(other.path_, "")) {}
+    : path_(std::exchange(other.path_, "")),
+      lock_(std::exchange(other.lock_, -1)) {}
 
 TemporaryDir::~TemporaryDir() {
   std::error_code ignored;
   if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  if (lock_ >= 0) close(lock_);
 }
 
 }  // namespace jaco::cmd

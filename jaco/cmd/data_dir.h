@@ -16,9 +16,11 @@ namespace jaco::cmd {
 absl::StatusOr<std::unique_ptr<env::FileLock>> AcquireDataDir(
     const std::string& path, env::FileSystem& files);
 
-// A directory of its own below $TMPDIR or /tmp, removed with everything in it.
+// A directory of its own, removed with everything in it: in memory (/dev/shm)
+// where there is room, else below $TMPDIR or /tmp.
 class TemporaryDir {
  public:
+  // Also removes those of this user whose processes were killed.
   static absl::StatusOr<TemporaryDir> Create();
   TemporaryDir(TemporaryDir&& other);
   TemporaryDir& operator=(TemporaryDir&&) = delete;
@@ -27,8 +29,9 @@ class TemporaryDir {
   const std::string& path() const { return path_; }
 
  private:
-  explicit TemporaryDir(std::string path);
+  TemporaryDir(std::string path, int lock);
   std::string path_;
+  int lock_;  // a descriptor; -1: none
 };
 
 }  // namespace jaco::cmd

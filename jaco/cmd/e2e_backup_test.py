@@ -16,7 +16,7 @@ import sys
 import time
 import unittest
 
-from e2e_host import Host, wait
+from e2e_host import Host, free_port, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -197,6 +197,14 @@ class BackupTest(unittest.TestCase):
     other = self.host(2, start=False)
     self.fails('Error: permission_denied: ', other, 'restore', file,
                JACO_BACKUP_PASSPHRASE='wrong')
+    # Another host was meant: this one is left alone.
+    ca = os.path.join(host.data, 'node', 'ca.crt')
+    for more, said in (((), 'cannot connect'),
+                       (('--data-dir', other.data), '--server names another')):
+      self.fails(said, other, 'restore', file, *more, '--server',
+                 'https://127.0.0.1:%d' % free_port(), '--ca-cert', ca,
+                 JACO_TOKEN='t', **passphrase)
+      self.assertFalse(os.path.exists(other.data))
     self.assertIn('Start jacod here.',
                   self.ok(other, 'restore', file, '--name', 'node-2',
                           **passphrase))

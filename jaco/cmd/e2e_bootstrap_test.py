@@ -11,7 +11,7 @@ import sys
 import time
 import unittest
 
-from e2e_host import Host, free_port, wait
+from e2e_host import Host, free_port, open_private, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 KEY = 'correct-horse-battery-staple'
@@ -125,7 +125,7 @@ class BootstrapTest(unittest.TestCase):
     # The key is put right, in a file.
     hosts[2].stop()
     path = os.path.join(hosts[2].root, 'key')
-    with open(path, 'w') as f:
+    with open_private(path) as f:
       f.write(KEY + '\n')
     hosts[2].configure(bootstrap_key=None, bootstrap_key_file=path)
     hosts[2].start()
@@ -174,6 +174,15 @@ class BootstrapTest(unittest.TestCase):
         ({'bootstrap_expect': 'many'}, 'bootstrap_expect: '),
     ):
       self.assertIn(said, self.host(1, **settings).refuse_to_start())
+
+  def test_a_key_that_everybody_may_read(self):
+    host = self.host(1)
+    os.chmod(host.config, 0o644)
+    self.assertIn('run `chmod o= %s`' % host.config, host.refuse_to_start())
+    os.chmod(host.config, 0o640)
+    host.start()
+    self.assertIn('its group may read or write %s' % host.config,
+                  host.read_log())
 
   def test_kills_while_it_forms(self):
     seed = int(os.environ.get('JACO_SEED', '1'))

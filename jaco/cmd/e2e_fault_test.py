@@ -157,7 +157,7 @@ class FaultTest(unittest.TestCase):
       self.assertEqual(refused.returncode, 1)
       self.assertRegex(
           refused.stderr,
-          r'\AError: permission_denied: .*%s.*Permission denied\n\Z' % path)
+          r'\AError: permission_denied: .*%s.*Permission denied\nNext: .*\n\Z' % path)
 
   # ---- Damage.
 

@@ -34,6 +34,13 @@ def free_port():
     return s.getsockname()[1]
 
 
+def open_private(path, mode='w'):
+  """A file that only its owner may read, as jacod wants those with keys."""
+  f = open(path, mode)
+  os.chmod(path, 0o600)
+  return f
+
+
 class Failure(AssertionError):
   """A server or a cluster is not as it has to be."""
 
@@ -98,7 +105,8 @@ class Host:
   def configure(self, **settings):
     """Changes settings; None removes one, lists are as in YAML."""
     self.settings.update(settings)
-    with open(self.config, 'w') as f:
+    secret = self.settings.get('bootstrap_key') is not None
+    with (open_private if secret else open)(self.config, 'w') as f:
       for key, value in self.settings.items():
         if value is not None:
           form = '%s: %s\n' if str(value).startswith('[') else '%s: "%s"\n'
@@ -129,7 +137,8 @@ class Host:
     if self.process.wait(60) != 1:
       raise AssertionError('exit code %d:\n%s' %
                            (self.process.returncode, self.read_log()))
-    return self.read_log().splitlines()[-1]
+    return [line for line in self.read_log().splitlines()
+            if not line.startswith('Next: ')][-1]
 
   def stop(self, signum=signal.SIGTERM):
     self.process.send_signal(signum)

@@ -6,13 +6,15 @@
 
 import os
 import signal
+import socket
 import ssl
+import subprocess
 import sys
 import time
 import unittest
 import http.client
 
-from e2e_host import Host, free_port, wait
+from e2e_host import Host, free_port, open_private, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -93,6 +95,35 @@ class JoinTest(unittest.TestCase):
                                '127.0.0.1:%d' % free_port(), '--token',
                                member.new_join_token())
     self.assertIn('Error: peer_unreachable: ', nobody.stderr)
+
+  def test_a_join_token_is_in_no_process_list(self):
+    member = self.first()
+    host = self.host(2)
+    token = member.new_join_token()
+    with socket.socket() as mute:
+      mute.bind(('127.0.0.1', 0))
+      mute.listen()
+      for arguments in (['--token', token], ['--token=' + token]):
+        joining = subprocess.Popen(
+            [JACO, 'node', 'join', '--peer', '127.0.0.1:%d' %
+             mute.getsockname()[1], *arguments, '--socket', host.socket],
+            stderr=subprocess.DEVNULL)
+        try:
+          connection, _ = mute.accept()
+          with connection, open('/proc/%d/cmdline' % joining.pid) as f:
+            self.assertNotIn(token[:16], f.read())
+            status = host.call('GET', '/v1/cluster/status')[1]
+            self.assertEqual(status['lifecycle'], 'joining')
+            self.assertEqual(host.jaco('cluster', 'status').stdout,
+                             'Status:    joining\n')
+        finally:
+          joining.wait(60)
+    path = os.path.join(host.root, 'token')
+    with open_private(path) as f:
+      f.write(token + '\n')
+    self.assertEqual(
+        host.command('node', 'join', '--peer', 'https://' + member.api,
+                     '--token-file', path), 'Joined cluster.\n')
 
   def test_a_join_token_opens_one_door(self):
     member = self.first()

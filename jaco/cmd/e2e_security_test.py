@@ -17,7 +17,7 @@ import sys
 import time
 import unittest
 
-from e2e_host import Host, free_port
+from e2e_host import Host, free_port, open_private, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -100,6 +100,10 @@ class SecurityTest(unittest.TestCase):
     listed = self.jaco('token', 'list', '--server', server,
                        JACO_TOKEN=self.token, JACO_CA_CERT=self.ca)
     self.assertIn('bootstrap', listed.stdout, listed.stderr)
+    issued = self.jaco('node', 'issue-join-token', '--server', server,
+                       JACO_TOKEN=self.token, JACO_CA_CERT=self.ca)
+    self.assertIn('jaco node join --peer=127.0.0.1:%d --token=' % self.api,
+                  issued.stdout, issued.stderr)
     init = self.jaco('cluster', 'init', '--server', server,
                      JACO_TOKEN=self.token, JACO_CA_CERT=self.ca)
     self.assertIn('Error: permission_denied: ', init.stderr)
@@ -123,8 +127,34 @@ class SecurityTest(unittest.TestCase):
     self.assertIn('plain http', refused.stderr)
 
   def test_files_are_private_and_secrets_are_nowhere(self):
-    host = self.member()
+    key = 'correct-horse-battery-staple'
+    verbose = {'log_level': 'debug', 'bootstrap_key': key}
+    host = self.host(**verbose)
+    host.start()
+    self.token = host.init()
+    self.ca = os.path.join(host.data, 'node', 'ca.crt')
     self.get('5' * 64)
+    # One server joins by a token, one by the key.
+    invited, guest = [
+        Host(JACOD, JACO, node_name=name, **verbose, **more) for name, more in
+        (('invited', {}), ('guest', {'retry_join': '[%s]' % host.api}))
+    ]
+    join_token = host.new_join_token()
+    for other in (invited, guest):
+      self.addCleanup(other.close)
+      other.start()
+    said = invited.command('node', 'join', '--peer', host.api, '--token',
+                           join_token)
+    self.assertEqual(said, 'Joined cluster.\n')
+    wait('the guest is a member',
+         lambda: guest.call('GET', '/v1/health')[1]['lifecycle'] == 'member')
+    self.assertIn(' debug ', host.read_log())
+    secrets = [self.token, '5' * 64, 'PRIVATE KEY', key,
+               join_token, join_token.split('.')[0]]
+    for server in (host, invited, guest):
+      self.check_files(server, secrets)
+
+  def check_files(self, host, secrets):
     self.assertEqual(stat.S_IMODE(os.stat(host.data).st_mode), 0o700)
     self.assertEqual(stat.S_IMODE(os.stat(host.socket).st_mode), 0o660)
     host.stop()
@@ -134,8 +164,8 @@ class SecurityTest(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode) & 0o077, 0, path)
       with open(path, 'rb') as f:
         content = f.read()
-      for secret in (self.token.encode(), b'PRIVATE KEY', b'5' * 64):
-        self.assertNotIn(secret, content, path)
+      for secret in secrets:
+        self.assertNotIn(secret.encode(), content, path)
 
   def test_strangers_keep_nobody_out(self):
     host = self.member()
@@ -169,8 +199,7 @@ class SecurityTest(unittest.TestCase):
   def test_restart_reload_and_renewal(self):
     host = self.member()
     before = self.certificate()
-    host.process.send_signal(signal.SIGHUP)
-    self.wait_for_log(host, 'reloaded')
+    self.reload(host, ' reloaded')
     self.assertEqual(self.certificate(), before)
     host.stop(signal.SIGKILL)
     host.start()
@@ -191,10 +220,65 @@ class SecurityTest(unittest.TestCase):
     self.assertIn(connection.getresponse().status, (200, 503))
     connection.close()
 
+  def reload(self, host, said):
+    """SIGHUP, and what the log has to say of it."""
+    lines = len(host.read_log().splitlines())
+    host.process.send_signal(signal.SIGHUP)
+    wait(said, lambda: any(
+        said in line for line in host.read_log().splitlines()[lines:]))
+
+  def test_reload_of_what_has_changed(self):
+    host = self.member()
+    path = os.path.join(host.data, 'node', 'secrets')
+    with open(path, 'rb') as f:
+      old = f.read()
+    earlier = self.certificate()
+    # Another name and back: two renewals.
+    port = free_port()
+    for listeners in ('[https://127.0.0.3:%d]' % port, None):
+      host.stop()
+      host.configure(api_listeners=listeners)
+      lines = len(host.read_log())
+      host.start()
+      wait('a renewal', lambda: 'new credentials are in force' in
+           host.read_log()[lines:])
+    current = self.certificate()
+    self.assertNotEqual(current, earlier)
+    # A bad file changes nothing, whichever it is.
+    host.configure(log_level='debug')
+    with open(path, 'rb') as f:
+      new = f.read()
+    with open(path, 'wb') as f:
+      f.write(old[:-1])
+    self.reload(host, 'not reloaded: ')
+    with open(path, 'wb') as f:
+      f.write(old)
+    host.configure(log_level='loud')
+    self.reload(host, 'not reloaded: ')
+    self.assertEqual(self.certificate(), current)
+    self.assertNotIn(' jacod: reloaded', host.read_log())
+    self.assertNotEqual(old, new)
+    # Both files are good.
+    host.configure(log_level='error')
+    lines = len(host.read_log().splitlines())
+    host.process.send_signal(signal.SIGHUP)
+    wait('the certificate on the disk', lambda: self.certificate() == earlier)
+    # What is said at level info is not said any more, until it is again.
+    self.reload_silently(host)
+    self.assertFalse(any(' jacod: reloaded' in line for line in
+                         host.read_log().splitlines()[lines:]))
+    host.configure(log_level='info')
+    self.reload(host, ' jacod: reloaded')
+
+  def reload_silently(self, host):
+    host.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    self.assertEqual(host.call('GET', '/v1/health')[0], 200)
+
   def test_a_sealed_keyring(self):
     host = self.host()
     key = os.path.join(host.root, 'seal-key')
-    with open(key, 'w') as f:
+    with open_private(key) as f:
       f.write('a' * 64 + '\n')
     host.start()
     self.assertEqual(host.jaco('cluster', 'init').returncode, 0)
@@ -205,6 +289,9 @@ class SecurityTest(unittest.TestCase):
     host.stop()
     host.start()
     host.stop()
+    os.chmod(key, 0o644)
+    self.assertIn('run `chmod o= %s`' % key, host.refuse_to_start())
+    os.chmod(key, 0o600)
     with open(key, 'w') as f:
       f.write('b' * 64)
     self.assertIn('permission_denied', host.refuse_to_start())

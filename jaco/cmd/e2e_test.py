@@ -4,6 +4,7 @@
     e2e_test.py JACOD JACO
 """
 
+import glob
 import http.client
 import os
 import signal
@@ -217,7 +218,11 @@ class EndToEndTest(unittest.TestCase):
     missing = run_jacod('--config', '/no/such/file')
     self.assertEqual(missing.returncode, 1)
     self.assertIn('Error: not_found: ', missing.stderr)
-    self.assertEqual(run_jacod('--no-such-flag').returncode, 1)
+    for flag in ('--no-such-flag', '--config'):
+      refused = run_jacod(flag)
+      self.assertEqual(refused.returncode, 1)
+      self.assertRegex(refused.stderr,
+                       r'\AError: validation_failed: .*%s' % flag)
     self.assertIn(
         'Error: validation_failed: $JACO_LOG: ',
         run_jacod('--config', self.host().config, JACO_LOG='loud').stderr)
@@ -246,6 +251,24 @@ class EndToEndTest(unittest.TestCase):
       finally:
         process.terminate()
       self.assertEqual(process.wait(20), 0)
+
+  def test_dev_leaves_nothing(self):
+    ready = {}
+    for attempt in range(2):
+      process = subprocess.Popen([JACOD, '--dev'], stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL, text=True)
+      self.addCleanup(process.stdout.close)
+      self.addCleanup(process.wait)
+      self.addCleanup(process.kill)
+      process.stdout.readline()
+      ready[attempt] = glob.glob('/dev/shm/jaco-dev-%d-*' % process.pid)
+      if attempt == 0:
+        if not ready[0]:
+          self.skipTest('no room in /dev/shm')
+        process.kill()
+        process.wait()
+        self.assertTrue(os.path.exists(ready[0][0]))
+    self.assertFalse(os.path.exists(ready[0][0]))
 
   def test_the_service_manager_is_told(self):
     host = self.host()

@@ -39,12 +39,15 @@ int Run(int argc, char** argv) {
   app.add_option("--socket", flags.socket, "The API's socket ($JACO_SOCKET)");
   app.add_option("--log-level", flags.log_level,
                  "debug, info, warn or error ($JACO_LOG)");
-  app.add_flag("--dev", dev,
-               "One server in memory on loopback, initialized, for trying out");
+  app.add_flag(
+      "--dev", dev,
+      "One server on loopback, initialized, for trying out; leaves nothing");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 1;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    std::cerr << FormatUsageError(error.what());
+    return 1;
   }
   auto config = LoadConfig(flags, Environment);
   if (!config.ok()) return Fail(config.status());

@@ -42,11 +42,12 @@ absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
                                           const std::string& fingerprint,
                                           const std::string& join_token,
                                           const server::AdmitRequest& request) {
-  const auto target = ParseHostPort(peer);
-  if (!target.ok()) {
+  const auto address = ApiAddress(peer);
+  if (!address.ok()) {
     return MakeError(ErrorCode::kValidationFailed,
-                     absl::StrCat("peer: ", target.status().message()));
+                     absl::StrCat("peer: ", address.status().message()));
   }
+  const auto target = ParseHostPort(*address);
   auto authority =
       FindAuthority(target->host, target->port, fingerprint, kHandshakeTimeout);
   if (!authority.ok()) return Unreachable(authority.status());

@@ -12,6 +12,10 @@ absl::string_view LifecycleName(Lifecycle lifecycle) {
       return "uninitialized";
     case Lifecycle::kCreating:
       return "creating";
+    case Lifecycle::kJoining:
+      return "joining";
+    case Lifecycle::kRecovering:
+      return "recovering";
     case Lifecycle::kMember:
       return "member";
     case Lifecycle::kRemoved:

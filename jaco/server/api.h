@@ -47,6 +47,8 @@ enum class Lifecycle {
   kStarting,
   kUninitialized,
   kCreating,
+  kJoining,     // only in a StatusResponse
+  kRecovering,  // likewise: from a backup
   kMember,
   kRemoved,  // was a member; keeps its data, and may join anew
   kFailed

@@ -33,6 +33,8 @@ class BackupService {
                Reply<RestoreResponse> reply);
   void RestoreSnapshot(const Caller& caller, RestoreRequest request,
                        Reply<RestoreSnapshotResponse> reply);
+  // A backup or a snapshot is being put in force.
+  bool restoring() const { return restoring_; }
 
  private:
   struct Restoring;

@@ -10,12 +10,6 @@
 namespace jaco::server {
 namespace {
 
-// "NODE_STATUS_READY" is shown as "READY".
-std::string ShownStatus(fsm::NodeStatus status) {
-  constexpr absl::string_view kPrefix = "NODE_STATUS_";
-  return fsm::NodeStatus_Name(status).substr(kPrefix.size());
-}
-
 // By the rules of the machine: a founding that it refuses would be durable
 // already.
 absl::Status Validate(const InitRequest& request,
@@ -30,6 +24,13 @@ absl::Status Validate(const InitRequest& request,
 }
 
 }  // namespace
+
+// "NODE_STATUS_READY" is shown as "READY".
+std::string ShownStatus(const fsm::Node& node) {
+  constexpr absl::string_view kPrefix = "NODE_STATUS_";
+  if (node.leaving() != fsm::NODE_LEAVING_NO) return "LEAVING";
+  return fsm::NodeStatus_Name(node.status()).substr(kPrefix.size());
+}
 
 void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
                           Reply<InitResponse> reply) {
@@ -108,9 +109,7 @@ StatusResponse ClusterService::Status() const {
   for (const auto& [id, node] : node_->state().nodes()) {
     response.nodes.push_back({.hostname = node.name(),
                               .address = node.address(),
-                              .status = node.leaving() == fsm::NODE_LEAVING_NO
-                                            ? ShownStatus(node.status())
-                                            : "LEAVING",
+                              .status = ShownStatus(node),
                               .suffrage = SuffrageOf(raft::NodeId(id)),
                               .version = node.version(),
                               .feature_level = node.feature_level()});

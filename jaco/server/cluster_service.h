@@ -3,11 +3,17 @@
 #ifndef JACO_SERVER_CLUSTER_SERVICE_H_
 #define JACO_SERVER_CLUSTER_SERVICE_H_
 
+#include <string>
+
+#include "jaco/fsm/command.pb.h"
 #include "jaco/server/api.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/node.h"
 
 namespace jaco::server {
+
+// "READY", ..., and "LEAVING" whatever else it is.
+std::string ShownStatus(const fsm::Node& node);
 
 class ClusterService {
  public:

@@ -188,15 +188,22 @@ void JoinService::Join(const Caller& /*caller*/, JoinRequest request,
 
 void JoinService::OnAdmitted(std::shared_ptr<Joining> joining,
                              absl::StatusOr<AdmitResponse> admitted) {
-  joining_ = false;
-  if (!admitted.ok()) return joining->reply(admitted.status());
-  absl::StatusOr<Secrets> secrets = Accept(*joining, *admitted);
-  if (!secrets.ok()) return joining->reply(secrets.status());
+  absl::Status status = admitted.status();
+  absl::StatusOr<Secrets> secrets;
+  if (status.ok()) {
+    secrets = Accept(*joining, *admitted);
+    status = secrets.status();
+  }
+  if (!status.ok()) {
+    joining_ = false;
+    return joining->reply(std::move(status));
+  }
   joining->cluster_id = std::move(admitted->cluster_id);
   SecretFiles files = certificates_->Encode(*secrets);
   node_->Join(joining->id, std::move(files),
               [this, joining,
                secrets = *std::move(secrets)](absl::Status status) mutable {
+                joining_ = false;
                 if (!status.ok()) return joining->reply(std::move(status));
                 certificates_->Adopt(std::move(secrets));
                 joining->reply(JoinResponse{std::move(joining->cluster_id)});

@@ -41,6 +41,8 @@ class JoinService {
              Reply<AdmitResponse> reply);
   void Join(const Caller& caller, JoinRequest request,
             Reply<JoinResponse> reply);
+  // This server is on its way into a cluster.
+  bool joining() const { return joining_; }
 
  private:
   struct Joining;

@@ -372,6 +372,8 @@ absl::Status Node::Admit() const {
       return MakeError(ErrorCode::kNoLeader, "this server is starting");
     case Lifecycle::kUninitialized:
     case Lifecycle::kCreating:
+    case Lifecycle::kJoining:
+    case Lifecycle::kRecovering:
       return MakeError(
           ErrorCode::kClusterUninitialized,
           "this server belongs to no cluster; run `jaco cluster init` to "

@@ -80,7 +80,7 @@ struct AgentNode {
   uint64_t id = 0;
   std::string name;
   std::string address;
-  std::string status;  // "READY", ...
+  std::string status;  // "READY", ..., "LEAVING"
   std::string version;
 };
 struct AgentInfo {

@@ -7,6 +7,7 @@
 #include "jaco/base/error.h"
 #include "jaco/fsm/validate.h"
 #include "jaco/raft/describe.h"
+#include "jaco/server/cluster_service.h"
 #include "jaco/server/leader_call.pb.h"
 
 namespace jaco::server {
@@ -160,11 +161,10 @@ void OperatorService::ListPeers(const Caller& /*caller*/, bool stale,
 }
 
 AgentNode OperatorService::NodeInfo(uint64_t id, const fsm::Node& node) const {
-  constexpr absl::string_view kPrefix = "NODE_STATUS_";
   return {.id = id,
           .name = node.name(),
           .address = node.address(),
-          .status = fsm::NodeStatus_Name(node.status()).substr(kPrefix.size()),
+          .status = ShownStatus(node),
           .version = node.version()};
 }
 

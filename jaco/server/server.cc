@@ -137,6 +137,10 @@ void Server::Init(const Caller& caller, InitRequest request,
 StatusResponse Server::Status() {
   StatusResponse response = impl_->cluster.Status();
   response.bootstrap = impl_->bootstrap.progress();
+  if (response.lifecycle != Lifecycle::kMember) {
+    if (impl_->joins.joining()) response.lifecycle = Lifecycle::kJoining;
+    if (impl_->backups.restoring()) response.lifecycle = Lifecycle::kRecovering;
+  }
   return response;
 }
 

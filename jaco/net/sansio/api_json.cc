@@ -69,7 +69,8 @@ server::TokenInfo ReadToken(ResponseReader& reader) {
 server::Lifecycle LifecycleFromName(absl::string_view name) {
   for (const auto lifecycle :
        {server::Lifecycle::kStarting, server::Lifecycle::kUninitialized,
-        server::Lifecycle::kCreating, server::Lifecycle::kMember,
+        server::Lifecycle::kCreating, server::Lifecycle::kJoining,
+        server::Lifecycle::kRecovering, server::Lifecycle::kMember,
         server::Lifecycle::kRemoved}) {
     if (server::LifecycleName(lifecycle) == name) return lifecycle;
   }

@@ -184,6 +184,8 @@ absl::Status ApiRouter::CheckInitialized() const {
                        "the server has failed and stops; its log says why");
     case server::Lifecycle::kUninitialized:
     case server::Lifecycle::kCreating:
+    case server::Lifecycle::kJoining:
+    case server::Lifecycle::kRecovering:
       break;
   }
   return MakeError(ErrorCode::kClusterUninitialized,
@@ -358,7 +360,7 @@ void ApiRouter::JoinServers(Call call) {
   if (!query.ok()) return call.reply(ErrorResponse(query.status()));
   server::JoinServersRequest request;
   for (const std::string& text : query->All("address")) {
-    auto address = WithPort(text, kApiPort);
+    auto address = ApiAddress(text);
     if (!address.ok()) {
       return call.reply(
           ErrorResponse(FieldError("address", address.status().message())));

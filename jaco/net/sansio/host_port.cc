@@ -39,6 +39,14 @@ bool ParsePort(absl::string_view text, uint16_t* port) {
   return true;
 }
 
+// For the example in a message.
+constexpr uint16_t kPeerPort = 7001;
+
+absl::Status NotHostPort(absl::string_view text, uint16_t port) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", absl::CHexEscape(text), "\" is not host:port, as 10.0.0.5:", port));
+}
+
 }  // namespace
 
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
@@ -54,16 +62,18 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
       return result;
     }
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "\"", absl::CHexEscape(text), "\" is not host:port, as 10.0.0.5:7001"));
+  return NotHostPort(text, kPeerPort);
 }
 
-absl::StatusOr<std::string> WithPort(absl::string_view text, uint16_t port) {
-  const auto whole = ParseHostPort(text);
-  if (whole.ok()) return std::string(text);
-  std::string completed = absl::StrCat(text, ":", port);
-  return ParseHostPort(completed).ok() ? absl::StatusOr<std::string>(completed)
-                                       : whole.status();
+absl::StatusOr<std::string> ApiAddress(absl::string_view text) {
+  absl::string_view address = text;
+  if (absl::ConsumePrefix(&address, "https://")) {
+    absl::ConsumeSuffix(&address, "/");
+  }
+  if (ParseHostPort(address).ok()) return std::string(address);
+  std::string completed = absl::StrCat(address, ":", kApiPort);
+  if (ParseHostPort(completed).ok()) return completed;
+  return NotHostPort(text, kApiPort);
 }
 
 std::string JoinHostPort(absl::string_view host, uint16_t port) {

@@ -21,8 +21,9 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text);
 // Where the API is, unless somebody says otherwise.
 inline constexpr uint16_t kApiPort = 7000;
 
-// `text`, which is host:port or, for `port`, a host alone. As ParseHostPort.
-absl::StatusOr<std::string> WithPort(absl::string_view text, uint16_t port);
+// host:port of an API, from that, from a host alone (kApiPort), or from either
+// as an https:// URL. As ParseHostPort.
+absl::StatusOr<std::string> ApiAddress(absl::string_view text);
 
 // The inverse of ParseHostPort.
 std::string JoinHostPort(absl::string_view host, uint16_t port);

@@ -27,12 +27,18 @@ TEST(HostPortTest, Refuses) {
 }
 
 TEST(HostPortTest, APortMayBeLeftOut) {
-  EXPECT_EQ(*WithPort("node-1", 7000), "node-1:7000");
-  EXPECT_EQ(*WithPort("node-1:80", 7000), "node-1:80");
-  EXPECT_EQ(*WithPort("[::1]", 7000), "[::1]:7000");
-  for (const char* bad : {"", ":", "a b", "node-1:", "node-1:99999", "::1"}) {
-    EXPECT_FALSE(WithPort(bad, 7000).ok()) << bad;
+  EXPECT_EQ(*ApiAddress("node-1"), "node-1:7000");
+  EXPECT_EQ(*ApiAddress("node-1:80"), "node-1:80");
+  EXPECT_EQ(*ApiAddress("[::1]"), "[::1]:7000");
+  EXPECT_EQ(*ApiAddress("https://node-1:80"), "node-1:80");
+  EXPECT_EQ(*ApiAddress("https://[::1]/"), "[::1]:7000");
+  for (const char* bad :
+       {"", ":", "a b", "node-1:", "node-1:99999", "::1", "http://node-1:80",
+        "https://", "https://node-1/v1", "node-1/"}) {
+    EXPECT_FALSE(ApiAddress(bad).ok()) << bad;
   }
+  EXPECT_EQ(ApiAddress("a b").status().message(),
+            "\"a b\" is not host:port, as 10.0.0.5:7000");
 }
 
 }  // namespace

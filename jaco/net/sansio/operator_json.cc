@@ -99,11 +99,10 @@ json::object MemberValue(const server::AgentNode& node) {
   const auto at = ParseHostPort(node.address);
   const std::string host = at.ok() ? at->host : "";
   const uint16_t port = at.ok() ? at->port : 0;
-  const bool alive = node.status != "ISOLATION_UNAVAILABLE";
   return {{"Addr", Text(host)},
           {"Name", Text(InRegion(node.name))},
           {"Port", port},
-          {"Status", alive ? "alive" : "failed"},
+          {"Status", Text(SerfStatus(node.status))},
           {"Tags", json::object{{"build", Text(node.version)},
                                 {"dc", Text(kDatacenter)},
                                 {"id", Id(node.id)},
@@ -131,6 +130,12 @@ json::object RaftStats(const server::AgentInfo& info) {
 }
 
 }  // namespace
+
+absl::string_view SerfStatus(absl::string_view node_status) {
+  if (node_status == "LEAVING") return "leaving";
+  return node_status == "READY" || node_status == "JOINING" ? "alive"
+                                                            : "failed";
+}
 
 std::string GoDuration(absl::Duration duration) {
   if (duration == absl::ZeroDuration()) return "0s";

@@ -18,6 +18,9 @@ namespace jaco::net {
 inline constexpr absl::string_view kRegion = "global";
 inline constexpr absl::string_view kDatacenter = "dc1";
 
+// What Nomad's gossip would say of a node of this status ("READY", ...).
+absl::string_view SerfStatus(absl::string_view node_status);
+
 // As Go prints and reads a time.Duration: "200ms", "1m0s".
 std::string GoDuration(absl::Duration duration);
 // validation_failed for what is no finite duration.

@@ -33,6 +33,22 @@ TEST_F(JoinTest, ThreeServersBecomeThreeVoters) {
   EXPECT_EQ(fingerprint_.size(), 64u);
 }
 
+TEST_F(JoinTest, AJoinThatGoesOnIsSeen) {
+  Start(2);
+  const auto outcome = std::make_shared<std::string>("none");
+  const std::string token = NewJoinToken();
+  BeginJoin(2, 1, token, outcome);
+  EXPECT_EQ(At(2).Status().lifecycle, Lifecycle::kJoining);
+  EXPECT_EQ(At(2).lifecycle(), Lifecycle::kUninitialized);
+  Run(Seconds(2));
+  EXPECT_EQ(*outcome, "ok");
+  EXPECT_EQ(At(2).Status().lifecycle, Lifecycle::kMember);
+  // Nor does a refusal leave it behind.
+  Start(3);
+  EXPECT_EQ(Join(3, 1, token), "join_token_consumed");
+  EXPECT_EQ(At(3).Status().lifecycle, Lifecycle::kUninitialized);
+}
+
 TEST_F(JoinTest, OfTwoRacersOneWins) {
   Start(2);
   Start(3);
