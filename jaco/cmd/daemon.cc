@@ -181,6 +181,7 @@ class Daemon {
       logger_.Write(LogLevel::kError, "jacod", status.message());
       return;
     }
+    network_->OnCredentials();
     const auto fingerprint = pki_.Fingerprint(credentials.bundle);
     Log(absl::StrCat("certificate in force; the authority's fingerprint is ",
                      fingerprint.value_or("unknown")));
