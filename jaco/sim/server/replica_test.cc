@@ -178,9 +178,8 @@ class ReplicaTest : public ::testing::Test {
     parts.reopen_store = [](env::FileSystem&) {
       return absl::UnimplementedError("");
     };
-    parts.snapshot_options = {.entries = 4,
-                              .log_bytes = log_bytes,
-                              .trailing_entries = trailing};
+    parts.snapshot_options = {
+        .entries = 4, .log_bytes = log_bytes, .trailing_entries = trailing};
     parts.failed = [](const absl::Status& status) { FAIL() << status; };
     parts.role_changed = [](const raft::RoleChange&) {};
     parts.applied = [] {};
