@@ -153,10 +153,8 @@ absl::Status Node::Resume(Opened& opened) {
   parts.role_changed = [this](const raft::RoleChange& change) {
     OnRoleChange(change);
   };
+  parts.may_go_on = [this] { return CheckFeatureLevel(); };
   parts.applied = [this] {
-    if (absl::Status known = CheckFeatureLevel(); !known.ok()) {
-      return Fail(known);
-    }
     NotifyFounded();
     NotifyReconfigured();
     if (state_watcher_ != nullptr) state_watcher_();

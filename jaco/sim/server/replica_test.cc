@@ -181,6 +181,7 @@ class ReplicaTest : public ::testing::Test {
     parts.snapshot_options = {.entries = 4, .trailing_entries = trailing};
     parts.failed = [](const absl::Status& status) { FAIL() << status; };
     parts.role_changed = [](const raft::RoleChange&) {};
+    parts.may_go_on = [] { return absl::OkStatus(); };
     parts.applied = [] {};
     replica_ = std::make_unique<Replica>(
         env::Environment{&clock_, &loop_, &network_, &disk_, nullptr, &logger_},
