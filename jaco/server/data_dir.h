@@ -59,10 +59,11 @@ absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
 // or, where the log may lack entries then, marked as to be repaired from other
 // servers (RecoveredLog::repair_above). kDataLoss when that cannot be, also
 // when there is applied state but no log; and the errors of the parts.
-absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
-                                                   const std::string& path,
-                                                   bool use_rocksdb,
-                                                   uint64_t segment_bytes);
+// `own_address` is what this server's settings say: an Identity::placement that
+// is in place of another one ends.
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(
+    env::FileSystem& fs, const std::string& path,
+    const std::string& own_address, bool use_rocksdb, uint64_t segment_bytes);
 
 // What a member begins with.
 struct FoundingWrite {

@@ -34,7 +34,9 @@ struct RestoredCluster {
 class Node {
  public:
   Node(ServerOptions options, const env::Environment& environment)
-      : options_(std::move(options)), env_(environment) {}
+      : options_(std::move(options)),
+        env_(environment),
+        address_(options_.peer_address) {}
 
   // See Server.
   void Start(absl::AnyInvocable<void(absl::Status)> started,
@@ -92,8 +94,11 @@ class Node {
     serve_ = std::move(serve);
   }
 
-  // Tells the other members the address at which options() has this server.
-  void SayAddress() { replica_->SayAddress(options_.peer_address); }
+  // As the other members dial this server: options().peer_address, or what an
+  // operator has said by peers.json since that changed last.
+  const std::string& address() const { return address_; }
+  // Tells it to them.
+  void SayAddress() { replica_->SayAddress(address_); }
   // Runs the watcher: something that it may have to act on is in the state.
   void NotifyWatcher() {
     if (watcher_ != nullptr) watcher_();
@@ -138,6 +143,7 @@ class Node {
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
   absl::Status CheckFeatureLevel() const;
+  void TakeAddress(const storage::Identity& identity);
   void ReportDamage(const DataDir& dir);
   void OnNotFounded(absl::Status why,
                     absl::AnyInvocable<void(absl::Status)> done);
@@ -151,6 +157,7 @@ class Node {
 
   const ServerOptions options_;
   const env::Environment env_;
+  std::string address_;
   Lifecycle lifecycle_ = Lifecycle::kStarting;
   absl::Status failure_;
   std::string damage_;
