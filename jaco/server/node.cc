@@ -248,7 +248,7 @@ void Node::Join(raft::NodeId self, SecretFiles secrets,
   FoundingWrite write;
   write.log.id = raft::PersistId(1);
   write.log.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
-  if (!WasRemoved()) {
+  if (!WasRemoved() && !IsNewcomer()) {
     return Create(self, std::move(write), std::move(secrets), std::move(done));
   }
   SetAside([this, self, write = std::move(write), secrets = std::move(secrets),
@@ -401,6 +401,11 @@ std::string Node::LeaderName() const {
 }
 
 absl::Status Node::NoLeaderError() const {
+  if (IsNewcomer()) {
+    return MakeError(ErrorCode::kNoLeader,
+                     "this server was admitted and has not heard from a leader "
+                     "yet; see `jaco cluster status`");
+  }
   if (env_.clock->Now() - leaderless_since_ >
       options_.raft.election_timeout * kQuorumLostTimeouts) {
     if (const std::string damage = Repair(); !damage.empty()) {

@@ -119,6 +119,10 @@ class Node {
   Lifecycle lifecycle() const {
     return WasRemoved() ? Lifecycle::kRemoved : lifecycle_;
   }
+  // It was admitted to a cluster and has nothing of it yet.
+  bool IsNewcomer() const;
+  // `member` says that this server was removed.
+  void Dismiss(absl::string_view member) { replica_->Dismiss(member); }
   const fsm::ClusterState& state() const { return state_; }
   const raft::Raft* raft() const {
     return replica_ == nullptr ? nullptr : &replica_->raft();
@@ -135,8 +139,9 @@ class Node {
   void Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
               absl::AnyInvocable<void(absl::Status)> done);
   bool WasRemoved() const;
+  bool HoldsNothing() const;
   void SetAside(absl::AnyInvocable<void(absl::Status)> done);
-  void OnSetAside(absl::Status status,
+  void OnSetAside(absl::Status status, bool kept,
                   absl::AnyInvocable<void(absl::Status)> done);
   std::optional<std::string> AddressOfRemoved(raft::NodeId id) const;
   void Open(absl::AnyInvocable<void(absl::Status)> done);

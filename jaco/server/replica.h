@@ -126,6 +126,8 @@ class Replica final : public env::FrameReceiver {
   absl::Status CheckMembership() const;
   // A member has told that this server was removed, whatever its log says.
   bool dismissed() const { return dismissed_; }
+  // `member`, who knows, says that.
+  void Dismiss(absl::string_view member);
 
   // Takes no further part: everything that waits is answered, no callback runs
   // any more, and the store is closed when the apply lane gets there. The
