@@ -78,6 +78,9 @@ struct StatusResponse {
   // While it has no cluster, how far it is with finding one; empty unless it
   // looks for one by itself.
   std::string bootstrap;
+  // While it was admitted to a cluster and has heard nothing from there yet:
+  // what it waits for, and what to do should that go on; else empty.
+  std::string joining;
   uint32_t feature_level = 0;     // what all servers of the cluster can do
   std::vector<NodeStatus> nodes;  // by hostname
 };

@@ -117,10 +117,12 @@ void Autopilot::Watch(Instant now) {
   const Duration gap = node_->options().autopilot.tick * kGapTicks;
   if (term != term_) {
     records_.clear();
-    leaving_since_.clear();
     led_since_ = node_->raft()->last().index;
   }
-  if (term != term_ || now - judged_ > gap) watching_since_ = now;
+  if (term != term_ || now - judged_ > gap) {
+    watching_since_ = now;
+    leaving_since_.clear();
+  }
   term_ = term;
   judged_ = now;
 }

@@ -171,7 +171,7 @@ AgentNode OperatorService::NodeInfo(uint64_t id, const fsm::Node& node) const {
 AgentInfo OperatorService::Agent() {
   AgentInfo info;
   info.self.name = node_->options().node_name;
-  info.self.address = node_->options().peer_address;
+  info.self.address = node_->address();
   info.self.version = node_->options().version;
   if (node_->raft() == nullptr) return info;
   info.member = true;

@@ -59,6 +59,7 @@ void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
             [impl, started = std::move(started)](absl::Status status) mutable {
               if (status.ok()) {
                 impl->certificates.Start();
+                impl->joins.Start();
                 impl->bootstrap.Start();
                 impl->announcer.Start();
               }
@@ -137,6 +138,7 @@ void Server::Init(const Caller& caller, InitRequest request,
 StatusResponse Server::Status() {
   StatusResponse response = impl_->cluster.Status();
   response.bootstrap = impl_->bootstrap.progress();
+  response.joining = impl_->joins.progress();
   return response;
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/server/operator_api.h"
 #include "jaco/server/voter_policy.h"
 #include "jaco/sim/server/testing/joining_cluster.h"
 
@@ -46,6 +47,18 @@ class LeaveTest : public JoiningClusterTest {
     BeginRemove(asked, node, outcome, force);
     Run(Seconds(12));
     return *outcome;
+  }
+  // Nobody is what a test began with.
+  void Anew() {
+    NewDisks(1);
+    Start(1);
+    At(1).Init({}, {}, [](const auto&) {});
+    Run(Seconds(2));
+  }
+  bool KnowsThatItLeaves(NodeNumber node, NodeNumber other) {
+    const auto& nodes = At(node).state().nodes();
+    const auto row = nodes.find(At(other).raft()->id().value());
+    return row != nodes.end() && row->second.leaving() != fsm::NODE_LEAVING_NO;
   }
   void ExpectGone(const std::string& name, size_t members) {
     const NodeNumber leader = Leader();
@@ -90,12 +103,7 @@ TEST_F(LeaveTest, AFollowerThroughAnother) {
 
 TEST_F(LeaveTest, TheLeader) {
   for (const bool itself : {true, false}) {
-    if (!itself) {
-      NewDisks(1);
-      Start(1);
-      At(1).Init({}, {}, [](const auto&) {});
-      Run(Seconds(2));
-    }
+    if (!itself) Anew();
     Form(3);
     const NodeNumber leader = Leader();
     EXPECT_EQ(Remove(itself ? leader : Follower(), leader), "ok");
@@ -176,6 +184,59 @@ TEST_F(LeaveTest, OneThatCannotBeSparedStays) {
   ExpectRemoved(leader);
 }
 
+// The first choice dies when all have the same log, and looks well for long.
+TEST_F(LeaveTest, ALeaderTriesOneSuccessorAfterTheOther) {
+  tune_ = [](ServerOptions& options) {
+    options.autopilot.config.set_last_contact_threshold_ns(10'000'000'000);
+  };
+  Anew();
+  Form(5);
+  const NodeNumber leader = Leader();
+  NodeNumber first = 0;
+  for (NodeNumber node = 1; node <= 5; ++node) {
+    if (node == leader) continue;
+    if (first == 0 || At(node).raft()->id() < At(first).raft()->id()) {
+      first = node;
+    }
+  }
+  const auto outcome = std::make_shared<std::string>("none");
+  BeginRemove(leader, leader, outcome);
+  for (int i = 0; i < 1000 && !KnowsThatItLeaves(first, leader); ++i) {
+    Run(Milliseconds(1));
+  }
+  ASSERT_EQ(Leader(), leader);
+  PowerLoss(first);
+  Run(Seconds(5));
+  EXPECT_EQ(*outcome, "ok");
+  EXPECT_NE(Leader(), leader);
+  ExpectRemoved(leader);
+}
+
+// It was to leave for long, and stays because the other one went: that does
+// not count the next time.
+TEST_F(LeaveTest, PatienceBeginsAnewWithEachAttempt) {
+  Form(2);
+  const NodeNumber leader = Leader();
+  const auto other = static_cast<NodeNumber>(3 - leader);
+  const uint64_t id = At(other).raft()->id().value();
+  PowerLoss(other);
+  Run(Seconds(1));
+  EXPECT_EQ(Remove(leader, leader, /*force=*/true), "timeout");
+  At(leader).operators().RemovePeer({}, {.id = id}, [](const auto&) {});
+  Run(Seconds(2));
+  ExpectGone(absl::StrCat("n", int{other}), 1);
+  Start(3);
+  const auto joined = std::make_shared<std::string>("none");
+  BeginJoin(3, leader, NewJoinToken("", leader), joined);
+  for (int i = 0; i < 2000 && Configuration().Members().size() < 2; ++i) {
+    Run(Milliseconds(1));
+  }
+  EXPECT_EQ(*joined, "ok");
+  // It has not settled yet.
+  EXPECT_EQ(Remove(leader, leader), "ok");
+  EXPECT_EQ(Leader(), 3);
+}
+
 TEST_F(LeaveTest, TheNextLeaderGoesOn) {
   Form(3);
   const NodeNumber leader = Leader();
@@ -185,12 +246,7 @@ TEST_F(LeaveTest, TheNextLeaderGoesOn) {
       {}, {.node_name = absl::StrCat("n", int{leader}), .force = true},
       [](const auto&) {});
   // As soon as it is written down.
-  for (int i = 0; i < 1000; ++i) {
-    const auto& nodes = At(asked).state().nodes();
-    const auto own = nodes.find(At(leader).raft()->id().value());
-    if (own != nodes.end() && own->second.leaving() != fsm::NODE_LEAVING_NO) {
-      break;
-    }
+  for (int i = 0; i < 1000 && !KnowsThatItLeaves(asked, leader); ++i) {
     Run(Milliseconds(1));
   }
   PowerLoss(leader);

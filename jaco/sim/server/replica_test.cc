@@ -182,6 +182,7 @@ class ReplicaTest : public ::testing::Test {
         .entries = 4, .log_bytes = log_bytes, .trailing_entries = trailing};
     parts.failed = [](const absl::Status& status) { FAIL() << status; };
     parts.role_changed = [](const raft::RoleChange&) {};
+    parts.may_go_on = [] { return absl::OkStatus(); };
     parts.applied = [] {};
     replica_ = std::make_unique<Replica>(
         env::Environment{&clock_, &loop_, &network_, &disk_, nullptr, &logger_},
