@@ -134,7 +134,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   }
 
   void Identify(HttpServer::Authenticate& authenticate,
-                const std::string& address, absl::string_view token,
+                const std::string& address, absl::string_view token, bool stale,
                 Identified done) override {
     const Instant now = SteadyNow();
     if (const Duration wait = failures_.Wait(address, now); wait > Duration()) {
@@ -149,7 +149,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
                             "an `Authorization: Bearer` header is needed"),
                   0);
     }
-    authenticate(token,
+    authenticate(token, stale,
                  [weak = weak_from_this(), address, done = std::move(done)](
                      absl::StatusOr<server::Caller> caller) mutable {
                    const auto self = weak.lock();

@@ -51,9 +51,10 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   // Resolves a bearer token, once, at once or later: token_invalid,
-  // token_revoked, or why that cannot be told now.
-  using Authenticate = absl::AnyInvocable<void(absl::string_view,
-                                               server::Reply<server::Caller>)>;
+  // token_revoked, or why that cannot be told now; with `stale` by what this
+  // server knows.
+  using Authenticate = absl::AnyInvocable<void(
+      absl::string_view token, bool stale, server::Reply<server::Caller>)>;
 
   // `context` and `logger` are borrowed; they outlive the server.
   HttpServer(boost::asio::io_context& context, Logger* logger,

@@ -337,7 +337,7 @@ TEST_F(HttpServerTest, LoopbackNeedsAToken) {
               absl::StatusCode::kInvalidArgument);
     port = *server_->ListenLoopback(
         "127.0.0.1:0",
-        [](absl::string_view token, server::Reply<server::Caller> reply) {
+        [](absl::string_view token, bool, server::Reply<server::Caller> reply) {
           if (token == "good") return reply(server::Caller{"ops"});
           reply(MakeError(ErrorCode::kTokenInvalid, "no"));
         });

@@ -319,7 +319,7 @@ class Session final : public HttpSession,
           0);
     }
     owner_->Identify(*listener_.authenticate, listener_.address,
-                     TokenOf(parser_->get()),
+                     TokenOf(parser_->get()), IsStale(parser_->get()),
                      [weak = weak_from_this(), request, next](
                          const absl::StatusOr<server::Caller>& caller,
                          int64_t wait_seconds) {
@@ -367,6 +367,11 @@ class Session final : public HttpSession,
             self->OnReply(request, std::move(response));
           }
         });
+  }
+
+  static bool IsStale(const Parser::value_type& message) {
+    return ApiRouter::IsLocalRead(View(message.method_string()),
+                                  View(message.target()));
   }
 
   // Empty when there is none.

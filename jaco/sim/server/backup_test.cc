@@ -120,9 +120,10 @@ class BackupTest : public TokenJoinTest {
   }
   std::string NameOf(NodeNumber node, const std::string& token) {
     auto name = std::make_shared<std::string>("none");
-    At(node).Authenticate(token, [name](const absl::StatusOr<Caller>& caller) {
-      *name = caller.ok() ? caller->identity : CodeName(caller.status());
-    });
+    At(node).Authenticate(
+        token, /*stale=*/false, [name](const absl::StatusOr<Caller>& caller) {
+          *name = caller.ok() ? caller->identity : CodeName(caller.status());
+        });
     Run(Milliseconds(500));
     return *name;
   }

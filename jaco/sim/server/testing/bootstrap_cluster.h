@@ -108,8 +108,9 @@ class BootstrapCluster : public ClusterTest {
           [join_token, request = std::move(request)](
               Server& server, Reply<AdmitResponse> answer) {
             server.Authenticate(
-                join_token, [&server, request, answer = std::move(answer)](
-                                const absl::StatusOr<Caller>& caller) mutable {
+                join_token, /*stale=*/false,
+                [&server, request, answer = std::move(answer)](
+                    const absl::StatusOr<Caller>& caller) mutable {
                   if (!caller.ok()) return answer(caller.status());
                   server.Admit(*caller, request, std::move(answer));
                 });

@@ -35,8 +35,9 @@ class TokenJoinTest : public ClusterTest, public JoinPeer {
         {sim::EventKind::kTask},
         [this, node, join_token, request = std::move(request), kept]() mutable {
           At(node).Authenticate(
-              join_token, [this, node, request = std::move(request),
-                           kept](absl::StatusOr<Caller> caller) mutable {
+              join_token, /*stale=*/false,
+              [this, node, request = std::move(request),
+               kept](absl::StatusOr<Caller> caller) mutable {
                 if (!caller.ok()) return (*kept)(caller.status());
                 At(node).Admit(*caller, std::move(request),
                                [kept](absl::StatusOr<AdmitResponse> response) {
