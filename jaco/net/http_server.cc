@@ -159,6 +159,13 @@ class HttpServer::Impl final : public HttpSessionOwner,
                  });
   }
 
+  std::shared_ptr<void> TakeArchivePlace() override {
+    if (!archive_place_.expired()) return nullptr;
+    std::shared_ptr<void> place = std::make_shared<char>();
+    archive_place_ = place;
+    return place;
+  }
+
   void OnNoHandshake(absl::string_view address,
                      absl::string_view reason) override {
     refusals_.Write(SteadyNow(), absl::StrCat("closed the connection from ",
@@ -271,6 +278,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   std::optional<UnixListener> unix_listener_;
   FailureLimiter failures_;
   CountedLog refusals_;
+  std::weak_ptr<void> archive_place_;
   bool closed_ = false;
   bool accept_failing_ = false;  // said once an outage
   std::list<std::shared_ptr<HttpSession>> sessions_;

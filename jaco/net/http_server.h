@@ -26,7 +26,7 @@ struct HttpServerOptions {
   size_t header_bytes_max = 16 << 10;
   size_t body_bytes_max = 1 << 20;
   // Instead of both, for privileged callers of IsArchiveTarget; the time is
-  // also that of the answer.
+  // also that of the answer. One of them at a time; others get a 429.
   size_t archive_bytes_max = size_t{256} << 20;
   Duration archive_timeout = Seconds(300);
   // When there is one more, the one that has been idle for longest goes.

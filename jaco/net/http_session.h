@@ -35,6 +35,9 @@ class HttpSessionOwner {
   virtual void Identify(HttpServer::Authenticate& authenticate,
                         const std::string& address, absl::string_view token,
                         bool stale, Identified done) = 0;
+  // The right to read or write an archive, while it is kept; nullptr while
+  // another has it.
+  virtual std::shared_ptr<void> TakeArchivePlace() = 0;
   // A connection ended before it was one of HTTP.
   virtual void OnNoHandshake(absl::string_view address,
                              absl::string_view reason) = 0;

@@ -234,6 +234,8 @@ class Api {
   // Admit says there. May be repeated with the same token whatever went wrong.
   virtual void Join(const Caller& caller, JoinRequest request,
                     Reply<JoinResponse> reply) = 0;
+  // One of the four at a time; rate_limited for others.
+  //
   // For privileged callers, else permission_denied; linearizable, answered by
   // any member. too_large.
   virtual void Backup(const Caller& caller, Reply<ArchiveResponse> reply) = 0;
