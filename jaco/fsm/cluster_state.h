@@ -120,6 +120,8 @@ class ClusterState final : public StateMachine {
 
   // cluster_state_leave.cc.
   absl::StatusOr<std::string> LeaveNode(raft::LogIndex index);
+  absl::StatusOr<Node> LeaverOf(const NodeLeave& leave) const;
+  absl::StatusOr<std::string> NoteTransfer(raft::LogIndex index);
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   // Makes a node a removed one.
   void BuryNode(raft::LogIndex index, uint64_t id);

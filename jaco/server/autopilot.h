@@ -78,6 +78,8 @@ class Autopilot {
   bool TakeIn();
   bool Leave();
   bool Dismiss(const fsm::Node& node);
+  void Propose(fsm::Command command);
+  // Whether it is the only thing that is proposed now, and it is proposed.
   bool Decide(fsm::Command command);
   bool Resign();
   bool HandOverSoon(Instant now);
@@ -113,7 +115,7 @@ class Autopilot {
   std::map<raft::NodeId, Instant> leaving_since_;
   Instant handing_over_until_;
   bool changing_ = false;
-  bool proposing_ = false;
+  int proposals_ = 0;  // under way
   env::TimerId timer_ = 0;
 };
 

@@ -154,13 +154,6 @@ bool Autopilot::Dismiss(const fsm::Node& node) {
   return Decide(std::move(command));
 }
 
-bool Autopilot::Decide(fsm::Command command) {
-  if (std::exchange(proposing_, true)) return false;
-  node_->Propose({.identity = "system"}, std::move(command),
-                 [this](const auto&, raft::LogIndex) { proposing_ = false; });
-  return true;
-}
-
 bool Autopilot::Resign() {
   const Instant now = node_->env().clock->Now();
   if (now < handing_over_until_) return true;

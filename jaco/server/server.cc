@@ -25,7 +25,7 @@ struct Server::Impl {
         joins(&node, &certificates),
         leaves(&node),
         autopilot(&node),
-        operators(&node, &autopilot, &certificates),
+        operators(&node, &leaves, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
         backups(&node, &certificates),
         announcer(&node, &certificates) {}
