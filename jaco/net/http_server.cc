@@ -130,6 +130,9 @@ class HttpServer::Impl final : public HttpSessionOwner,
         std::find_if(sessions_.begin(), sessions_.end(),
                      [session](const auto& s) { return s.get() == session; });
     sessions_.splice(sessions_.end(), sessions_, found);
+    if (!caller.join_token_hash.empty()) {
+      reply = CountRefusals(caller.address, std::move(reply));
+    }
     handler_(request, caller, std::move(reply));
   }
 
@@ -244,13 +247,30 @@ class HttpServer::Impl final : public HttpSessionOwner,
 
   void OnRefused(const std::string& address, const absl::Status& why) {
     const ErrorCode code = CodeOf(why);
-    if (code != ErrorCode::kTokenInvalid && code != ErrorCode::kTokenRevoked) {
-      return;
+    if (code == ErrorCode::kTokenInvalid || code == ErrorCode::kTokenRevoked) {
+      CountRefusal(address, why.message());
     }
+  }
+
+  void CountRefusal(const std::string& address, absl::string_view why) {
     const Instant now = SteadyNow();
     failures_.OnFailure(address, now);
-    refusals_.Write(now, absl::StrCat("refused a request from ", address, ": ",
-                                      why.message()));
+    refusals_.Write(
+        now, absl::StrCat("refused a request from ", address, ": ", why));
+  }
+
+  // A join token that is no good any more opens nothing, and costs more to find
+  // out than one that is not known.
+  HttpReply CountRefusals(const std::string& address, HttpReply reply) {
+    constexpr int kForbidden = 403;
+    return [weak = weak_from_this(), address,
+            reply = std::move(reply)](HttpResponse response) mutable {
+      const auto self = weak.lock();
+      if (self != nullptr && !self->closed_ && response.status == kForbidden) {
+        self->CountRefusal(address, "its join token is not good for that");
+      }
+      reply(std::move(response));
+    };
   }
 
   void Forget(HttpSession* ended) {

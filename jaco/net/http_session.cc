@@ -326,20 +326,24 @@ class Session final : public HttpSession,
       return next(*this, server::Caller::Local(), 0);
     }
     if (stream_.bootstrap_peer()) {
-      return next(
-          *this,
-          server::Caller{.identity = "bootstrap_key", .bootstrap_peer = true},
-          0);
+      return next(*this,
+                  server::Caller{.identity = "bootstrap_key",
+                                 .bootstrap_peer = true,
+                                 .address = listener_.address},
+                  0);
     }
-    owner_->Identify(*listener_.authenticate, listener_.address,
-                     TokenOf(parser_->get()), IsStale(parser_->get()),
-                     [weak = weak_from_this(), request, next](
-                         const absl::StatusOr<server::Caller>& caller,
-                         int64_t wait_seconds) {
-                       const auto self = weak.lock();
-                       if (self == nullptr || !self->Awaits(request)) return;
-                       next(*self, caller, wait_seconds);
-                     });
+    owner_->Identify(
+        *listener_.authenticate, listener_.address, TokenOf(parser_->get()),
+        IsStale(parser_->get()),
+        [weak = weak_from_this(), request, next](
+            absl::StatusOr<server::Caller> caller, int64_t wait_seconds) {
+          const auto self = weak.lock();
+          if (self == nullptr || !self->Awaits(request)) return;
+          if (caller.ok()) {
+            caller->address = self->listener_.address;
+          }
+          next(*self, std::move(caller), wait_seconds);
+        });
   }
 
   void AwaitReply(uint64_t request) {

@@ -95,9 +95,11 @@ class BootstrapCluster : public ClusterTest {
                Reply<HelloResponse> reply) override {
       world->Call<HelloResponse>(
           self, address, std::move(reply),
-          [request = std::move(request)](Server& server,
+          [from = absl::StrCat("10.0.0.", int{self}),
+           request = std::move(request)](Server& server,
                                          Reply<HelloResponse> answer) {
-            server.Hello({.bootstrap_peer = true}, request, std::move(answer));
+            server.Hello({.bootstrap_peer = true, .address = from}, request,
+                         std::move(answer));
           });
     }
     void Admit(const std::string& peer, const std::string&,
