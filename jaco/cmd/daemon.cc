@@ -212,9 +212,9 @@ class Daemon {
   }
 
   absl::Status ListenOn(const ApiListener& listener) {
-    const auto authenticate = [this](absl::string_view token,
+    const auto authenticate = [this](absl::string_view token, bool stale,
                                      server::Reply<server::Caller> reply) {
-      server_->Authenticate(token, std::move(reply));
+      server_->Authenticate(token, stale, std::move(reply));
     };
     const auto port =
         listener.tls

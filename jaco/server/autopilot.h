@@ -79,6 +79,8 @@ class Autopilot {
   bool TakeIn();
   bool Leave();
   bool Dismiss(const fsm::Node& node);
+  void Propose(fsm::Command command);
+  // Whether it is the only thing that is proposed now, and it is proposed.
   bool Decide(fsm::Command command);
   bool Resign(bool give_up);
   const MemberHealth* Successor(bool untried_only);
@@ -118,7 +120,7 @@ class Autopilot {
   Instant handing_over_until_;
   std::set<raft::NodeId> tried_;
   bool changing_ = false;
-  bool proposing_ = false;
+  int proposals_ = 0;  // under way
   env::TimerId timer_ = 0;
 };
 

@@ -180,13 +180,6 @@ bool Autopilot::Dismiss(const fsm::Node& node) {
   return Decide(std::move(command));
 }
 
-bool Autopilot::Decide(fsm::Command command) {
-  if (std::exchange(proposing_, true)) return false;
-  node_->Propose({.identity = "system"}, std::move(command),
-                 [this](const auto&, raft::LogIndex) { proposing_ = false; });
-  return true;
-}
-
 // An intent that may be taken back is given up once every successor was tried.
 bool Autopilot::Resign(bool give_up) {
   const bool try_on = !give_up ||

@@ -25,7 +25,7 @@ struct Server::Impl {
         joins(&node, &certificates),
         leaves(&node),
         autopilot(&node),
-        operators(&node, &autopilot, &certificates),
+        operators(&node, &leaves, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
         backups(&node, &certificates),
         announcer(&node, &certificates) {}
@@ -98,8 +98,9 @@ void Server::RemoveMember(raft::NodeId id,
   impl_->autopilot.Remove(id, std::move(done));
 }
 
-void Server::Authenticate(absl::string_view token, Reply<Caller> reply) {
-  impl_->tokens.Authenticate(token, std::move(reply));
+void Server::Authenticate(absl::string_view token, bool stale,
+                          Reply<Caller> reply) {
+  impl_->tokens.Authenticate(token, stale, std::move(reply));
 }
 
 void Server::AddNode(raft::NodeId id, std::string name, std::string address,

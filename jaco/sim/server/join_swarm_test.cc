@@ -89,7 +89,7 @@ class JoinSwarmTest : public TokenJoinTest {
                const AdmitRequest& request, const std::shared_ptr<Call>& call) {
     if (!processes_.contains(to) || IsCut(from, to)) return;
     At(to).Authenticate(
-        join_token,
+        join_token, /*stale=*/false,
         [this, to, request, call](absl::StatusOr<Caller> caller) {
           if (!caller.ok()) return Return(to, call, caller.status());
           At(to).Admit(*caller, request,

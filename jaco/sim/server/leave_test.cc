@@ -60,6 +60,18 @@ class LeaveTest : public JoiningClusterTest {
     const auto row = nodes.find(At(other).raft()->id().value());
     return row != nodes.end() && row->second.leaving() != fsm::NODE_LEAVING_NO;
   }
+  // The bearer of `token`, or the code of the error.
+  std::string Bearer(NodeNumber node, const std::string& token, bool stale) {
+    std::string outcome = "none";
+    At(node).Authenticate(
+        token, stale, [&outcome](const absl::StatusOr<Caller>& caller) {
+          outcome = caller.ok()
+                        ? caller->identity
+                        : std::string(ErrorCodeName(CodeOf(caller.status())));
+        });
+    Run(Seconds(1));
+    return outcome;
+  }
   void ExpectGone(const std::string& name, size_t members) {
     const NodeNumber leader = Leader();
     ASSERT_NE(leader, 0);
@@ -321,15 +333,8 @@ TEST_F(LeaveTest, ARevokedTokenIsRefusedByWhoeverIsCutOff) {
   Run(Seconds(1));
   const NodeNumber leader = Leader();
   const NodeNumber follower = Follower();
-  const auto bearer = [&](NodeNumber node) {
-    std::string outcome = "none";
-    At(node).Authenticate(secret, [&](const absl::StatusOr<Caller>& caller) {
-      outcome = caller.ok()
-                    ? caller->identity
-                    : std::string(ErrorCodeName(CodeOf(caller.status())));
-    });
-    Run(Seconds(1));
-    return outcome;
+  const auto bearer = [&](NodeNumber node, bool stale = false) {
+    return Bearer(node, secret, stale);
   };
   EXPECT_EQ(bearer(follower), "ops");
   fabric_.Cut(leader, follower);
@@ -341,9 +346,49 @@ TEST_F(LeaveTest, ARevokedTokenIsRefusedByWhoeverIsCutOff) {
   ASSERT_TRUE(revoked);
   ASSERT_EQ(At(follower).state().tokens().at("ops").revoked_at_unix_ms(), 0);
   EXPECT_EQ(bearer(follower), "no_leader");
+  EXPECT_EQ(bearer(follower, /*stale=*/true), "ops");
   fabric_.Mend(leader, follower);
   Run(Seconds(1));
   EXPECT_EQ(bearer(follower), "token_revoked");
+  EXPECT_EQ(bearer(follower, /*stale=*/true), "token_revoked");
+}
+
+// What is answered without a leader is answered to bearers, too.
+TEST_F(LeaveTest, WithoutAQuorumStaleReadsKnowTheirBearers) {
+  Form(3);
+  std::map<std::string, std::string> secrets;
+  for (const char* name : {"good", "bad"}) {
+    At(1).IssueToken({}, {.identity = name},
+                     [&secrets, name](const auto& response) {
+                       secrets[name] = response->token;
+                     });
+  }
+  Run(Seconds(1));
+  At(1).RevokeToken({}, {.identity = "bad"}, [](const auto&) {});
+  Run(Seconds(1));
+  const NodeNumber last = Follower();
+  for (NodeNumber node = 1; node <= 3; ++node) {
+    if (node != last) processes_.erase(node);
+  }
+  Run(Seconds(5));
+  EXPECT_EQ(Bearer(last, secrets["good"], /*stale=*/true), "good");
+  EXPECT_EQ(Bearer(last, secrets["bad"], /*stale=*/true), "token_revoked");
+  // It might be a new one.
+  EXPECT_EQ(Bearer(last, "x", /*stale=*/true), "quorum_lost");
+  EXPECT_EQ(Bearer(last, secrets["good"], /*stale=*/false), "quorum_lost");
+  EXPECT_EQ(Bearer(last, secrets["bad"], /*stale=*/false), "quorum_lost");
+}
+
+TEST_F(LeaveTest, AServerThatLeftKnowsNoBearers) {
+  Form(3);
+  std::string secret;
+  At(1).IssueToken({}, {.identity = "ops"},
+                   [&](const auto& response) { secret = response->token; });
+  Run(Seconds(1));
+  const NodeNumber follower = Follower();
+  ASSERT_EQ(Remove(Leader(), follower), "ok");
+  Run(Seconds(1));
+  EXPECT_EQ(Bearer(follower, secret, /*stale=*/true), "not_a_member");
 }
 
 }  // namespace

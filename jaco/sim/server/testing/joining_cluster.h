@@ -54,7 +54,7 @@ class TokenJoinTest : public ClusterTest, public JoinPeer {
             return answer(
                 Answer(MakeError(ErrorCode::kPeerUnreachable, "refused")));
           }
-          At(node).Authenticate(join_token, [this, node, request, answer](
+          At(node).Authenticate(join_token, /*stale=*/false, [this, node, request, answer](
                                                 absl::StatusOr<Caller> caller) {
             if (!caller.ok()) return answer(Answer(caller.status()));
             At(node).Admit(*caller, request,
