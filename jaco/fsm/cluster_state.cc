@@ -91,6 +91,8 @@ bool IsKnown(const Command& command) {
              ArchiveKind_IsValid(command.archive_take().kind());
     case Command::kNodeAnnounce:
       return HasOnlyKnownFields(command.node_announce());
+    case Command::kLeadershipTransfer:
+      return HasOnlyKnownFields(command.leadership_transfer());
     case Command::PAYLOAD_NOT_SET:
       return false;
   }
@@ -238,6 +240,8 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return TakeArchive(index);
     case Command::kNodeAnnounce:
       return AnnounceNode(index);
+    case Command::kLeadershipTransfer:
+      return NoteTransfer(index);
     case Command::PAYLOAD_NOT_SET:
       break;
   }

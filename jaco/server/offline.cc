@@ -198,6 +198,9 @@ std::string SummarizeCommand(const fsm::Command& command) {
                           " runs ", announce.version(), ", feature level ",
                           announce.feature_level());
     }
+    case fsm::Command::kLeadershipTransfer:
+      return absl::StrCat("hand leadership over to node ",
+                          command.leadership_transfer().to());
     case fsm::Command::PAYLOAD_NOT_SET:
       break;
   }

@@ -25,7 +25,7 @@ struct Server::Impl {
         joins(&node, &certificates),
         leaves(&node),
         autopilot(&node),
-        operators(&node, &autopilot, &certificates),
+        operators(&node, &leaves, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
         backups(&node, &certificates),
         announcer(&node, &certificates) {}
@@ -59,6 +59,7 @@ void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
             [impl, started = std::move(started)](absl::Status status) mutable {
               if (status.ok()) {
                 impl->certificates.Start();
+                impl->joins.Start();
                 impl->bootstrap.Start();
                 impl->announcer.Start();
               }
@@ -97,8 +98,9 @@ void Server::RemoveMember(raft::NodeId id,
   impl_->autopilot.Remove(id, std::move(done));
 }
 
-void Server::Authenticate(absl::string_view token, Reply<Caller> reply) {
-  impl_->tokens.Authenticate(token, std::move(reply));
+void Server::Authenticate(absl::string_view token, bool stale,
+                          Reply<Caller> reply) {
+  impl_->tokens.Authenticate(token, stale, std::move(reply));
 }
 
 void Server::AddNode(raft::NodeId id, std::string name, std::string address,
@@ -137,6 +139,7 @@ void Server::Init(const Caller& caller, InitRequest request,
 StatusResponse Server::Status() {
   StatusResponse response = impl_->cluster.Status();
   response.bootstrap = impl_->bootstrap.progress();
+  response.joining = impl_->joins.progress();
   if (response.lifecycle != Lifecycle::kMember) {
     if (impl_->joins.joining()) response.lifecycle = Lifecycle::kJoining;
     if (impl_->backups.restoring()) response.lifecycle = Lifecycle::kRecovering;
