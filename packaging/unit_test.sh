@@ -2,6 +2,15 @@
 # systemd takes the unit as it stands, and finds it well closed off.
 set -euo pipefail
 unit="$1"
+manual="$2"
+# It names sections that there are.
+sed -n 's/.*see "\([^"]*\)" in docs\/operations.md.*/\1/p' "$unit" |
+  while read -r section; do
+    grep -qx "## $section" "$manual" || {
+      echo "there is no section $section in $manual"
+      exit 1
+    }
+  done
 if ! command -v systemd-analyze >/dev/null; then
   echo "SKIPPED: there is no systemd-analyze here"
   exit 0

@@ -1,8 +1,13 @@
 #include "jaco/cmd/cli_output.h"
 
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jaco/base/error.h"
 #include "jaco/cmd/next_step.h"
 
 namespace jaco::cmd {
@@ -183,6 +188,20 @@ TEST(CliOutputTest, EveryCodeOfTheListHasANextStep) {
   EXPECT_EQ(NextStep("no such code", ""), "");
   EXPECT_THAT(std::string(NextStep("data_loss", "the archive is damaged")),
               testing::Not(testing::HasSubstr("SMART")));
+}
+
+TEST(CliOutputTest, TheManualKnowsEveryCode) {
+  std::ifstream file("docs/operations.md");
+  ASSERT_TRUE(file.is_open());
+  std::string rows;
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("| `", 0) == 0) rows += line.substr(0, line.find('|', 1));
+  }
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code) {
+    EXPECT_THAT(rows,
+                testing::HasSubstr(absl::StrCat(
+                    "`", ErrorCodeName(static_cast<ErrorCode>(code)), "`")));
+  }
 }
 
 TEST(CliOutputTest, Parts) {

@@ -36,8 +36,9 @@ class BackupService {
                Reply<RestoreResponse> reply);
   void RestoreSnapshot(const Caller& caller, RestoreRequest request,
                        Reply<RestoreSnapshotResponse> reply);
-  // A backup or a snapshot is being put in force.
-  bool restoring() const { return restoring_; }
+  // An archive is on its way: where there is no cluster, a backup that makes
+  // one.
+  bool busy() const { return busy_; }
 
  private:
   struct Restoring;

@@ -142,7 +142,7 @@ StatusResponse Server::Status() {
   response.joining = impl_->joins.progress();
   if (response.lifecycle != Lifecycle::kMember) {
     if (impl_->joins.joining()) response.lifecycle = Lifecycle::kJoining;
-    if (impl_->backups.restoring()) response.lifecycle = Lifecycle::kRecovering;
+    if (impl_->backups.busy()) response.lifecycle = Lifecycle::kRecovering;
   }
   return response;
 }
