@@ -164,7 +164,7 @@ class Node {
   size_t watched_nodes_ = 0;
   bool led_ = false;  // a leader is known
   Instant leaderless_since_;
-  fsm::ClusterState state_;
+  fsm::ClusterState state_{options_.state};
   std::unique_ptr<Replica> replica_;
   // Of clusters that this server left: their jobs may be under way.
   std::vector<std::unique_ptr<Replica>> retired_;

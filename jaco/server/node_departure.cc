@@ -37,7 +37,7 @@ void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
   lifecycle_ = Lifecycle::kCreating;
   replica_->Retire();
   retired_.push_back(std::move(replica_));
-  state_ = fsm::ClusterState();
+  state_ = fsm::ClusterState(options_.state);
   watched_ = {};
   watched_nodes_ = 0;
   const auto nothing = [](env::FileSystem&) { return absl::OkStatus(); };

@@ -68,6 +68,7 @@ struct ServerOptions {
   raft::Options raft;  // `id` is ignored
   SnapshotOptions snapshots;
   AutopilotOptions autopilot;
+  fsm::ClusterState::Limits state;
   // A snapshot that is restored goes through the log in pieces of this size.
   size_t restore_piece_bytes = size_t{1} << 20;
   // Outlives the server; nullptr: it cannot join by itself.
