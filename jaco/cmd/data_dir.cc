@@ -57,9 +57,7 @@ absl::StatusOr<TemporaryDir> TemporaryDir::Create() {
   std::string name = absl::StrCat(
       root != nullptr && root[0] != '\0' ? root : "/tmp", "/jaco-dev-XXXXXX");
   if (mkdtemp(name.data()) == nullptr) {
-    return MakeError(ErrorCode::kInternal,
-                     absl::StrCat("cannot create a directory as ", name, ": ",
-                                  std::generic_category().message(errno)));
+    return env::ErrnoStatus("create a directory as", name, errno);
   }
   return TemporaryDir(std::move(name));
 }

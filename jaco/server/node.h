@@ -114,6 +114,8 @@ class Node {
   Lifecycle lifecycle() const {
     return WasRemoved() ? Lifecycle::kRemoved : lifecycle_;
   }
+  // Why it does not run; OK unless it failed.
+  const absl::Status& failure() const { return failure_; }
   const fsm::ClusterState& state() const { return state_; }
   const raft::Raft* raft() const {
     return replica_ == nullptr ? nullptr : &replica_->raft();

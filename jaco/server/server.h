@@ -182,6 +182,7 @@ class Server final : public Api {
   void ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done);
 
   Lifecycle lifecycle() const override;
+  absl::Status failure() const override;
   // nullptr unless the server is a member.
   const raft::Raft* raft() const;
   const fsm::ClusterState& state() const;
