@@ -121,9 +121,7 @@ absl::StatusOr<TemporaryDir> TemporaryDir::Create() {
   std::string name = absl::StrCat(HasRoom(memory) ? memory : disk, "/", kPrefix,
                                   getpid(), "-XXXXXX");
   if (mkdtemp(name.data()) == nullptr) {
-    return MakeError(ErrorCode::kInternal,
-                     absl::StrCat("cannot create a directory as ", name, ": ",
-                                  std::generic_category().message(errno)));
+    return env::ErrnoStatus("create a directory as", name, errno);
   }
   const int lock = LockDirectory(name);
   return TemporaryDir(std::move(name), lock);

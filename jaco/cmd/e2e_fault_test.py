@@ -7,6 +7,7 @@ Small disks are mounts in a name space of our own. Where that is not permitted
 the tests that need one are skipped, and say so.
 """
 
+import http.client
 import os
 import re
 import selectors
@@ -100,6 +101,39 @@ class FaultTest(unittest.TestCase):
     host.start()
     self.assertLessEqual(acknowledged | {'after'}, host.identities())
     self.assertEqual(host.stop(), 0)
+
+  def test_a_start_on_a_full_disk(self):
+    disk = self.mount('-o', 'size=40m')
+    filler = Filler(disk)
+    host = self.host(data_dir=os.path.join(disk, 'data'))
+    host.start()
+    self.assertEqual(host.jaco('cluster', 'init').returncode, 0)
+    host.stop()
+    filler.fill()
+    host.launch()
+    answers = []
+    while host.process.poll() is None:
+      try:
+        answers.append(host.call('GET', '/v1/tokens'))
+      except (OSError, http.client.HTTPException):
+        time.sleep(0.001)
+    self.assertRegex(host.read_log().splitlines()[-1],
+                     r'\AError: disk_full: .*%s.*No space' % disk)
+    # While it starts, and while it stops.
+    for status, answer in answers:
+      self.assertIn((status, answer['code']),
+                    ((503, 'no_leader'), (507, 'disk_full')))
+    self.assertIn(507, [status for status, _ in answers])
+    filler.free()
+    host.start()
+    self.assertEqual(host.identities(), {'bootstrap'})
+
+  def test_a_socket_on_a_full_disk(self):
+    disk = self.mount('-o', 'size=1m,nr_inodes=2')
+    os.mkdir(os.path.join(disk, 'one'))
+    last = self.host(
+        unix_socket=os.path.join(disk, 'two', 'jaco.sock')).refuse_to_start()
+    self.assertRegex(last, r'\AError: disk_full: .*%s.*No space' % disk)
 
   def wait_for_room(self, host):
     deadline = time.monotonic() + 20

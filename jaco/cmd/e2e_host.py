@@ -11,6 +11,11 @@ import tempfile
 import time
 
 
+# The server may answer, and close, before it has been sent all. The answer can
+# be read still.
+CLOSED_EARLY = (BrokenPipeError, ConnectionResetError)
+
+
 class UnixConnection(http.client.HTTPConnection):
 
   def __init__(self, path, timeout=60):
@@ -23,7 +28,10 @@ class UnixConnection(http.client.HTTPConnection):
     self.sock.connect(self._path)
 
   def call(self, method, target, body=None):
-    self.request(method, target, body)
+    try:
+      self.request(method, target, body)
+    except CLOSED_EARLY:
+      pass
     response = self.getresponse()
     return response.status, json.loads(response.read())
 
@@ -184,10 +192,16 @@ class Host:
     with socket.socket(socket.AF_UNIX) as s:
       s.settimeout(seconds)
       s.connect(self.socket)
-      s.sendall(data)
       answer = b''
-      while chunk := s.recv(65536):
-        answer += chunk
+      try:
+        s.sendall(data)
+      except CLOSED_EARLY:
+        pass
+      try:
+        while chunk := s.recv(65536):
+          answer += chunk
+      except ConnectionResetError:  # behind the answer
+        pass
       return answer
 
   def jaco(self, *arguments):

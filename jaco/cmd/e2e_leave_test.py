@@ -166,16 +166,30 @@ class LeaveTest(unittest.TestCase):
       name = 'ops-%d' % round_
       self.token = hosts[0].issue(name)[1]['token']
       for host in hosts:
+        self.assertEqual(self.request(host, 'GET', '/v1/tokens'), 200)
         self.assertEqual(self.request(host, 'GET', '/v1/cluster/status'), 200)
       self.assertEqual(hosts[0].call('DELETE', '/v1/token/' + name)[0], 200)
-      self.assertEqual(self.request(hosts[round_ % 3], 'GET',
-                                    '/v1/cluster/status'), 401)
+      self.assertEqual(self.request(hosts[round_ % 3], 'GET', '/v1/tokens'),
+                       401)
     self.token = self.operator
     self.assertEqual(self.request(hosts[1], 'DELETE', '/v1/node/node-9'), 404)
     self.assertEqual(
         self.request(hosts[1], 'DELETE', '/v1/node/node-9?force=maybe'), 400)
     self.assertEqual(
         self.request(hosts[1], 'DELETE', '/v1/node/node-3?force=true'), 200)
+
+  def test_a_server_alone_tells_bearers_how_it_is(self):
+    hosts = self.cluster()
+    self.token = self.operator
+    for host in hosts[1:]:
+      host.kill()
+    wait('there is no leader',
+         lambda: self.request(hosts[0], 'GET', '/v1/tokens') == 503)
+    for target in ('/v1/cluster/status', '/v1/health', '/v1/agent/self',
+                   '/v1/operator/raft/configuration?stale'):
+      self.assertEqual(self.request(hosts[0], 'GET', target), 200, target)
+    self.token = '0' * 64
+    self.assertEqual(self.request(hosts[0], 'GET', '/v1/cluster/status'), 503)
 
 
 if __name__ == '__main__':

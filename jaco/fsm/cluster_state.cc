@@ -334,6 +334,7 @@ absl::StatusOr<std::string> ClusterState::IssueToken(raft::LogIndex index) {
   }
   std::string reply = AddToken(index, issue.identity(), issue.token_hash(),
                                issue.allow_privileged());
+  ForgetRevokedTokens();
   Audit(index, AUDIT_TYPE_TOKEN_ISSUE, "identity", issue.identity());
   return reply;
 }
@@ -346,7 +347,8 @@ absl::Status ClusterState::CheckNewToken(const std::string& identity,
   if (absl::Status status = ValidateTokenHash(hash); !status.ok()) {
     return status;
   }
-  if (tables_.FindToken(identity) != nullptr) {
+  const Token* known = tables_.FindToken(identity);
+  if (known != nullptr && !MayForget(*known)) {
     return MakeError(ErrorCode::kTokenExists,
                      absl::StrCat("identity \"", identity, "\" has a token"));
   }
@@ -393,7 +395,26 @@ absl::StatusOr<std::string> ClusterState::RevokeToken(raft::LogIndex index) {
   revoked.set_modify_index(index.value());
   std::string reply = tables_.PutToken(std::move(revoked));
   Audit(index, AUDIT_TYPE_TOKEN_REVOKE, "identity", identity);
+  ForgetRevokedTokens();
   return reply;
+}
+
+bool ClusterState::MayForget(const Token& token) const {
+  return token.revoked_at_unix_ms() != 0 &&
+         token.revoked_at_unix_ms() <
+             command_.time_unix_ms() - kRevokedTokenMemoryMs;
+}
+
+// The oldest first. A token that is forgotten is as unknown as one that never
+// was, and its identity is free.
+void ClusterState::ForgetRevokedTokens() {
+  const Token* first = tables_.FirstRevokedToken();
+  while (first != nullptr &&
+         (MayForget(*first) ||
+          tables_.revoked_tokens() > limits_.revoked_tokens)) {
+    tables_.RemoveToken(std::string(first->identity()));
+    first = tables_.FirstRevokedToken();
+  }
 }
 
 absl::StatusOr<std::string> ClusterState::UpsertNode(raft::LogIndex index) {

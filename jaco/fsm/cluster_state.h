@@ -41,12 +41,24 @@ class ClusterState final : public StateMachine {
   static constexpr size_t kJoinTokensMax = 1'000;
   // How long an expired join token is remembered, to say so.
   static constexpr int64_t kJoinTokenMemoryMs = int64_t{7} * 24 * 3600 * 1000;
+  // How long a revoked operator token is remembered, to say so and to keep its
+  // identity from another.
+  static constexpr int64_t kRevokedTokenMemoryMs =
+      int64_t{90} * 24 * 3600 * 1000;
   // Of a snapshot that comes in pieces.
   static constexpr uint64_t kRestoreBytesMax = uint64_t{256} << 20;
   // Removed nodes: the newest of them, and for longer than their certificates
   // are valid.
   static constexpr size_t kRemovedNodesMax = 1'000;
   static constexpr int64_t kRemovedMemoryMs = int64_t{400} * 24 * 3600 * 1000;
+
+  // The same on every server of a cluster; tests make them small.
+  struct Limits {
+    size_t revoked_tokens = 1'000;  // the newest; at least 1
+  };
+
+  explicit ClusterState(Limits limits) : limits_(limits) {}
+  ClusterState() : ClusterState(Limits()) {}
 
   // kFailedPrecondition for bytes that are no Command, and for a Command with
   // a payload, a field or a value of an enum that this build does not know: a
@@ -162,10 +174,13 @@ class ClusterState final : public StateMachine {
 
   std::string AddToken(raft::LogIndex index, const std::string& identity,
                        const std::string& hash, bool allow_privileged);
+  bool MayForget(const Token& token) const;
+  void ForgetRevokedTokens();
   std::string PutNode(raft::LogIndex index, Node node);
   void Audit(raft::LogIndex index, AuditType type, absl::string_view key,
              const std::string& value);
 
+  Limits limits_;
   raft::LogIndex applied_;
   ClusterTables tables_;
   // The command that Apply is about; a member, so that its memory is reused.

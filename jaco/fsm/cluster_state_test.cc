@@ -164,6 +164,48 @@ TEST_F(ClusterStateTest, ARevokedIdentityKeepsItsToken) {
   EXPECT_EQ(Refusal(testing::Issue("alice", 2)), ErrorCode::kTokenExists);
 }
 
+// The oldest revocation goes first, whatever the age of the token.
+TEST_F(ClusterStateTest, RevokedTokensAreForgottenBeyondTheirNumber) {
+  state_ = ClusterState({.revoked_tokens = 2});
+  for (uint64_t n = 1; n <= 4; ++n) {
+    Reply<Token>(testing::Issue(absl::StrCat("t", n), n));
+  }
+  for (const char* identity : {"t3", "t1", "t2"}) {
+    Reply<Token>(testing::Revoke(identity));
+  }
+  EXPECT_THAT(state_.tokens(), SizeIs(3));
+  EXPECT_EQ(state_.FindTokenByHash(testing::Hash(3)), nullptr);
+  EXPECT_NE(state_.FindTokenByHash(testing::Hash(1)), nullptr);
+  EXPECT_EQ(Refusal(testing::Revoke("t3")), ErrorCode::kTokenNotFound);
+  EXPECT_EQ(Refusal(testing::Issue("t1", 9)), ErrorCode::kTokenExists);
+  Reply<Token>(testing::Issue("t3", 9));
+  // As after a restart: what was revoked first is still known.
+  const auto snapshot = state_.TakeSnapshot()();
+  state_ = ClusterState({.revoked_tokens = 2});
+  ASSERT_TRUE(state_.RestoreSnapshot(snapshot).ok());
+  Reply<Token>(testing::Revoke("t3"));
+  EXPECT_EQ(state_.tokens().count("t1"), 0u);
+  EXPECT_EQ(state_.tokens().count("t2"), 1u);
+}
+
+TEST_F(ClusterStateTest, RevokedTokensAreForgottenInTime) {
+  Reply<Token>(testing::Issue("alice", 1));
+  Reply<Token>(testing::Issue("bob", 2));
+  Reply<Token>(testing::Revoke("alice"));
+  Reply<Token>(testing::Revoke("bob"));
+  Command issue = testing::Issue("alice", 3);
+  const int64_t end =
+      testing::kTimeUnixMs + ClusterState::kRevokedTokenMemoryMs;
+  issue.set_time_unix_ms(end);
+  EXPECT_EQ(Refusal(issue), ErrorCode::kTokenExists);
+  issue.set_time_unix_ms(end + 1);
+  const auto token = Reply<Token>(issue);
+  EXPECT_EQ(token.revoked_at_unix_ms(), 0);
+  EXPECT_EQ(state_.FindTokenByHash(testing::Hash(1)), nullptr);
+  EXPECT_EQ(state_.tokens().count("bob"), 0u);
+  EXPECT_THAT(state_.tokens(), SizeIs(1));
+}
+
 TEST_F(ClusterStateTest, RevokesAToken) {
   Reply<Token>(testing::Issue("alice", 1));
   Command command = testing::Revoke("alice");

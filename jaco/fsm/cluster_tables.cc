@@ -72,6 +72,11 @@ const Token* ClusterTables::FindTokenByHash(absl::string_view hash) const {
   return it == token_by_hash_.end() ? nullptr : it->second;
 }
 
+const Token* ClusterTables::FirstRevokedToken() const {
+  return revoked_tokens_.empty() ? nullptr
+                                 : &tokens_.at(revoked_tokens_.begin()->second);
+}
+
 const JoinToken* ClusterTables::FindJoinToken(const std::string& hash) const {
   const auto it = join_tokens_.find(hash);
   return it == join_tokens_.end() ? nullptr : &it->second;
@@ -101,12 +106,25 @@ const std::string& ClusterTables::PutRemoved(RemovedNode node) {
   return value;
 }
 
+// `token` is where it stays.
+void ClusterTables::Index(const Token& token) {
+  token_by_hash_.emplace(token.hash(), &token);
+  if (token.revoked_at_unix_ms() != 0) {
+    revoked_tokens_.emplace(token.modify_index(), token.identity());
+  }
+}
+
+void ClusterTables::Unindex(const Token& token) {
+  token_by_hash_.erase(token.hash());
+  revoked_tokens_.erase({token.modify_index(), token.identity()});
+}
+
 const std::string& ClusterTables::PutToken(Token token) {
   const auto [it, added] = tokens_.try_emplace(token.identity());
   Token& stored = it->second;
-  if (!added) token_by_hash_.erase(stored.hash());
+  if (!added) Unindex(stored);
   stored = std::move(token);
-  token_by_hash_.emplace(stored.hash(), &stored);
+  Index(stored);
   return rows_.Put(KeyOf(stored), stored.SerializeAsString());
 }
 
@@ -135,6 +153,14 @@ void ClusterTables::RemoveJoinToken(const std::string& hash) {
   JACO_CHECK(it != join_tokens_.end());
   rows_.Remove(KeyOf(it->second));
   join_tokens_.erase(it);
+}
+
+void ClusterTables::RemoveToken(const std::string& identity) {
+  const auto it = tokens_.find(identity);
+  JACO_CHECK_MSG(it != tokens_.end(), "token of ", identity);
+  Unindex(it->second);
+  rows_.Remove(KeyOf(it->second));
+  tokens_.erase(it);
 }
 
 void ClusterTables::RemoveNode(uint64_t id) {
@@ -251,8 +277,8 @@ absl::Status ClusterTables::Insert(Token token) {
     return BadRow(KeyOf(token), absl::StrCat("token of \"", other->identity(),
                                              "\" has the same hash"));
   }
-  const auto it = tokens_.emplace(token.identity(), std::move(token)).first;
-  token_by_hash_.emplace(it->second.hash(), &it->second);
+  const std::string identity = token.identity();
+  Index(tokens_.emplace(identity, std::move(token)).first->second);
   return absl::OkStatus();
 }
 

@@ -20,6 +20,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,9 @@ class ClusterTables {
   const Node* FindNode(uint64_t id) const;
   const Node* FindNodeByName(absl::string_view name) const;
   const Token* FindToken(const std::string& identity) const;
+  // The one whose revocation is the oldest; null when none is revoked.
+  const Token* FirstRevokedToken() const;
+  size_t revoked_tokens() const { return revoked_tokens_.size(); }
   const Token* FindTokenByHash(absl::string_view hash) const;
   const JoinToken* FindJoinToken(const std::string& hash) const;
 
@@ -77,6 +81,7 @@ class ClusterTables {
   void RemoveNode(uint64_t id);
   void ForgetRemoved(uint64_t id);
   void RemoveJoinToken(const std::string& hash);
+  void RemoveToken(const std::string& identity);
   void ClearRestorePieces();
   // `event.index()` is above that of every earlier event. The oldest goes when
   // there would be more than kAuditEventsMax.
@@ -95,6 +100,8 @@ class ClusterTables {
   static absl::StatusOr<ClusterTables> FromRows(std::vector<KeyValue> rows);
 
  private:
+  void Index(const Token& token);
+  void Unindex(const Token& token);
   template <typename Entity>
   absl::Status LoadAs(const KeyValue& row);
   absl::Status LoadRow(const KeyValue& row);
@@ -116,6 +123,8 @@ class ClusterTables {
   std::map<std::string, Token> tokens_;
   // Only ever looked up: its order reaches nobody.
   absl::flat_hash_map<absl::string_view, const Token*> token_by_hash_;
+  // Index of the revocation, identity.
+  std::set<std::pair<uint64_t, std::string>> revoked_tokens_;
   std::deque<AuditEvent> audit_;
   std::map<uint64_t, RestorePiece> restore_pieces_;
   RowSet rows_;

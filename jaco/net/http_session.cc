@@ -2,31 +2,23 @@
 
 #include <openssl/err.h>
 
-#include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/rate_policy.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
-#include "jaco/base/version.h"
-#include "jaco/net/bootstrap_psk.h"
+#include "jaco/net/http_messages.h"
+#include "jaco/net/http_stream.h"
 #include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/http_error.h"
 
 namespace jaco::net {
 namespace {
@@ -36,111 +28,11 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
-using PlainStream = beast::basic_stream<asio::generic::stream_protocol,
-                                        asio::io_context::executor_type,
-                                        beast::unlimited_rate_policy>;
-
-// Plain or TLS; the time limits are those of the plain stream.
-class Stream {
- public:
-  using executor_type = asio::io_context::executor_type;
-
-  Stream(HttpSocket socket, const std::shared_ptr<asio::ssl::context>& tls)
-      : plain_(std::move(socket)) {
-    if (tls != nullptr) ssl_.emplace(plain_, *tls);
-  }
-
-  PlainStream* operator->() { return &plain_; }
-  executor_type get_executor() { return plain_.get_executor(); }
-  bool secure() const { return ssl_.has_value(); }
-  // Whether the client has shown the bootstrap key.
-  bool bootstrap_peer() {
-    return ssl_ && BootstrapPsk::IsUsedBy(ssl_->native_handle());
-  }
-
-  template <typename Handler>
-  void async_handshake(Handler&& handler) {
-    ssl_->async_handshake(asio::ssl::stream_base::server,
-                          std::forward<Handler>(handler));
-  }
-  template <typename Handler>
-  void async_shutdown(Handler&& handler) {
-    ssl_->async_shutdown(std::forward<Handler>(handler));
-  }
-  template <typename Buffers, typename Handler>
-  void async_read_some(const Buffers& buffers, Handler&& handler) {
-    if (ssl_) {
-      ssl_->async_read_some(buffers, std::forward<Handler>(handler));
-    } else {
-      plain_.async_read_some(buffers, std::forward<Handler>(handler));
-    }
-  }
-  template <typename Buffers, typename Handler>
-  void async_write_some(const Buffers& buffers, Handler&& handler) {
-    if (ssl_) {
-      ssl_->async_write_some(buffers, std::forward<Handler>(handler));
-    } else {
-      plain_.async_write_some(buffers, std::forward<Handler>(handler));
-    }
-  }
-
- private:
-  PlainStream plain_;
-  std::optional<asio::ssl::stream<PlainStream&>> ssl_;
-};
-
-using Parser = http::request_parser<http::string_body>;
-using Response = http::response<http::string_body>;
-
 // When to ask again who was told that there is another archive.
 constexpr int64_t kArchiveRetrySeconds = 5;
 
 std::chrono::nanoseconds Chrono(Duration duration) {
   return std::chrono::nanoseconds(duration.nanoseconds());
-}
-
-absl::string_view View(beast::string_view text) {
-  return absl::string_view(text.data(), text.size());
-}
-
-beast::string_view Beast(absl::string_view text) {
-  return beast::string_view(text.data(), text.size());
-}
-
-HttpResponse WithStatus(int status, ErrorCode code, absl::string_view message) {
-  HttpResponse response = ErrorResponse(MakeError(code, message));
-  response.status = status;
-  return response;
-}
-
-HttpResponse BodyTooLarge(uint64_t body_bytes_max) {
-  return WithStatus(
-      413, ErrorCode::kTooLarge,
-      absl::StrCat("the body is larger than ", body_bytes_max, " bytes"));
-}
-
-// What to tell a client whose bytes the parser refused.
-HttpResponse ParseErrorResponse(error_code error,
-                                const HttpServerOptions& options,
-                                uint64_t body_bytes_max) {
-  if (error == http::error::body_limit) {
-    return BodyTooLarge(body_bytes_max);
-  }
-  if (error == http::error::header_limit ||
-      error == http::error::buffer_overflow) {
-    return WithStatus(431, ErrorCode::kTooLarge,
-                      absl::StrCat("the header is larger than ",
-                                   options.header_bytes_max, " bytes"));
-  }
-  return WithStatus(400, ErrorCode::kParseFailed,
-                    absl::StrCat("not an HTTP request: ", error.message()));
-}
-
-bool IsParseError(error_code error) {
-  static const auto& category =
-      http::make_error_code(http::error::bad_method).category();
-  return error.category() == category && error != http::error::end_of_stream &&
-         error != http::error::partial_message;
 }
 
 class Session final : public HttpSession,
@@ -239,7 +131,7 @@ class Session final : public HttpSession,
   }
 
   void OnHeader() {
-    archive_ = IsArchiveTarget(View(parser_->get().target()));
+    archive_ = IsArchiveTarget(TargetOf(parser_->get()));
     archive_ ? CheckArchiveCaller() : OnWelcome();
   }
 
@@ -272,13 +164,12 @@ class Session final : public HttpSession,
         archive_ ? options_.archive_bytes_max : options_.body_bytes_max;
     if (parser_->content_length().value_or(0) > body_bytes_max_) {
       keep_alive_ = false;
-      return Write(BodyTooLarge(body_bytes_max_));
+      return Write(BodyTooLargeResponse(body_bytes_max_));
     }
     parser_->body_limit(body_bytes_max_);
     stream_->expires_after(
         Chrono(archive_ ? options_.archive_timeout : options_.request_timeout));
-    const auto expect = View(parser_->get()[http::field::expect]);
-    if (!absl::EqualsIgnoreCase(expect, "100-continue")) return ReadBody();
+    if (!AwaitsContinue(parser_->get())) return ReadBody();
     static constexpr absl::string_view kContinue =
         "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
@@ -301,7 +192,8 @@ class Session final : public HttpSession,
   void OnReadError(error_code error) {
     if (!IsParseError(error)) return End();  // Gone, or too slow.
     keep_alive_ = false;
-    Write(ParseErrorResponse(error, options_, body_bytes_max_));
+    Write(
+        ParseErrorResponse(error, options_.header_bytes_max, body_bytes_max_));
   }
 
   void Dispatch() {
@@ -370,37 +262,13 @@ class Session final : public HttpSession,
   }
 
   void Handle(const server::Caller& caller) {
-    const auto& message = parser_->get();
     owner_->Handle(
-        this,
-        {.method = View(message.method_string()),
-         .target = View(message.target()),
-         .body = message.body(),
-         .wants_json =
-             absl::StrContains(View(message[http::field::accept]), "json")},
-        caller,
+        this, RequestOf(parser_->get()), caller,
         [weak = weak_from_this(), request = requests_](HttpResponse response) {
           if (const auto self = weak.lock()) {
             self->OnReply(request, std::move(response));
           }
         });
-  }
-
-  static bool IsStale(const Parser::value_type& message) {
-    return ApiRouter::IsLocalRead(View(message.method_string()),
-                                  View(message.target()));
-  }
-
-  // Empty when there is none.
-  static absl::string_view TokenOf(const Parser::value_type& message) {
-    absl::string_view header = View(message[http::field::authorization]);
-    constexpr absl::string_view kScheme = "bearer ";
-    if (absl::StartsWithIgnoreCase(header, kScheme)) {
-      header.remove_prefix(kScheme.size());
-    } else {
-      header = View(message["X-Nomad-Token"]);
-    }
-    return absl::StripAsciiWhitespace(header);
   }
 
   // A reply after the 504, or after the end, finds another number or no owner.
@@ -420,30 +288,7 @@ class Session final : public HttpSession,
   }
 
   void Write(HttpResponse response) {
-    constexpr unsigned kHttp11 = 11;
-    response_ = Response(static_cast<http::status>(response.status), kHttp11);
-    response_.set(http::field::server, Beast(absl::StrCat("jacod/", kVersion)));
-    if (!response.body.empty()) {
-      response_.set(http::field::content_type, Beast(response.content_type));
-    }
-    if (!response.digest.empty()) {
-      response_.set("Digest", Beast(response.digest));
-    }
-    if (!response.allow.empty()) {
-      response_.set(http::field::allow, Beast(response.allow));
-    }
-    if (response.status == 401) {
-      response_.set(http::field::www_authenticate, "Bearer");
-    }
-    if (response.retry_after_seconds > 0) {
-      response_.set(http::field::retry_after,
-                    Beast(absl::StrCat(response.retry_after_seconds)));
-    }
-    response_.keep_alive(keep_alive_);
-    response_.body() = std::move(response.body);
-    response_.prepare_payload();
-    // The length is that of the body which is not sent (RFC 9110 §9.3.2).
-    if (head_only_) response_.body().clear();
+    response_ = EncodeResponse(std::move(response), keep_alive_, head_only_);
     idle_ = false;
     stream_->expires_after(
         Chrono(archive_ ? options_.archive_timeout : options_.write_timeout));
@@ -501,11 +346,11 @@ class Session final : public HttpSession,
   HttpSessionOwner* owner_;  // nullptr once closed
   HttpListener listener_;
   absl::AnyInvocable<void(HttpSession*)> on_end_;
-  Stream stream_;
+  HttpStream stream_;
   asio::steady_timer reply_timer_;
   beast::flat_buffer buffer_;
-  std::optional<Parser> parser_;
-  Response response_;
+  std::optional<HttpParser> parser_;
+  HttpWireResponse response_;
   HttpResponse refusal_;
   std::shared_ptr<void> archive_place_;  // while an archive takes room here
   uint64_t requests_ = 0;

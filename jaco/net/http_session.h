@@ -3,22 +3,17 @@
 #ifndef JACO_NET_HTTP_SESSION_H_
 #define JACO_NET_HTTP_SESSION_H_
 
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "jaco/net/http_server.h"
+#include "jaco/net/http_stream.h"
 #include "jaco/net/sansio/http_types.h"
 
 namespace jaco::net {
-
-// Unix and TCP sockets alike.
-using HttpSocket =
-    boost::asio::basic_stream_socket<boost::asio::generic::stream_protocol,
-                                     boost::asio::io_context::executor_type>;
 
 class HttpSession;
 

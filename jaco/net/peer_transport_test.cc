@@ -206,6 +206,28 @@ TEST_P(PeerTransportTest, APeerThatShowsItselfIsDialledAtOnce) {
   EXPECT_EQ(b->recorder.frames[0].second, "waits");
 }
 
+TEST_P(PeerTransportTest, WhoSendsAllTheTimeDialsAllTheSame) {
+  Node a(context_, 1, kAny,
+         {.backoff_min = Milliseconds(100), .backoff_max = Milliseconds(100)});
+  auto b = std::make_unique<Node>(context_, 2, kAny);
+  const env::PeerAddress address = b->address;
+  b.reset();
+  // From turn to turn of the loop, with other work in each.
+  const auto send = [&] {
+    for (int i = 0; i < 100; ++i) a.transport.Send(address, Frame("x"));
+    asio::post(context_, [] {});
+  };
+  ASSERT_TRUE(RunUntil([&] {
+    send();
+    return a.recorder.down.size() > 3;
+  }));
+  b = std::make_unique<Node>(context_, 2, address.host_port);
+  ASSERT_TRUE(RunUntil([&] {
+    send();
+    return !b->recorder.frames.empty();
+  }));
+}
+
 TEST_P(PeerTransportTest, FollowsAPeerThatMoves) {
   Node a(context_, 1, kAny), old_b(context_, 2, kAny), new_b(context_, 2, kAny);
   a.transport.Send(old_b.address, Frame("old"));

@@ -27,6 +27,9 @@ absl::Status Failed(absl::string_view what, absl::string_view path, int error) {
   if (error == EACCES || error == EPERM || error == EROFS) {
     return absl::PermissionDeniedError(message);
   }
+  if (error == ENOSPC || error == EDQUOT) {
+    return absl::ResourceExhaustedError(message);
+  }
   return absl::FailedPreconditionError(message);
 }
 

@@ -215,6 +215,8 @@ class Api {
   virtual StatusResponse Status() = 0;
   // As in Status, without the cost of the rest: asked for every request.
   virtual Lifecycle lifecycle() const = 0;
+  // Why a server that is kFailed does not run; else OK.
+  virtual absl::Status failure() const = 0;
   // token_exists, validation_failed.
   virtual void IssueToken(const Caller& caller, IssueTokenRequest request,
                           Reply<IssueTokenResponse> reply) = 0;

@@ -166,8 +166,8 @@ void BackupService::Restore(const Caller& caller, RestoreRequest request,
   restoring->reply = Occupy(std::move(reply));
   Decode(
       std::move(request.archive),
-      [restoring](BackupContent& content) {
-        restoring->state = std::make_unique<fsm::ClusterState>();
+      [restoring, limits = node_->options().state](BackupContent& content) {
+        restoring->state = std::make_unique<fsm::ClusterState>(limits);
         return restoring->state->RestoreSnapshot(content.state);
       },
       [this, restoring](absl::StatusOr<BackupContent> content) {

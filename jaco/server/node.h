@@ -123,6 +123,8 @@ class Node {
   bool IsNewcomer() const;
   // `member` says that this server was removed.
   void Dismiss(absl::string_view member) { replica_->Dismiss(member); }
+  // Why it does not run; OK unless it failed.
+  const absl::Status& failure() const { return failure_; }
   const fsm::ClusterState& state() const { return state_; }
   const raft::Raft* raft() const {
     return replica_ == nullptr ? nullptr : &replica_->raft();
@@ -176,7 +178,7 @@ class Node {
   size_t watched_nodes_ = 0;
   bool led_ = false;  // a leader is known
   Instant leaderless_since_;
-  fsm::ClusterState state_;
+  fsm::ClusterState state_{options_.state};
   std::unique_ptr<Replica> replica_;
   // Of clusters that this server left: their jobs may be under way.
   std::vector<std::unique_ptr<Replica>> retired_;

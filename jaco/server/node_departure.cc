@@ -50,7 +50,7 @@ void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
   const bool keep = !HoldsNothing();
   replica_->Retire();
   retired_.push_back(std::move(replica_));
-  state_ = fsm::ClusterState();
+  state_ = fsm::ClusterState(options_.state);
   watched_ = {};
   watched_nodes_ = 0;
   const auto nothing = [](env::FileSystem&) { return absl::OkStatus(); };

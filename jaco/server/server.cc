@@ -204,6 +204,8 @@ void Server::JoinServers(const Caller& /*caller*/, JoinServersRequest request,
   impl_->bootstrap.JoinServers(std::move(request), std::move(reply));
 }
 
+absl::Status Server::failure() const { return impl_->node.failure(); }
+
 Lifecycle Server::lifecycle() const { return impl_->node.lifecycle(); }
 
 const raft::Raft* Server::raft() const { return impl_->node.raft(); }

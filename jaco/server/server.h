@@ -68,6 +68,7 @@ struct ServerOptions {
   raft::Options raft;  // `id` is ignored
   SnapshotOptions snapshots;
   AutopilotOptions autopilot;
+  fsm::ClusterState::Limits state;
   // A snapshot that is restored goes through the log in pieces of this size.
   size_t restore_piece_bytes = size_t{1} << 20;
   // Outlives the server; nullptr: it cannot join by itself.
@@ -181,6 +182,7 @@ class Server final : public Api {
   void ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done);
 
   Lifecycle lifecycle() const override;
+  absl::Status failure() const override;
   // nullptr unless the server is a member.
   const raft::Raft* raft() const;
   const fsm::ClusterState& state() const;

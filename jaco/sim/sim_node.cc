@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
+#include "jaco/sim/checkers/state_limits.h"
 #include "jaco/sim/lying_file_system.h"
 #include "jaco/sim/sim_clock.h"
 #include "jaco/sim/sim_disk.h"
@@ -82,6 +83,7 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
                               .resend_after = options.election_timeout,
                               .give_up_after = options.election_timeout * 8};
   SetAutopilot(options, result.autopilot);
+  result.state = kStateLimits;
   return result;
 }
 

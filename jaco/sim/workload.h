@@ -12,6 +12,7 @@
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
 #include "jaco/server/api.h"
+#include "jaco/sim/checkers/state_limits.h"
 #include "jaco/sim/checkers/token_history.h"
 #include "jaco/sim/event_queue.h"
 #include "jaco/sim/world.h"
@@ -112,7 +113,7 @@ class Workload {
   const EventOwner owner_;
   const Duration pause_;
   const Duration timeout_;
-  TokenHistory history_;
+  TokenHistory history_{kStateLimits.revoked_tokens};
   std::vector<Secret> secrets_;
   std::vector<Client> clients_;
   std::vector<Call> calls_;

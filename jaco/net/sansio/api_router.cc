@@ -67,6 +67,13 @@ std::string CutPage(absl::string_view from, uint64_t per_page,
   return next;
 }
 
+absl::Status FailureOf(const server::Api& api) {
+  const absl::Status why = api.failure();
+  return MakeError(why.ok() ? ErrorCode::kInternal : CodeOf(why),
+                   absl::StrCat("the server has failed and stops: ",
+                                why.ok() ? "its log says why" : why.message()));
+}
+
 // A name that came off the wire, fit for a message.
 std::string Shown(absl::string_view text) {
   return absl::CHexEscape(text.substr(0, 128));
@@ -194,8 +201,7 @@ absl::Status ApiRouter::CheckInitialized() const {
       // Perhaps a member: worth a retry, which no_leader invites.
       return MakeError(ErrorCode::kNoLeader, "the server is starting");
     case server::Lifecycle::kFailed:
-      return MakeError(ErrorCode::kInternal,
-                       "the server has failed and stops; its log says why");
+      return FailureOf(*api_);
     case server::Lifecycle::kUninitialized:
     case server::Lifecycle::kCreating:
     case server::Lifecycle::kJoining:

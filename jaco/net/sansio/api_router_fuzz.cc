@@ -71,6 +71,7 @@ class EchoApi final : public server::Api {
   server::Lifecycle lifecycle() const override {
     return server::Lifecycle::kMember;
   }
+  absl::Status failure() const override { return absl::OkStatus(); }
   void IssueToken(const server::Caller&, server::IssueTokenRequest request,
                   server::Reply<server::IssueTokenResponse> reply) override {
     JACO_CHECK(!request.identity.empty());

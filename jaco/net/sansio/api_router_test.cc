@@ -341,6 +341,11 @@ TEST_F(ApiRouterTest, WhileStartingARetryIsWorthIt) {
   EXPECT_THAT(Call("GET", "/v1/tokens").body, HasSubstr("no_leader"));
   SetLifecycle(server::Lifecycle::kFailed);
   EXPECT_EQ(Call("GET", "/v1/tokens").status, 500);
+  EXPECT_CALL(api_, failure)
+      .WillOnce(Return(absl::ResourceExhaustedError("write /x: no space")));
+  const HttpResponse full = Call("GET", "/v1/tokens");
+  EXPECT_EQ(full.status, 507);
+  EXPECT_THAT(full.body, AllOf(HasSubstr("disk_full"), HasSubstr("/x")));
 }
 
 TEST_F(ApiRouterTest, UnknownPathsAndMethods) {

@@ -11,6 +11,7 @@
 #include "jaco/raft/types.h"
 #include "jaco/sim/checkers/findings.h"
 #include "jaco/sim/checkers/node_view.h"
+#include "jaco/sim/checkers/state_limits.h"
 
 namespace jaco::sim {
 
@@ -25,7 +26,7 @@ class StateDigest {
   const fsm::ClusterState& machine() const { return machine_; }
 
  private:
-  fsm::ClusterState machine_;
+  fsm::ClusterState machine_{kStateLimits};
   std::vector<fsm::Digest> digests_ = {fsm::ClusterState().digest()};
 };
 

@@ -27,6 +27,7 @@ TokenHistory::Identity TokenHistory::NewIdentity(std::string name) {
 void TokenHistory::OnIssued(Identity identity, uint64_t index, Moment called,
                             Moment now, Findings& findings) {
   Token& token = tokens_[identity];
+  if (MayBeAnew(token)) return CheckIndex(index, called, now, findings);
   if (token.issued || token.issue.since < called) {
     findings.Report(
         kLinearizability,
@@ -67,7 +68,7 @@ void TokenHistory::OnRevoked(Identity identity, uint64_t index, Moment called,
 void TokenHistory::OnTokenNotFound(Identity identity, Moment called,
                                    Findings& findings) {
   const Token& token = tokens_[identity];
-  if (token.issue.since >= called) return;
+  if (token.issue.since >= called || MayBeForgotten(token)) return;
   findings.Report(kLinearizability,
                   absl::StrCat("token ", token.name, " existed at event ",
                                token.issue.since, "; a call made at event ",
@@ -77,6 +78,11 @@ void TokenHistory::OnTokenNotFound(Identity identity, Moment called,
 void TokenHistory::OnListed(const server::ListTokensResponse& list,
                             Moment called, Moment now, Findings& findings) {
   CheckIndex(list.index, called, now, findings);
+  Memory memory;
+  for (const server::TokenInfo& info : list.tokens) {
+    if (IsRevoked(info)) memory.Add(info.modify_index);
+  }
+  CheckMemory(memory, findings);
   auto shown = list.tokens.begin();
   for (const auto& [name, identity] : by_name_) {
     // Both are in the order of names. What is not ours is the founding's.
@@ -85,7 +91,7 @@ void TokenHistory::OnListed(const server::ListTokensResponse& list,
     if (shown != list.tokens.end() && shown->identity == name) {
       CheckListed(token, *shown, list.index, called, now, findings);
     } else {
-      CheckMissing(token, list.index, called, findings);
+      CheckMissing(token, memory, list.index, called, findings);
     }
   }
 }
@@ -93,6 +99,7 @@ void TokenHistory::OnListed(const server::ListTokensResponse& list,
 void TokenHistory::CheckListed(Token& token, const server::TokenInfo& info,
                                uint64_t list_index, Moment called, Moment now,
                                Findings& findings) {
+  if (MayBeAnew(token)) return;
   Learn(token, token.issue, info.create_index, now, findings);
   if (IsRevoked(info)) {
     Learn(token, token.revocation, info.modify_index, now, findings);
@@ -110,12 +117,13 @@ void TokenHistory::CheckListed(Token& token, const server::TokenInfo& info,
   }
 }
 
-void TokenHistory::CheckMissing(const Token& token, uint64_t list_index,
-                                Moment called, Findings& findings) {
+void TokenHistory::CheckMissing(const Token& token, const Memory& memory,
+                                uint64_t list_index, Moment called,
+                                Findings& findings) const {
   const bool must_be_there =
       token.issue.since < called ||
       (token.issue.index != 0 && token.issue.index <= list_index);
-  if (!must_be_there) return;
+  if (!must_be_there || MayBeForgotten(token, memory)) return;
   findings.Report(
       kLinearizability,
       absl::StrCat("the list of index ", list_index, ", called at event ",
@@ -179,9 +187,10 @@ void TokenHistory::Judge(Identity identity, Shown shown, bool too_late,
     token.revocation.since = std::min(token.revocation.since, now);
   }
   const bool wrong =
-      (shown == Shown::kAccepted && too_late) ||
+      (shown == Shown::kAccepted && too_late && !MayBeAnew(token)) ||
       (shown == Shown::kRevoked && token.revocation.calls == 0) ||
-      (shown == Shown::kUnknown && token.issue.since < called);
+      (shown == Shown::kUnknown && token.issue.since < called &&
+       !MayBeForgotten(token));
   if (!wrong) return;
   static constexpr absl::string_view kSaid[] = {"accepted", "revoked",
                                                 "not known"};
@@ -192,18 +201,49 @@ void TokenHistory::Judge(Identity identity, Shown shown, bool too_late,
                    called, ", was ", kSaid[static_cast<size_t>(shown)]));
 }
 
+void TokenHistory::CheckMemory(const Memory& memory, Findings& findings) const {
+  if (memory.tokens <= remembered_) return;
+  findings.Report(
+      "tokens_bounded",
+      absl::StrCat(memory.tokens, " revoked tokens are remembered, ",
+                   "the limit is ", remembered_));
+}
+
+bool TokenHistory::MayBeForgotten(const Token& token,
+                                  const Memory& memory) const {
+  const uint64_t revoked = token.revocation.index;  // 0: not known
+  return token.revocation.calls > 0 && memory.tokens >= remembered_ &&
+         revoked < memory.first;
+}
+
+bool TokenHistory::MayBeForgotten(const Token& token) const {
+  return token.revocation.calls > 0 &&
+         revoke_calls_ - token.revocation.calls >= remembered_;
+}
+
+bool TokenHistory::MayBeAnew(const Token& token) const {
+  return token.issue.calls > 1 && MayBeForgotten(token);
+}
+
 void TokenHistory::CheckFinal(const fsm::ClusterState& state,
                               Findings& findings) const {
+  Memory memory;
+  for (const auto& [name, token] : state.tokens()) {
+    if (token.revoked_at_unix_ms() != 0) memory.Add(token.modify_index());
+  }
+  CheckMemory(memory, findings);
   for (const Token& token : tokens_) {
     const auto it = state.tokens().find(token.name);
     const bool exists = it != state.tokens().end();
     const bool revoked = exists && it->second.revoked_at_unix_ms() != 0;
-    if (token.issue.since != kNever && !exists) {
+    const bool forgotten = !exists && MayBeForgotten(token, memory);
+    if (token.issue.since != kNever && !exists && !forgotten) {
       findings.Report(kAcknowledged,
                       absl::StrCat("token ", token.name, ", seen at event ",
                                    token.issue.since, ", is gone"));
     }
-    if (token.revocation.since != kNever && !revoked) {
+    if (token.revocation.since != kNever && !revoked && !forgotten &&
+        !MayBeAnew(token)) {
       findings.Report(kAcknowledged, absl::StrCat("the revocation of token ",
                                                   token.name, " is gone"));
     }

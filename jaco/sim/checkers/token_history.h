@@ -2,17 +2,25 @@
 // could have answered so (linearizability), with nothing lost that was
 // acknowledged.
 //
-// An identity goes from absent to active to revoked and never back, and every
-// answer carries the index of the state that gave it. So no search is needed:
+// An identity goes from absent to active to revoked, and every answer carries
+// the index of the state that gave it. So no search is needed:
 // answers are linearizable if (1) the indices are in the order of real time: an
 // answer's index is not below that of any answer given before its call; (2) one
 // identity changes at one index each time, in whatever answer it is seen; (3) a
 // list shows exactly what changed up to its index, as far as that is known; and
 // (4) no answer shows the effect of a call that had not been made.
+//
+// Of revoked tokens the state remembers the newest so many. One is missing
+// rightly only from a state that remembers that many, all revoked after it; it
+// is then absent, and never accepted again. If more than one call asked for it
+// to be issued, the second may have taken effect then, and the two lives of the
+// identity are not told apart any more.
 
 #ifndef JACO_SIM_CHECKERS_TOKEN_HISTORY_H_
 #define JACO_SIM_CHECKERS_TOKEN_HISTORY_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -30,6 +38,11 @@ using Moment = uint64_t;
 
 class TokenHistory {
  public:
+  // `remembered`: how many revoked tokens the state keeps.
+  explicit TokenHistory(
+      size_t remembered = fsm::ClusterState::Limits().revoked_tokens)
+      : remembered_(remembered) {}
+
   // Identities of tokens; calls name them by position.
   using Identity = uint32_t;
   Identity NewIdentity(std::string name);
@@ -40,7 +53,10 @@ class TokenHistory {
 
   // The call was made, and may take effect from now on.
   void OnIssueCall(Identity identity) { ++tokens_[identity].issue.calls; }
-  void OnRevokeCall(Identity identity) { ++tokens_[identity].revocation.calls; }
+  void OnRevokeCall(Identity identity) {
+    ++tokens_[identity].revocation.calls;
+    ++revoke_calls_;
+  }
 
   // Answers to the call made at `called`; calls without a definite answer may
   // have taken effect, or may yet.
@@ -83,6 +99,16 @@ class TokenHistory {
     Change issue{"issued"};
     Change revocation{"revoked"};
   };
+  // What a state has of revoked tokens.
+  struct Memory {
+    size_t tokens = 0;
+    uint64_t first = kNever;  // index of the oldest revocation
+
+    void Add(uint64_t index) {
+      ++tokens;
+      first = std::min(first, index);
+    }
+  };
   struct Mark {
     Moment at;
     uint64_t index;  // the highest in any answer so far
@@ -97,9 +123,19 @@ class TokenHistory {
   void CheckListed(Token& token, const server::TokenInfo& info,
                    uint64_t list_index, Moment called, Moment now,
                    Findings& findings);
-  static void CheckMissing(const Token& token, uint64_t list_index,
-                           Moment called, Findings& findings);
+  void CheckMissing(const Token& token, const Memory& memory,
+                    uint64_t list_index, Moment called,
+                    Findings& findings) const;
+  void CheckMemory(const Memory& memory, Findings& findings) const;
+  // Whether a state with this memory may have forgotten the token; whether some
+  // state may, as far as the calls tell.
+  bool MayBeForgotten(const Token& token, const Memory& memory) const;
+  bool MayBeForgotten(const Token& token) const;
+  // Whether it may have been issued again after that.
+  bool MayBeAnew(const Token& token) const;
 
+  size_t remembered_;
+  uint64_t revoke_calls_ = 0;
   std::vector<Token> tokens_;
   std::map<std::string, Identity> by_name_;
   std::vector<Mark> marks_;

@@ -134,6 +134,74 @@ TEST_F(TokenHistoryTest, AnAcknowledgedTokenIsGoneInTheEnd) {
   EXPECT_EQ(Found(), "acknowledged_durable");
 }
 
+class ForgettingTest : public TokenHistoryTest {
+ protected:
+  ForgettingTest() {
+    history_ = TokenHistory(1);
+    a_ = history_.NewIdentity("a");
+    b_ = history_.NewIdentity("b");
+    Issue(a_, 5);
+    history_.OnIssueCall(b_);
+    history_.OnRevokeCall(a_);
+    history_.OnRevoked(a_, 9, 22, 25, findings_);
+  }
+  TokenHistory::Identity a_, b_;
+};
+
+TEST_F(ForgettingTest, AsManyAsAreRevokedAreRemembered) {
+  List(9, 26, 27, {});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(ForgettingTest, TheFirstIsForgotten) {
+  using Shown = TokenHistory::Shown;
+  List(10, 26, 27, {Revoked("a", 5, 9), Active("b", 6)});
+  history_.OnRevokeCall(b_);
+  List(12, 28, 29, {Revoked("b", 6, 11)});
+  history_.OnTokenNotFound(a_, 30, findings_);
+  history_.OnShown(a_, Shown::kUnknown, 31, 32, findings_);
+  EXPECT_EQ(Found(), "");
+  history_.OnShown(a_, Shown::kAccepted, 33, 34, findings_);
+  EXPECT_EQ(Found(), "token_shown");
+}
+
+TEST_F(ForgettingTest, TheSecondIsNotForgottenBeforeTheFirst) {
+  history_.OnRevokeCall(b_);
+  List(10, 26, 27, {Revoked("a", 5, 9), Active("b", 6)});
+  List(12, 28, 29, {Revoked("b", 6, 11)});
+  EXPECT_EQ(Found(), "");
+  List(14, 30, 31, {Revoked("a", 5, 9)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(ForgettingTest, AnActiveTokenIsNotForgotten) {
+  List(10, 26, 27, {Revoked("a", 5, 9), Active("b", 6)});
+  List(12, 28, 29, {Revoked("a", 5, 9)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(ForgettingTest, NoMoreAreRemembered) {
+  history_.OnRevokeCall(b_);
+  List(12, 26, 27, {Revoked("a", 5, 9), Revoked("b", 6, 11)});
+  EXPECT_EQ(Found(), "tokens_bounded");
+}
+
+TEST_F(ForgettingTest, ItIsNotIssuedAgainByItself) {
+  history_.OnRevokeCall(b_);
+  List(12, 28, 29, {Revoked("b", 6, 11)});
+  List(14, 30, 31, {Active("a", 13), Revoked("b", 6, 11)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
+TEST_F(ForgettingTest, ItMayBeIssuedAgain) {
+  history_.OnRevokeCall(b_);
+  history_.OnIssueCall(a_);
+  List(12, 28, 29, {Revoked("b", 6, 11)});
+  List(14, 30, 31, {Active("a", 13), Revoked("b", 6, 11)});
+  history_.OnShown(a_, TokenHistory::Shown::kAccepted, 33, 34, findings_);
+  EXPECT_EQ(Found(), "");
+}
+
 TEST_F(TokenHistoryTest, ATokenThatIsShown) {
   using Shown = TokenHistory::Shown;
   Issue(a_, 5);

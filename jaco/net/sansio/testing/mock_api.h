@@ -51,6 +51,7 @@ class MockApi : public server::Api {
               (override));
   MOCK_METHOD(server::StatusResponse, Status, (), (override));
   MOCK_METHOD(server::Lifecycle, lifecycle, (), (const, override));
+  MOCK_METHOD(absl::Status, failure, (), (const, override));
   MOCK_METHOD(void, IssueToken,
               (const server::Caller&, server::IssueTokenRequest,
                server::Reply<server::IssueTokenResponse>),
