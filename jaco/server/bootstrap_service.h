@@ -5,7 +5,10 @@
 #ifndef JACO_SERVER_BOOTSTRAP_SERVICE_H_
 #define JACO_SERVER_BOOTSTRAP_SERVICE_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +34,9 @@ class BootstrapService {
  public:
   // From something new to the round that looks at it.
   static constexpr Duration kSoon = Milliseconds(20);
+  // So many pauses between rounds those with the next id wait for the one with
+  // the lowest to found, and so on.
+  static constexpr int kTurnRounds = 5;
 
   BootstrapService(Node* node, ClusterService* cluster, JoinService* joins);
 
@@ -72,8 +78,7 @@ class BootstrapService {
 
   // As the one that is asked.
   void AnswerAsMember(const HelloRequest& request, Reply<HelloResponse> reply);
-  void AnswerAsFresh(const HelloRequest& request, bool news,
-                     Reply<HelloResponse> reply);
+  void AnswerAsFresh(const HelloRequest& request, Reply<HelloResponse> reply);
   absl::Status CheckMayVote(const HelloRequest& request) const;
   HelloResponse Describe() const;
   void OnJoinAnswer(const std::string& address,
@@ -92,7 +97,14 @@ class BootstrapService {
   void Hear(const std::string& address,
             const absl::StatusOr<HelloResponse>& answer);
   void Decide();
-  void DecideWhoFounds();
+  void DecideWhoFounds(std::optional<Instant> complete_since);
+  bool IsOurTurn(const std::map<uint64_t, std::string>& fresh) const;
+  // `then` runs when what is known is durable; else the round ends.
+  void Remember(absl::AnyInvocable<void()> then);
+  // How many servers have to agree, this one included.
+  size_t needed() const {
+    return std::max<size_t>(options().expect, contacts_.known() / 2 + 1);
+  }
   std::string Waiting(size_t here) const;
   void Propose();
   void OnPromises(std::shared_ptr<Attempt> attempt, const Answers& answers);
@@ -115,6 +127,11 @@ class BootstrapService {
   bool again_ = false;
   bool joining_ = false;
   size_t joins_tried_ = 0;
+  // Since when enough servers have been here, and nobody is accepted.
+  std::optional<Instant> complete_since_;
+  // What of `contacts_` is on disk.
+  std::map<std::string, uint64_t> remembered_;
+  std::vector<std::string> durable_;
   env::TimerId timer_ = 0;
   Prng prng_{0};
   std::string progress_;
