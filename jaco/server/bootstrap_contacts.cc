@@ -32,6 +32,15 @@ bool BootstrapContacts::Met(const std::string& address, bool member,
   return true;
 }
 
+void BootstrapContacts::Recall(const std::string& address, uint64_t id,
+                               Instant now) {
+  Learn(address, now);
+  const auto it = contacts_.find(address);
+  if (it == contacts_.end()) return;
+  it->second.heard.set_server_id(id);
+  it->second.heard.set_expect(self_.expect);
+}
+
 void BootstrapContacts::Heard(const std::string& address,
                               const HelloResponse& answer, Instant now) {
   Contact& contact = contacts_[address];
@@ -136,15 +145,21 @@ Founder BootstrapContacts::Accepted(const FounderVote& own) const {
   return highest->founder();
 }
 
-size_t BootstrapContacts::known() const {
-  std::set<uint64_t> ids = {self_.id};
+std::map<std::string, uint64_t> BootstrapContacts::KnownByAddress() const {
+  std::map<std::string, uint64_t> known;
   for (const auto& [address, contact] : contacts_) {
     const HelloResponse& heard = contact.heard;
     if (heard.server_id() != 0 && !heard.member() &&
         heard.expect() == self_.expect) {
-      ids.insert(heard.server_id());
+      known[address] = heard.server_id();
     }
   }
+  return known;
+}
+
+size_t BootstrapContacts::known() const {
+  std::set<uint64_t> ids = {self_.id};
+  for (const auto& [address, id] : KnownByAddress()) ids.insert(id);
   return ids.size();
 }
 

@@ -44,6 +44,9 @@ class BootstrapContacts {
              Instant now);
   void Missed(const std::string& address, const absl::Status& why, Instant now);
 
+  // What an earlier start of this server knew: counts in `known` only.
+  void Recall(const std::string& address, uint64_t id, Instant now);
+
   std::vector<std::string> Due(Instant now) const;
   std::vector<std::string> All() const;
 
@@ -65,8 +68,10 @@ class BootstrapContacts {
   // of the fresh servers; else nobody (0).
   Founder Accepted(const FounderVote& own) const;
 
-  // How many servers are known that wait for a cluster, this one and those that
-  // are silent now included.
+  // The servers that wait for as many as we do, those that are silent now
+  // included: the last one heard at each address.
+  std::map<std::string, uint64_t> KnownByAddress() const;
+  // How many these are, with this one.
   size_t known() const;
   // No ballot that anybody has told us of is of a higher round.
   uint64_t highest_round() const { return highest_round_; }

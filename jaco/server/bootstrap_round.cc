@@ -1,6 +1,7 @@
 // The asking side of BootstrapService: Paxos's proposer, and the joiner.
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -31,8 +32,26 @@ void BootstrapService::BeginRound() {
   if (node_->lifecycle() == Lifecycle::kFailed) return;
   if (!Active()) return Rest();
   busy_ = true;
-  AskAll(contacts_.Due(node_->env().clock->Now()),
-         Request(HelloRequest::NOTHING), [this](const Answers&) { Decide(); });
+  Remember([this] {
+    AskAll(contacts_.Due(node_->env().clock->Now()),
+           Request(HelloRequest::NOTHING),
+           [this](const Answers&) { Remember([this] { Decide(); }); });
+  });
+}
+
+// Who is asked or counted is so after a crash, too. Else this server could be
+// forgotten: others that know it need not look for it any more by then. And a
+// few of many could think that they are all.
+void BootstrapService::Remember(absl::AnyInvocable<void()> then) {
+  if (!Active() || (contacts_.All() == durable_ &&
+                    contacts_.KnownByAddress() == remembered_)) {
+    return then();
+  }
+  Store([this, then = std::move(then)](const absl::Status& stored) mutable {
+    if (stored.ok()) return then();
+    Report(stored.message(), LogLevel::kError);
+    Rest();
+  });
 }
 
 // Servers that do the same at the same time come apart by chance.
@@ -93,6 +112,7 @@ void BootstrapService::Hear(const std::string& address,
 }
 
 void BootstrapService::Decide() {
+  const auto complete_since = std::exchange(complete_since_, std::nullopt);
   if (!Active()) return Rest();
   const std::vector<std::string> members = contacts_.Members();
   if (!members.empty()) return JoinCluster(members);
@@ -113,20 +133,34 @@ void BootstrapService::Decide() {
            LogLevel::kError);
     return Rest();
   }
-  DecideWhoFounds();
+  DecideWhoFounds(complete_since);
 }
 
 std::string BootstrapService::Waiting(size_t here) const {
   const std::string failure = contacts_.LastFailure();
-  const std::string what =
-      options().expect == 0
-          ? "waiting for a cluster to join"
-          : absl::StrCat("waiting for servers, ", here, " of ",
-                         options().expect, " are here");
+  std::string what = options().expect == 0
+                         ? "waiting for a cluster to join"
+                         : absl::StrCat("waiting for servers, ", here, " of ",
+                                        needed(), " are here");
+  if (here >= options().expect && options().expect > 0) {
+    absl::StrAppend(&what, ": ", contacts_.known(),
+                    " are known, of which more than half have to agree");
+  }
   return failure.empty() ? what : absl::StrCat(what, "; ", failure);
 }
 
-void BootstrapService::DecideWhoFounds() {
+// Who has the lowest id may answer and yet be unable to act: its disk hangs, or
+// it sees other servers than we do. So those behind it have their turn, too,
+// each somewhat later. Paxos does not mind who proposes, or how many do.
+bool BootstrapService::IsOurTurn(
+    const std::map<uint64_t, std::string>& fresh) const {
+  const auto before =
+      std::distance(fresh.begin(), fresh.lower_bound(record_.server_id()));
+  const Duration turn = options().retry * kTurnRounds;
+  return node_->env().clock->Now() - *complete_since_ >= turn * before;
+}
+
+void BootstrapService::DecideWhoFounds(std::optional<Instant> complete_since) {
   const std::map<uint64_t, std::string> fresh = contacts_.Fresh();
   const uint64_t self = record_.server_id();
   const Founder founder = contacts_.Accepted(record_.vote());
@@ -137,16 +171,18 @@ void BootstrapService::DecideWhoFounds() {
            LogLevel::kWarning);
     return Rest();
   }
-  if (options().expect == 0 || fresh.size() + 1 < options().expect) {
+  if (options().expect == 0 || fresh.size() + 1 < needed()) {
     Report(Waiting(fresh.size() + 1));
     return Rest();
   }
-  const uint64_t lowest =
-      fresh.empty() ? self : std::min(self, fresh.begin()->first);
-  if ((id != 0 ? id : lowest) == self) return Propose();
+  if (id == 0) {
+    complete_since_ = complete_since.value_or(node_->env().clock->Now());
+  }
+  if (id != 0 ? id == self : IsOurTurn(fresh)) return Propose();
   Report(id != 0 ? absl::StrCat("agreed that ", founder.node_name(),
                                 " founds the cluster")
-                 : "another server is about to found the cluster");
+                 : absl::StrCat("the server at ", fresh.begin()->second,
+                                " is about to found the cluster"));
   Rest();
 }
 
@@ -156,8 +192,7 @@ void BootstrapService::DecideWhoFounds() {
 void BootstrapService::Propose() {
   Report("asking the others to let this server found the cluster");
   auto attempt = std::make_shared<Attempt>();
-  attempt->needed =
-      std::max<size_t>(options().expect, contacts_.known() / 2 + 1);
+  attempt->needed = needed();
   for (const auto& [id, address] : contacts_.Fresh()) {
     attempt->voters.push_back(address);
   }

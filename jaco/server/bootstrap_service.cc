@@ -69,6 +69,11 @@ void BootstrapService::OnLoaded(
   for (const std::string& address : record_.addresses()) {
     contacts_.Learn(address, now);
   }
+  for (const KnownServer& server : record_.known()) {
+    contacts_.Recall(server.address(), server.server_id(), now);
+  }
+  remembered_ = contacts_.KnownByAddress();
+  durable_.assign(record_.addresses().begin(), record_.addresses().end());
   BeginRound();
 }
 
@@ -82,13 +87,27 @@ void BootstrapService::Store(Done done) {
   for (std::string& address : contacts_.All()) {
     record_.add_addresses(std::move(address));
   }
+  auto known = contacts_.KnownByAddress();
+  record_.clear_known();
+  for (const auto& [address, id] : known) {
+    KnownServer& server = *record_.add_known();
+    server.set_address(address);
+    server.set_server_id(id);
+  }
   node_->env().disk->Submit(
       env::Lane::kLog,
       [path = node_->options().data_dir,
        bytes = EncodeBootstrapRecord(record_)](env::FileSystem& fs) {
         return StoreBootstrapRecord(fs, path, bytes);
       },
-      std::move(done));
+      [this, addresses = contacts_.All(), known = std::move(known),
+       done = std::move(done)](absl::Status status) mutable {
+        if (status.ok()) {
+          durable_ = std::move(addresses);
+          remembered_ = std::move(known);
+        }
+        done(std::move(status));
+      });
 }
 
 // A member's Raft state says all that counts.
@@ -146,7 +165,7 @@ void BootstrapService::Hello(const Caller& caller, HelloRequest request,
     news |= contacts_.Learn(address, now);
   }
   if (news) Wake();
-  AnswerAsFresh(request, news, std::move(reply));
+  AnswerAsFresh(request, std::move(reply));
 }
 
 HelloResponse BootstrapService::Describe() const {
@@ -160,9 +179,8 @@ HelloResponse BootstrapService::Describe() const {
   response.set_expect(options().expect);
   if (raft != nullptr) return response;
   *response.mutable_vote() = record_.vote();
-  for (std::string& address : contacts_.All()) {
-    response.add_addresses(std::move(address));
-  }
+  // Whoever tells two of each other has to know them when they have a cluster.
+  for (const std::string& address : durable_) response.add_addresses(address);
   return response;
 }
 
@@ -230,8 +248,10 @@ absl::Status BootstrapService::CheckMayVote(const HelloRequest& request) const {
 }
 
 // Whom we answer may count on being known here, also after a crash: a server
-// that has become a member looks for nobody any more.
-void BootstrapService::AnswerAsFresh(const HelloRequest& request, bool news,
+// that has become a member looks for nobody any more. It may be known here and
+// yet not be durable: from somebody else, or from an answer that waits for the
+// disk.
+void BootstrapService::AnswerAsFresh(const HelloRequest& request,
                                      Reply<HelloResponse> reply) {
   absl::Status status;
   bool granted = false;
@@ -252,12 +272,13 @@ void BootstrapService::AnswerAsFresh(const HelloRequest& request, bool news,
   if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
   HelloResponse response = Describe();
   response.set_granted(granted);
-  auto answer = [response = std::move(response),
+  auto answer = [this, response = std::move(response),
                  reply = std::move(reply)](absl::Status written) mutable {
     if (!written.ok()) return reply(std::move(written));
+    *response.mutable_addresses() = {durable_.begin(), durable_.end()};
     reply(std::move(response));
   };
-  if (granted || news) return Store(std::move(answer));
+  if (granted || durable_ != contacts_.All()) return Store(std::move(answer));
   PostError(*node_->env().loop, absl::OkStatus(), std::move(answer));
 }
 

@@ -5,7 +5,10 @@
 #ifndef JACO_SERVER_BOOTSTRAP_SERVICE_H_
 #define JACO_SERVER_BOOTSTRAP_SERVICE_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +39,9 @@ class BootstrapService {
   // after a crash. Less than ClusterState::kJoinTokensMax in a token's life.
   static constexpr net::FailureLimits kTokenLimits{.burst = 32,
                                                    .recovery = Seconds(120)};
+  // So many pauses between rounds those with the next id wait for the one with
+  // the lowest to found, and so on.
+  static constexpr int kTurnRounds = 5;
 
   BootstrapService(Node* node, ClusterService* cluster, JoinService* joins);
 
@@ -79,8 +85,7 @@ class BootstrapService {
   void AnswerAsMember(const Caller& caller, const HelloRequest& request,
                       Reply<HelloResponse> reply);
   absl::Status CountToken(const Caller& caller);
-  void AnswerAsFresh(const HelloRequest& request, bool news,
-                     Reply<HelloResponse> reply);
+  void AnswerAsFresh(const HelloRequest& request, Reply<HelloResponse> reply);
   absl::Status CheckMayVote(const HelloRequest& request) const;
   HelloResponse Describe() const;
   void OnJoinAnswer(const std::string& address,
@@ -99,7 +104,14 @@ class BootstrapService {
   void Hear(const std::string& address,
             const absl::StatusOr<HelloResponse>& answer);
   void Decide();
-  void DecideWhoFounds();
+  void DecideWhoFounds(std::optional<Instant> complete_since);
+  bool IsOurTurn(const std::map<uint64_t, std::string>& fresh) const;
+  // `then` runs when what is known is durable; else the round ends.
+  void Remember(absl::AnyInvocable<void()> then);
+  // How many servers have to agree, this one included.
+  size_t needed() const {
+    return std::max<size_t>(options().expect, contacts_.known() / 2 + 1);
+  }
   std::string Waiting(size_t here) const;
   void Propose();
   void OnPromises(std::shared_ptr<Attempt> attempt, const Answers& answers);
@@ -123,6 +135,11 @@ class BootstrapService {
   bool again_ = false;
   bool joining_ = false;
   size_t joins_tried_ = 0;
+  // Since when enough servers have been here, and nobody is accepted.
+  std::optional<Instant> complete_since_;
+  // What of `contacts_` is on disk.
+  std::map<std::string, uint64_t> remembered_;
+  std::vector<std::string> durable_;
   env::TimerId timer_ = 0;
   Prng prng_{0};
   std::string progress_;

@@ -17,6 +17,22 @@ namespace {
 
 constexpr absl::string_view kSubsystem = "join";
 
+// What somebody has to do who was admitted: `reached` by a leader, or not.
+std::string WaitingText(const std::string& peer, const std::string& address,
+                        bool reached) {
+  if (reached) {
+    return absl::StrCat(
+        peer,
+        " has admitted this server, and the leader reaches it, but hears no "
+        "answer. If that stays so, this server cannot connect to the members' "
+        "cluster_addr: look for what is in the way");
+  }
+  return absl::StrCat(
+      peer, " has admitted this server; waiting for the leader to reach it at ",
+      address, ". If that stays so, the members cannot connect to ", address,
+      ": correct cluster_addr, or what is in the way, and restart jacod");
+}
+
 // The cluster does not take this token from this server again.
 bool IsSpent(ErrorCode code) {
   return code == ErrorCode::kJoinTokenConsumed ||
@@ -101,24 +117,18 @@ void JoinService::OnAsked(const absl::StatusOr<JoinResponse>& answer) {
 
 void JoinService::Report(const absl::Status& status) {
   const std::string& peer = record_->addresses(0);
-  const std::string& address = node_->options().peer_address;
-  std::string progress;
-  if (status.ok()) {
-    progress = absl::StrCat(
-        peer,
-        " has admitted this server; waiting for the leader to reach it "
-        "at ",
-        address, ". If that stays so, the members cannot connect to ", address,
-        ": correct cluster_addr, or what is in the way, and restart jacod");
-  } else {
-    progress = absl::StrCat(
-        ErrorCodeName(CodeOf(status)), ": ", status.message(),
-        IsSpent(CodeOf(status)) ? "; run `jaco node join` with a new token"
-                                : "; it is tried again. If the member is "
-                                  "gone, run `jaco node join` with another "
-                                  "one as --peer");
-    progress = absl::StrCat("asking ", peer, " again: ", progress);
-  }
+  const std::string progress =
+      status.ok()
+          ? WaitingText(peer, node_->options().peer_address,
+                        node_->raft()->leader() != raft::kNoNode)
+          : absl::StrCat("asking ", peer,
+                         " again: ", ErrorCodeName(CodeOf(status)), ": ",
+                         status.message(),
+                         IsSpent(CodeOf(status))
+                             ? "; run `jaco node join` with a new token"
+                             : "; it is tried again. If the member is gone, "
+                               "run `jaco node join` with another one as "
+                               "--peer");
   if (std::exchange(progress_, progress) == progress) return;
   node_->env().logger->Write(status.ok() ? LogLevel::kInfo : LogLevel::kWarning,
                              kSubsystem, progress);

@@ -19,10 +19,14 @@ namespace {
 class BootstrapSwarmTest : public BootstrapCluster {
  protected:
   void RunSeed(uint64_t seed) {
-    prng_ = Prng(seed);
+    // Nothing is left of the seed before: each can be run alone.
     NewDisks(seed);
+    Run(Seconds(2));
+    prng_ = Prng(seed);
+    started_ = seed * 1000;
     cluster_ids_.clear();
     Draw();
+    on_call_ = [this](NodeNumber, NodeNumber to) { Heard(to); };
     const Instant end = queue_.now() + prng_.Between(Seconds(2), Seconds(15));
     while (queue_.now() < end) {
       Strike();
@@ -49,12 +53,22 @@ class BootstrapSwarmTest : public BootstrapCluster {
       if (prng_.Chance(1, 3)) retry_join_.push_back(node);
     }
     cut_.clear();
+    deadly_ = prng_.Chance(1, 3);
   }
 
+  // Whoever was just heard of and has the lowest id dies, often.
+  void Heard(NodeNumber node) {
+    if (!deadly_ || node != Lowest() || prng_.Chance(1, 2)) return;
+    queue_.Schedule(
+        queue_.now() + prng_.Between(Milliseconds(1), Milliseconds(60)),
+        sim::kWorldOwner, {sim::EventKind::kTask}, [this, node] {
+          if (deadly_ && processes_.contains(node)) PowerLoss(node);
+        });
+  }
   void Strike() {
     const auto node = static_cast<NodeNumber>(prng_.Between(1, servers_));
     const bool up = processes_.contains(node);
-    switch (prng_.Below(8)) {
+    switch (prng_.Below(9)) {
       case 0:
       case 1:
       case 2:
@@ -74,6 +88,11 @@ class BootstrapSwarmTest : public BootstrapCluster {
         break;
       case 6:
         cut_.clear();
+        break;
+      case 7:
+        if (!up) break;
+        processes_[node]->disk.StallUntil(
+            queue_.now() + prng_.Between(Milliseconds(50), Seconds(8)));
         break;
       default:
         loss_percent_ = prng_.Below(40);
@@ -99,7 +118,9 @@ class BootstrapSwarmTest : public BootstrapCluster {
   void Heal() {
     cut_.clear();
     loss_percent_ = 0;
+    deadly_ = false;
     for (NodeNumber node = 1; node <= servers_; ++node) {
+      if (processes_.contains(node)) processes_[node]->disk.EndStall();
       if (files_[node]->crashed()) PowerLoss(node);
       files_[node]->FailAt(0, sim::SimFileSystem::Fault::kCrash);
       if (!processes_.contains(node)) Start(node);
@@ -107,6 +128,7 @@ class BootstrapSwarmTest : public BootstrapCluster {
   }
 
   size_t servers_ = 0;
+  bool deadly_ = false;
 };
 
 class Halves : public BootstrapSwarmTest,

@@ -107,6 +107,44 @@ TEST_F(BootstrapTest, OtherExpectationsAreRefused) {
   ExpectOneClusterOf(4);
 }
 
+// The one that all wait for answers, and cannot act: its disk hangs. A fifth
+// that expects something else holds the others back until then.
+TEST_F(BootstrapTest, WhoHangsDoesNotHoldUpTheOthers) {
+  expects_[5] = 4;
+  retry_join_ = {1, 2, 3, 4, 5};
+  for (NodeNumber node = 5; node >= 1; --node) Start(node);
+  Run(Seconds(5));
+  ASSERT_EQ(ClusterIds().size(), 0u);
+  PowerLoss(5);
+  const NodeNumber hangs = Lowest();
+  processes_[hangs]->disk.StallUntil(queue_.now() + Seconds(1000));
+  Run(Seconds(30));
+  EXPECT_EQ(Members(), 3u) << AllProgress();
+  processes_[hangs]->disk.EndStall();
+  Run(Seconds(15));
+  ExpectOneClusterOf(4);
+}
+
+// Six have heard of each other. Three that are alone after a restart know that
+// they are not all.
+TEST_F(BootstrapTest, WhoWasCountedStillCountsAfterARestart) {
+  expects_[7] = 4;
+  retry_join_ = {1, 2, 3, 4, 5, 6, 7};
+  for (NodeNumber node = 7; node >= 1; --node) Start(node);
+  Run(Seconds(5));
+  ASSERT_EQ(ClusterIds().size(), 0u);
+  for (NodeNumber node = 1; node <= 7; ++node) PowerLoss(node);
+  for (const NodeNumber a : {1, 2, 3}) {
+    for (const NodeNumber b : {4, 5, 6}) cut_.insert({a, b});
+  }
+  for (NodeNumber node = 1; node <= 6; ++node) Start(node);
+  Run(Seconds(30));
+  EXPECT_EQ(ClusterIds().size(), 0u) << AllProgress();
+  cut_.clear();
+  Run(Seconds(30));
+  ExpectOneClusterOf(6);
+}
+
 TEST_F(BootstrapTest, TwoServersOfOneName) {
   names_[3] = "n2";
   for (NodeNumber node = 1; node <= 4; ++node) Start(node);

@@ -130,6 +130,18 @@ TEST_F(NewcomerTest, AMemberThatIsGoneIsNamed) {
   EXPECT_GT(At(2).raft()->last().index.value(), 0u);
 }
 
+// The leader's messages arrive, but what is answered does not.
+TEST_F(NewcomerTest, ABlockedWayBackIsTold) {
+  fabric_.Cut(2, 1);
+  Start(2);
+  ASSERT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(8));
+  EXPECT_THAT(Joining(2), HasSubstr("cannot connect to the members'"));
+  fabric_.Mend(2, 1);
+  Run(Seconds(15));
+  ExpectIn(2);
+}
+
 // What it had of an earlier cluster is worth more than what it waited with.
 TEST_F(NewcomerTest, WhatIsKeptStaysKept) {
   Start(2);

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/server/bootstrap_peer.h"
+#include "jaco/server/bootstrap_record.h"
 #include "jaco/server/join_peer.h"
 #include "jaco/sim/server/testing/test_cluster.h"
 
@@ -70,6 +71,23 @@ class BootstrapCluster : public ClusterTest {
       absl::StrAppend(&all, int{node}, ": ", Progress(node), "\n");
     }
     return all;
+  }
+
+  // Who of those that run has the lowest id, and so founds if it can; 0: nobody
+  // has one yet.
+  NodeNumber Lowest() {
+    NodeNumber lowest = 0;
+    uint64_t lowest_id = 0;
+    for (const auto& [node, process] : processes_) {
+      if (files_[node]->crashed()) continue;
+      const auto record = LoadBootstrapRecord(*files_[node], "/data");
+      if (!record.ok() || !record->has_value()) continue;
+      const uint64_t id = (*record)->server_id();
+      if (lowest != 0 && id > lowest_id) continue;
+      lowest = node;
+      lowest_id = id;
+    }
+    return lowest;
   }
 
   bool MayPass(NodeNumber from, NodeNumber to) {
