@@ -226,7 +226,7 @@ class Session final : public HttpSession,
     }
     owner_->Identify(
         *listener_.authenticate, listener_.address, TokenOf(parser_->get()),
-        IsStale(parser_->get()),
+        IsLocalRead(parser_->get()),
         [weak = weak_from_this(), request, next](
             absl::StatusOr<server::Caller> caller, int64_t wait_seconds) {
           const auto self = weak.lock();
