@@ -149,6 +149,10 @@ class SecurityTest(unittest.TestCase):
     wait('the guest is a member',
          lambda: guest.call('GET', '/v1/health')[1]['lifecycle'] == 'member')
     self.assertIn(' debug ', host.read_log())
+    # It may have to ask again until it has heard from the leader.
+    for other in (invited, guest):
+      wait('the join is over', lambda: not os.path.exists(
+          os.path.join(other.data, 'node', 'joining')))
     secrets = [self.token, '5' * 64, 'PRIVATE KEY', key,
                join_token, join_token.split('.')[0]]
     for server in (host, invited, guest):

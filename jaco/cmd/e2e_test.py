@@ -259,7 +259,7 @@ class EndToEndTest(unittest.TestCase):
                                  stderr=subprocess.DEVNULL, text=True)
       self.addCleanup(process.stdout.close)
       self.addCleanup(process.wait)
-      self.addCleanup(process.kill)
+      self.addCleanup(process.terminate)
       process.stdout.readline()
       ready[attempt] = glob.glob('/dev/shm/jaco-dev-%d-*' % process.pid)
       if attempt == 0:
