@@ -1,470 +1,449 @@
 #include "jaco/raft/explorer.h"
 
 #include <algorithm>
-#include <deque>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <unordered_map>
+#include <array>
+#include <numeric>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "jaco/base/hash.h"
+#include "jaco/base/check.h"
 #include "jaco/base/prng.h"
-#include "jaco/base/time.h"
 #include "jaco/raft/cluster_checker.h"
-#include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
-#include "jaco/raft/invariants.h"
+#include "jaco/raft/explorer_servers.h"
 #include "jaco/raft/quorum.h"
-#include "jaco/raft/raft.h"
-#include "jaco/raft/test_server.h"
 
 namespace jaco::raft {
 namespace {
 
-constexpr Duration kElectionTimeout = Seconds(1000);
-
-struct Flight {
-  NodeId from;
-  NodeId to;
-  Message message;
-  uint64_t hash = 0;
-};
-using FlightPtr = std::shared_ptr<const Flight>;
-
-// One server with its disk; shared between states that it did not change in.
-struct Server {
-  Raft raft;
-  ModelDisk disk;
-  std::deque<Persist> writes;  // under way
-  Instant now;
-};
-using ServerPtr = std::shared_ptr<const Server>;
+constexpr size_t kServersMax = 4;
+constexpr size_t kFlightsMax = 24;
+constexpr size_t kTermsMax = 8;
+constexpr size_t kEntriesMax = 12;
 
 struct Chosen {
-  EntryId id;
-  Term known_in;  // the lowest term in which it was known to be committed
+  uint8_t term = 0;
+  uint8_t known_in = 0;  // the lowest term in which it was known committed
+};
+
+// What may be done so many times yet.
+enum Budget : uint8_t {
+  kProposals,
+  kCrashes,
+  kLosses,
+  kDuplicates,
+  kCompactions,
+  kTransfers,
+  kElections,
+  kGiveUps,
+  kHeartbeats,
+  kChanges,
+  kBudgets,
 };
 
 struct State {
-  std::vector<ServerPtr> servers;
-  std::vector<FlightPtr> messages;  // by hash, each once
-  int proposals = 0;
-  int crashes = 0;
-  int losses = 0;
-  int duplicates = 0;
-  bool changed = false;
+  std::array<ServerRef, kServersMax> servers = {};
+  std::array<FlightRef, kFlightsMax> flights = {};  // ascending, each once
+  uint8_t flight_count = 0;
+  std::array<int16_t, kBudgets> budgets = {};
   // What is true of all that was before this state.
-  std::vector<NodeId> leaders;  // by term
-  std::vector<Chosen> chosen;   // by index, from 1 on
+  std::array<uint8_t, kTermsMax> leaders = {};      // by term
+  std::array<Chosen, kEntriesMax + 1> chosen = {};  // by index
+  uint32_t node = 0;                                // see Explorer::nodes_
 };
-
-void Add(uint64_t value, uint64_t* hash) { *hash = Mix64(*hash ^ value); }
-
-uint64_t HashOf(const Server& server) {
-  uint64_t hash = server.raft.Fingerprint();
-  for (const Persist& write : server.writes) {
-    Add(write.hard_state.has_value(), &hash);
-    if (write.hard_state.has_value()) {
-      Add(write.hard_state->term.value(), &hash);
-      Add(write.hard_state->voted_for.value(), &hash);
-    }
-    for (const EntryPtr& entry : write.entries) {
-      Add(entry->id.term.value() << 32 | entry->id.index.value(), &hash);
-    }
-  }
-  Add(server.disk.hard_state.term.value(), &hash);
-  Add(server.disk.hard_state.voted_for.value(), &hash);
-  for (const EntryPtr& entry : server.disk.entries) {
-    Add(entry->id.term.value(), &hash);
-  }
-  return hash;
-}
-
-uint64_t HashOf(const State& state) {
-  uint64_t hash = 0;
-  for (const ServerPtr& server : state.servers) Add(HashOf(*server), &hash);
-  for (const FlightPtr& flight : state.messages) Add(flight->hash, &hash);
-  for (int budget : {state.proposals, state.crashes, state.losses,
-                     state.duplicates, int{state.changed}}) {
-    Add(static_cast<uint64_t>(budget), &hash);
-  }
-  for (NodeId leader : state.leaders) Add(leader.value(), &hash);
-  for (const Chosen& chosen : state.chosen) {
-    Add(chosen.id.term.value() << 32 | chosen.known_in.value(), &hash);
-  }
-  return hash;
-}
 
 class Explorer {
  public:
-  explicit Explorer(const Scenario& scenario) : scenario_(scenario) {}
+  explicit Explorer(const Scenario& scenario)
+      : scenario_(scenario),
+        renamings_(Renamings()),
+        servers_(scenario, renamings_) {
+    JACO_CHECK(scenario.servers <= kServersMax);
+  }
 
   Exploration Run();
 
  private:
-  struct Origin {
-    uint64_t parent = 0;
-    std::string step;
+  enum class How : uint8_t { kBegins, kDoes, kLoses, kKeeps };
+  // How a state was come by first.
+  struct Node {
+    uint32_t parent = 0;
+    How how = How::kBegins;
+    uint8_t server = 0;
+    Input input{Input::Kind::kMessage};
   };
-  using Input = std::function<void(Raft&, Instant)>;
 
+  std::vector<std::vector<NodeId>> Renamings() const;
   State Beginning();
-  Server Start(NodeId id, ModelDisk disk) const;
   void Lead(State& state);
   void Expand(const State& state);
   void Messages(const State& state);
-  void Servers(const State& state);
-  void Deliver(State next, size_t at, absl::string_view how);
-  void CrashServer(const State& state, size_t at);
-  void ProposeAt(const State& state, size_t at);
-  void Change(const State& state, size_t at, absl::string_view step,
-              Duration wait, const Input& input);
-  void Touch(State& state, size_t at, Duration wait, const Input& input);
-  void Finish(Server& server) const;
-  void Take(State& state, Server& server);
-  void Send(State& state, const Server& server, const Ready& ready);
-  void Visit(State state, std::string step);
-  absl::Status Check(State& state) const;
-  absl::Status CheckChosen(State& state, const Server& server) const;
-  bool OnQuorum(const State& state, const Server& leader,
+  void AtServer(const State& state, size_t at);
+  void AtLeader(const State& state, size_t at);
+  void Lose(State next, size_t flight);
+  void Do(State next, Node node);
+  void Spend(const State& state, Budget budget, Node node);
+  void AddFlight(State& state, FlightRef ref) const;
+  static void RemoveFlight(State& state, size_t at);
+  void Visit(State& state, const Node& node);
+  uint64_t HashOf(const State& state) const;
+  std::string Check(State& state, size_t at);
+  std::string CheckChosen(State& state, const Raft& raft);
+  std::string CheckLogs(const State& state, size_t at);
+  bool OnQuorum(const State& state, const Raft& leader,
                 const EntryId& id) const;
-  std::vector<std::string> StepsTo(uint64_t hash) const;
+  std::vector<std::string> StepsTo(uint32_t node) const;
+
+  const Raft& RaftOf(const State& state, size_t at) const {
+    return servers_.At(state.servers[at]).raft;
+  }
 
   const Scenario scenario_;
-  std::unordered_map<uint64_t, Origin> seen_;
+  const std::vector<std::vector<NodeId>> renamings_;
+  ExplorerServers servers_;
+  absl::flat_hash_set<uint64_t> seen_;
+  absl::flat_hash_set<uint64_t> matching_;  // pairs of servers
+  std::vector<Node> nodes_;
   std::vector<State> next_;
-  uint64_t parent_ = 0;
-  absl::Status step_status_;
   Exploration result_;
 };
 
-// ---- Servers.
+// ---- Names.
 
-Server Explorer::Start(NodeId id, ModelDisk disk) const {
-  Options options;
-  options.id = id;
-  options.election_timeout = kElectionTimeout;
-  const Instant now = Instant() + Seconds(1);
-  Raft raft(options,
-            {.hard_state = disk.hard_state,
-             .configuration = disk.configuration,
-             .entries = disk.entries},
-            Prng(id.value()), now);
-  return {std::move(raft), std::move(disk), {}, now};
-}
-
-void Explorer::Take(State& state, Server& server) {
-  while (server.raft.HasReady()) {
-    const Ready ready = server.raft.TakeReady();
-    if (ready.persist.has_value()) server.writes.push_back(*ready.persist);
-    if (!ready.committed.empty()) {
-      server.raft.OnApplied(server.now, ready.committed.back()->id.index);
-    }
-    Send(state, server, ready);
+// All under which the same is done: those that change neither configuration. A
+// leader that leaves prefers the lower of two equals (Raft::StepAside), so then
+// names matter.
+std::vector<std::vector<NodeId>> Explorer::Renamings() const {
+  std::vector<NodeId> names;
+  for (uint64_t id = 1; id <= scenario_.servers; ++id) {
+    names.push_back(NodeId(id));
   }
-}
-
-void Explorer::Send(State& state, const Server& server, const Ready& ready) {
-  for (const auto& [to, message] : ready.messages) {
-    if (to == kNoNode || to.value() > state.servers.size()) {
-      step_status_ = absl::InternalError("a message to nobody");
-      return;
-    }
-    auto flight =
-        std::make_shared<Flight>(Flight{server.raft.id(), to, message});
-    flight->hash =
-        Murmur3(EncodeMessage(message), {server.raft.id().value(), to.value()})
-            .low;
-    const auto at = std::find_if(
-        state.messages.begin(), state.messages.end(),
-        [&](const FlightPtr& f) { return f->hash >= flight->hash; });
-    if (at != state.messages.end() && (*at)->hash == flight->hash) continue;
-    if (state.messages.size() >= scenario_.messages_max) continue;
-    state.messages.insert(at, std::move(flight));
+  const auto keeps = [&](const std::vector<NodeId>& set) {
+    return std::all_of(set.begin(), set.end(), [&](NodeId id) {
+      return std::binary_search(set.begin(), set.end(), names[id.value() - 1]);
+    });
+  };
+  std::vector<std::vector<NodeId>> result{names};
+  const std::vector<NodeId>& stay = scenario_.target.voters;
+  if (!stay.empty() && !std::includes(stay.begin(), stay.end(),
+                                      scenario_.founding.voters.begin(),
+                                      scenario_.founding.voters.end())) {
+    return result;
   }
+  while (std::next_permutation(names.begin(), names.end())) {
+    if (keeps(scenario_.founding.voters) && keeps(scenario_.target.voters)) {
+      result.push_back(names);
+    }
+  }
+  return result;
 }
 
-// Gives server `at` of `state` one input, `wait` after its last.
-void Explorer::Touch(State& state, size_t at, Duration wait,
-                     const Input& input) {
-  auto server = std::make_shared<Server>(*state.servers[at]);
-  server->now = server->now + wait;
-  const Observation before = Observe(state.servers[at]->raft);
-  input(server->raft, server->now);
-  Take(state, *server);
-  const absl::Status status = CheckInvariants(before, server->raft);
-  if (step_status_.ok()) step_status_ = status;
-  state.servers[at] = std::move(server);
-}
-
-void Explorer::Change(const State& state, size_t at, absl::string_view step,
-                      Duration wait, const Input& input) {
-  State next = state;
-  Touch(next, at, wait, input);
-  Visit(std::move(next), absl::StrCat(at + 1, " ", step));
+uint64_t Explorer::HashOf(const State& state) const {
+  uint64_t rest = 0;
+  for (int16_t budget : state.budgets) {
+    rest = rest * 1009 + static_cast<uint64_t>(budget);
+  }
+  rest = Mix64(rest);
+  for (const Chosen& chosen : state.chosen) {
+    if (chosen.term == 0) continue;
+    rest = Mix64(rest ^ (uint64_t{chosen.term} << 8 | chosen.known_in));
+  }
+  constexpr size_t kMembersMax = kServersMax + kFlightsMax;
+  std::array<const uint64_t*, kMembersMax> parts;
+  size_t count = 0;
+  for (size_t i = 0; i < scenario_.servers; ++i) {
+    parts[count++] = servers_.At(state.servers[i]).hashes.data();
+  }
+  for (size_t i = 0; i < state.flight_count; ++i) {
+    parts[count++] = servers_.FlightAt(state.flights[i]).hashes.data();
+  }
+  uint64_t least = ~uint64_t{0};
+  for (size_t r = 0; r < renamings_.size(); ++r) {
+    uint64_t hash = rest;
+    for (size_t i = 0; i < count; ++i) hash += parts[i][r];
+    for (uint64_t term = 1; term <= scenario_.term_max.value() + 1; ++term) {
+      const uint8_t leader = state.leaders[term];
+      if (leader == 0) continue;
+      hash += Mix64(term << 8 | renamings_[r][leader - 1U].value());
+    }
+    least = std::min(least, Mix64(hash));
+  }
+  return least;
 }
 
 // ---- Steps.
 
-void Explorer::Deliver(State next, size_t at, absl::string_view how) {
-  const FlightPtr flight = next.messages[at];
-  if (how != "keeps") {
-    next.messages.erase(next.messages.begin() + static_cast<ptrdiff_t>(at));
+void Explorer::RemoveFlight(State& state, size_t at) {
+  const auto from = state.flights.begin() + static_cast<ptrdiff_t>(at);
+  std::move(from + 1, state.flights.begin() + state.flight_count, from);
+  state.flights[--state.flight_count] = 0;
+}
+
+void Explorer::AddFlight(State& state, FlightRef ref) const {
+  const auto begin = state.flights.begin();
+  const auto end = begin + state.flight_count;
+  const auto at = std::lower_bound(begin, end, ref);
+  if (at != end && *at == ref) return;
+  const Flight& flight = servers_.FlightAt(ref);
+  const auto on_link = std::count_if(begin, end, [&](FlightRef other) {
+    const Flight& o = servers_.FlightAt(other);
+    return o.from == flight.from && o.to == flight.to;
+  });
+  if (static_cast<size_t>(on_link) >= scenario_.link_messages_max) return;
+  JACO_CHECK(state.flight_count < kFlightsMax);
+  std::move_backward(at, end, end + 1);
+  *at = ref;
+  ++state.flight_count;
+}
+
+void Explorer::Do(State next, Node node) {
+  const Outcome& outcome = servers_.Take(next.servers[node.server], node.input);
+  if (!outcome.accepted) return;
+  next.servers[node.server] = outcome.server;
+  for (FlightRef flight : outcome.sent) AddFlight(next, flight);
+  std::string violation = outcome.violation;
+  if (violation.empty() && scenario_.judge != Judge::kSpecification) {
+    violation = Check(next, node.server);
   }
-  const std::string step =
-      absl::StrCat(flight->to.value(), " ", how, " from ", flight->from.value(),
-                   ": ", Describe(flight->message));
-  if (how != "loses") {
-    const size_t to = flight->to.value() - 1;
-    // Patience is over whenever somebody asks for a vote.
-    const bool asks =
-        std::holds_alternative<RequestVoteRequest>(flight->message) &&
-        next.servers[to]->raft.role() != Role::kLeader;
-    Touch(next, to, asks ? kElectionTimeout : Duration(),
-          [&](Raft& raft, Instant now) {
-            raft.Step(now, flight->from, flight->message);
-          });
+  if (!violation.empty() && result_.violation.empty()) {
+    result_.violation = violation;
+    nodes_.push_back(node);
+    result_.steps = StepsTo(static_cast<uint32_t>(nodes_.size() - 1));
   }
-  Visit(std::move(next), step);
+  Visit(next, node);
+}
+
+void Explorer::Spend(const State& state, Budget budget, Node node) {
+  if (state.budgets[budget] <= 0) return;
+  State next = state;
+  // As good as without end: not a part of the state.
+  if (next.budgets[budget] < kNoEnd) --next.budgets[budget];
+  Do(next, node);
+}
+
+void Explorer::Lose(State next, size_t flight) {
+  if (next.budgets[kLosses] == 0) return;
+  --next.budgets[kLosses];
+  const Node node{
+      next.node, How::kLoses, 0, {Input::Kind::kMessage, next.flights[flight]}};
+  RemoveFlight(next, flight);
+  Visit(next, node);
 }
 
 void Explorer::Messages(const State& state) {
-  for (size_t i = 0; i < state.messages.size(); ++i) {
-    Deliver(state, i, "gets");
-    if (state.losses > 0) {
-      State next = state;
-      --next.losses;
-      Deliver(std::move(next), i, "loses");
-    }
-    if (state.duplicates > 0) {
-      State next = state;
-      --next.duplicates;
-      Deliver(std::move(next), i, "keeps");
-    }
-  }
-}
-
-void Explorer::CrashServer(const State& state, size_t at) {
-  State next = state;
-  --next.crashes;
-  auto server =
-      std::make_shared<Server>(Start(NodeId(at + 1), state.servers[at]->disk));
-  Take(next, *server);
-  next.servers[at] = std::move(server);
-  Visit(std::move(next), absl::StrCat(at + 1, " crashes and restarts"));
-}
-
-void Explorer::ProposeAt(const State& state, size_t at) {
-  if (state.proposals > 0) {
+  for (size_t i = 0; i < state.flight_count; ++i) {
+    const FlightRef ref = state.flights[i];
+    const auto to = static_cast<uint8_t>(servers_.FlightAt(ref).to.value() - 1);
+    const Input input{Input::Kind::kMessage, ref};
     State next = state;
-    --next.proposals;
-    Touch(next, at, {}, [](Raft& raft, Instant now) {
-      raft.Propose(now, "x").IgnoreError();
-    });
-    Visit(std::move(next), absl::StrCat(at + 1, " proposes"));
-  }
-  if (!state.changed && !scenario_.target.voters.empty()) {
-    State next = state;
-    Touch(next, at, {}, [&](Raft& raft, Instant now) {
-      next.changed = raft.ProposeConfiguration(now, scenario_.target).ok();
-    });
-    if (next.changed) {
-      Visit(std::move(next), absl::StrCat(at + 1, " changes its members"));
-    }
+    RemoveFlight(next, i);
+    Do(next, {state.node, How::kDoes, to, input});
+    Lose(state, i);
+    Spend(state, kDuplicates, {state.node, How::kKeeps, to, input});
   }
 }
 
-void Explorer::Finish(Server& server) const {
-  const PersistId upto = server.writes.front().id;
-  if (!scenario_.lying_disk) server.disk.Write(server.writes.front());
-  server.writes.pop_front();
-  server.raft.OnPersisted(server.now, upto);
+void Explorer::AtLeader(const State& state, size_t at) {
+  const auto node = [&](Input::Kind kind, uint32_t argument = 0) {
+    return Node{
+        state.node, How::kDoes, static_cast<uint8_t>(at), {kind, argument}};
+  };
+  Spend(state, kHeartbeats, node(Input::Kind::kHeartbeat));
+  Spend(state, kGiveUps, node(Input::Kind::kGiveUp));
+  Spend(state, kProposals, node(Input::Kind::kPropose));
+  Spend(state, kChanges, node(Input::Kind::kChange));
+  if (RaftOf(state, at).term() >= scenario_.term_max) return;
+  for (uint32_t target = 1; target <= scenario_.servers; ++target) {
+    if (target == at + 1) continue;
+    Spend(state, kTransfers, node(Input::Kind::kTransfer, target));
+  }
 }
 
-void Explorer::Servers(const State& state) {
-  const auto deadline = [](Raft& raft, Instant now) { raft.OnDeadline(now); };
-  for (size_t i = 0; i < state.servers.size(); ++i) {
-    const Server& server = *state.servers[i];
-    if (!server.writes.empty()) {
-      State next = state;
-      auto changed = std::make_shared<Server>(server);
-      Finish(*changed);
-      Take(next, *changed);
-      next.servers[i] = std::move(changed);
-      Visit(std::move(next), absl::StrCat(i + 1, " has written"));
-    }
-    if (server.raft.role() == Role::kLeader) {
-      Change(state, i, "sends heartbeats", Options().heartbeat_interval,
-             deadline);
-      Change(state, i, "gives up", kElectionTimeout, deadline);
-      ProposeAt(state, i);
-    } else if (server.raft.term() < scenario_.term_max) {
-      Change(state, i, "loses patience", kElectionTimeout + kElectionTimeout,
-             deadline);
-    }
-    if (state.crashes > 0) CrashServer(state, i);
+void Explorer::AtServer(const State& state, size_t at) {
+  const ExploredServer& server = servers_.At(state.servers[at]);
+  const auto node = [&](Input::Kind kind) {
+    return Node{state.node, How::kDoes, static_cast<uint8_t>(at), {kind, 0}};
+  };
+  if (!server.writes.empty()) Do(state, node(Input::Kind::kWritten));
+  if (server.raft.role() == Role::kLeader) {
+    AtLeader(state, at);
+  } else if (server.raft.term() < scenario_.term_max) {
+    Spend(state, kElections, node(Input::Kind::kPatience));
   }
+  Spend(state, kCrashes, node(Input::Kind::kCrash));
+  Spend(state, kCompactions, node(Input::Kind::kCompact));
 }
 
 // ---- States.
 
 State Explorer::Beginning() {
   State state;
-  state.proposals = scenario_.proposals;
-  state.crashes = scenario_.crashes;
-  state.losses = scenario_.losses;
-  state.duplicates = scenario_.duplicates;
-  state.leaders.resize(scenario_.term_max.value() + 2);
-  for (size_t i = 1; i <= scenario_.servers; ++i) {
-    ModelDisk disk;
-    if (scenario_.founding.Contains(NodeId(i))) {
-      disk.configuration = scenario_.founding;
-    }
-    auto server = std::make_shared<Server>(Start(NodeId(i), disk));
-    Take(state, *server);
-    // It has been up for long enough to be free in its vote.
-    server->now = server->now + kElectionTimeout;
-    state.servers.push_back(std::move(server));
+  state.budgets[kProposals] = static_cast<int16_t>(scenario_.proposals);
+  state.budgets[kCrashes] = static_cast<int16_t>(scenario_.crashes);
+  state.budgets[kLosses] = static_cast<int16_t>(scenario_.losses);
+  state.budgets[kDuplicates] = static_cast<int16_t>(scenario_.duplicates);
+  state.budgets[kCompactions] = static_cast<int16_t>(scenario_.compactions);
+  state.budgets[kTransfers] = static_cast<int16_t>(scenario_.transfers);
+  state.budgets[kElections] = static_cast<int16_t>(scenario_.elections);
+  state.budgets[kGiveUps] = static_cast<int16_t>(scenario_.give_ups);
+  state.budgets[kHeartbeats] = static_cast<int16_t>(scenario_.heartbeats);
+  state.budgets[kChanges] = static_cast<int16_t>(
+      scenario_.target.voters.empty() ? 0 : scenario_.changes);
+  for (size_t i = 0; i < scenario_.servers; ++i) {
+    state.servers[i] = servers_.Start(NodeId(i + 1));
   }
   if (scenario_.led) Lead(state);
   return state;
 }
 
 void Explorer::Lead(State& state) {
-  Touch(state, 0, kElectionTimeout + kElectionTimeout,
-        [](Raft& raft, Instant now) { raft.OnDeadline(now); });
-  for (bool quiet = false; !quiet;) {
-    quiet = true;
-    for (ServerPtr& server : state.servers) {
-      if (server->writes.empty()) continue;
-      auto changed = std::make_shared<Server>(*server);
-      while (!changed->writes.empty()) Finish(*changed);
-      Take(state, *changed);
-      server = std::move(changed);
-      quiet = false;
+  const auto take = [&](size_t at, const Input& input) {
+    const Outcome& outcome = servers_.Take(state.servers[at], input);
+    if (result_.violation.empty()) result_.violation = outcome.violation;
+    state.servers[at] = outcome.server;
+    for (FlightRef flight : outcome.sent) AddFlight(state, flight);
+    const std::string violation = Check(state, at);
+    if (result_.violation.empty() && scenario_.judge != Judge::kSpecification) {
+      result_.violation = violation;
     }
-    if (state.messages.empty()) continue;
-    const FlightPtr flight = state.messages.front();
-    state.messages.erase(state.messages.begin());
-    Touch(state, flight->to.value() - 1, {}, [&](Raft& raft, Instant now) {
-      raft.Step(now, flight->from, flight->message);
-    });
+  };
+  take(0, {Input::Kind::kPatience});
+  for (bool quiet = false; !quiet && result_.violation.empty();) {
+    quiet = true;
+    for (size_t i = 0; i < scenario_.servers; ++i) {
+      while (!servers_.At(state.servers[i]).writes.empty() &&
+             result_.violation.empty()) {
+        take(i, {Input::Kind::kWritten});
+        quiet = false;
+      }
+    }
+    if (state.flight_count == 0) continue;
+    const FlightRef flight = state.flights[0];
+    RemoveFlight(state, 0);
+    take(servers_.FlightAt(flight).to.value() - 1,
+         {Input::Kind::kMessage, flight});
     quiet = false;
   }
 }
 
-bool Explorer::OnQuorum(const State& state, const Server& leader,
+bool Explorer::OnQuorum(const State& state, const Raft& leader,
                         const EntryId& id) const {
-  return ReachedByQuorum<bool>(leader.raft.configuration(), [&](NodeId voter) {
-    const auto& entries = state.servers[voter.value() - 1]->disk.entries;
-    return id.index.value() <= entries.size() &&
-           entries[id.index.value() - 1]->id == id;
+  return ReachedByQuorum<bool>(leader.configuration(), [&](NodeId voter) {
+    return servers_.At(state.servers[voter.value() - 1]).disk.Holds(id);
   });
 }
 
-absl::Status Explorer::CheckChosen(State& state, const Server& server) const {
-  const Raft& raft = server.raft;
-  for (LogIndex i(1); i <= raft.commit(); ++i) {
-    const EntryId id = raft.log().At(i)->id;
-    if (i.value() > state.chosen.size()) {
-      state.chosen.push_back({id, raft.term()});
-      if (raft.role() == Role::kLeader && !OnQuorum(state, server, id)) {
-        return absl::InternalError(absl::StrCat(
-            Describe(id), " is committed and not durable on a quorum"));
+std::string Explorer::CheckChosen(State& state, const Raft& raft) {
+  const bool leads = raft.role() == Role::kLeader;
+  const auto term = static_cast<uint8_t>(raft.term().value());
+  JACO_CHECK(raft.last().index.value() <= kEntriesMax);
+  for (LogIndex i = raft.log().start().index; i < raft.commit();) {
+    const EntryId id = raft.log().At(++i)->id;
+    Chosen& chosen = state.chosen[i.value()];
+    if (chosen.term == 0) {
+      chosen = {static_cast<uint8_t>(id.term.value()), term};
+      if (leads && !OnQuorum(state, raft, id)) {
+        return absl::StrCat(Describe(id),
+                            " is committed and not durable on a quorum");
       }
     }
-    Chosen& chosen = state.chosen[i.value() - 1];
-    if (chosen.id != id) {
-      return absl::InternalError(
-          absl::StrCat("server ", raft.id().value(), " has committed ",
-                       Describe(id), ", before it was ", Describe(chosen.id)));
+    if (chosen.term != id.term.value()) {
+      return absl::StrCat("server ", raft.id().value(), " has committed ",
+                          Describe(id), ", before it was of term ",
+                          chosen.term);
     }
-    chosen.known_in = std::min(chosen.known_in, raft.term());
+    chosen.known_in = std::min(chosen.known_in, term);
   }
-  if (raft.role() != Role::kLeader) return absl::OkStatus();
-  for (const Chosen& chosen : state.chosen) {
-    if (chosen.known_in < raft.term() && !raft.log().Contains(chosen.id)) {
-      return absl::InternalError(absl::StrCat("the leader of term ",
-                                              raft.term().value(), " lacks ",
-                                              Describe(chosen.id)));
-    }
+  for (LogIndex i = raft.log().start().index.Next();
+       leads && i.value() <= kEntriesMax; ++i) {
+    const Chosen& chosen = state.chosen[i.value()];
+    const EntryId id{Term(chosen.term), i};
+    if (chosen.term == 0 || chosen.known_in >= term) continue;
+    if (raft.log().Contains(id)) continue;
+    return absl::StrCat("the leader of term ", term, " lacks ", Describe(id));
   }
-  return absl::OkStatus();
+  return "";
 }
 
-absl::Status Explorer::Check(State& state) const {
-  for (const ServerPtr& server : state.servers) {
-    const Raft& raft = server->raft;
-    if (raft.role() == Role::kLeader) {
-      if (raft.term().value() >= state.leaders.size()) {
-        state.leaders.resize(raft.term().value() + 1);
-      }
-      NodeId& leader = state.leaders[raft.term().value()];
-      if (leader != kNoNode && leader != raft.id()) {
-        return absl::InternalError(
-            absl::StrCat("two leaders in term ", raft.term().value()));
-      }
-      leader = raft.id();
-    }
-    absl::Status status = CheckChosen(state, *server);
-    for (const ServerPtr& other : state.servers) {
-      if (status.ok() && other->raft.id() < raft.id()) {
-        status = CheckLogMatching(raft, other->raft);
-      }
-    }
-    if (!status.ok()) return status;
+std::string Explorer::CheckLogs(const State& state, size_t at) {
+  for (size_t other = 0; other < scenario_.servers; ++other) {
+    if (other == at) continue;
+    const uint64_t pair =
+        uint64_t{state.servers[at]} << 32 | state.servers[other];
+    if (!matching_.insert(pair).second) continue;
+    const absl::Status status =
+        CheckLogMatching(RaftOf(state, at), RaftOf(state, other));
+    if (!status.ok()) return std::string(status.message());
   }
-  return absl::OkStatus();
+  return "";
 }
 
-std::vector<std::string> Explorer::StepsTo(uint64_t hash) const {
+// What server `at` came to be may not contradict what is or was elsewhere.
+std::string Explorer::Check(State& state, size_t at) {
+  const Raft& raft = RaftOf(state, at);
+  if (raft.role() == Role::kLeader) {
+    JACO_CHECK(raft.term().value() < kTermsMax);
+    uint8_t& leader = state.leaders[raft.term().value()];
+    if (leader != 0 && leader != at + 1) {
+      return absl::StrCat("two leaders in term ", raft.term().value());
+    }
+    leader = static_cast<uint8_t>(at + 1);
+  }
+  std::string violation = CheckChosen(state, raft);
+  return violation.empty() ? CheckLogs(state, at) : violation;
+}
+
+std::vector<std::string> Explorer::StepsTo(uint32_t at) const {
   std::vector<std::string> steps;
-  for (auto it = seen_.find(hash);
-       it != seen_.end() && !it->second.step.empty();
-       it = seen_.find(it->second.parent)) {
-    steps.push_back(it->second.step);
+  for (; nodes_[at].how != How::kBegins; at = nodes_[at].parent) {
+    const Node& node = nodes_[at];
+    const std::string what = servers_.Text(node.input);
+    const bool message = node.input.kind == Input::Kind::kMessage;
+    steps.push_back(node.how == How::kLoses
+                        ? "lost " + what
+                        : absl::StrCat(node.server + 1,
+                                       node.how == How::kKeeps ? " keeps "
+                                       : message               ? " gets "
+                                                               : " ",
+                                       what));
   }
   std::reverse(steps.begin(), steps.end());
   return steps;
 }
 
-void Explorer::Visit(State state, std::string step) {
-  absl::Status status = std::exchange(step_status_, absl::OkStatus());
-  if (status.ok()) status = Check(state);
-  const uint64_t hash = HashOf(state);
-  const bool fresh = seen_.try_emplace(hash, parent_, std::move(step)).second;
-  if (!status.ok() && result_.violation.empty()) {
-    result_.violation = std::string(status.message());
-    result_.steps = StepsTo(hash);
-  }
-  if (fresh) next_.push_back(std::move(state));
+void Explorer::Visit(State& state, const Node& node) {
+  if (!seen_.insert(HashOf(state)).second) return;
+  state.node = static_cast<uint32_t>(nodes_.size());
+  nodes_.push_back(node);
+  next_.push_back(state);
 }
 
 void Explorer::Expand(const State& state) {
-  parent_ = HashOf(state);
   Messages(state);
-  Servers(state);
+  for (size_t i = 0; i < scenario_.servers; ++i) AtServer(state, i);
 }
 
 Exploration Explorer::Run() {
-  Visit(Beginning(), "");
-  while (!next_.empty() && result_.violation.empty()) {
+  State beginning = Beginning();
+  Visit(beginning, {});
+  const auto full = [&] {
+    return scenario_.states_max > 0 && seen_.size() >= scenario_.states_max;
+  };
+  bool stopped = false;
+  while (!next_.empty() && result_.violation.empty() && !stopped) {
     const std::vector<State> level = std::exchange(next_, {});
     for (const State& state : level) {
-      if (scenario_.states_max > 0 && seen_.size() >= scenario_.states_max) {
-        result_.states = seen_.size();
-        return result_;
-      }
+      stopped = full() || !result_.violation.empty();
+      if (stopped) break;
       Expand(state);
-      if (!result_.violation.empty()) break;
     }
-    ++result_.depth;
+    if (!stopped) ++result_.depth;
   }
   result_.states = seen_.size();
-  result_.complete = result_.violation.empty();
+  servers_.Summarize(&result_);
+  result_.complete = !stopped && result_.violation.empty();
   return result_;
 }
 

@@ -60,6 +60,16 @@ const std::vector<Progress>* Raft::progress() const {
   return leader == nullptr ? nullptr : &leader->peers;
 }
 
+const std::vector<NodeId>* Raft::granted() const {
+  const auto* candidate = std::get_if<Candidate>(&state_);
+  return candidate == nullptr ? nullptr : &candidate->granted;
+}
+
+LogIndex Raft::matched() const {
+  const auto* follower = std::get_if<Follower>(&state_);
+  return follower == nullptr ? LogIndex() : follower->match;
+}
+
 void Raft::Step(Instant now, NodeId from, Message message) {
   if (from == id() || from == kNoNode) return;
   dirty_ = true;

@@ -212,13 +212,18 @@ class Raft {
   }
   LogIndex configuration_index() const { return configurations_.index(); }
   // The same for states that differ in times, jitter and open reads only, as
-  // good as never for others.
-  uint64_t Fingerprint() const;
+  // good as never for others. Server i is called names[i - 1] in it; no names:
+  // by its own.
+  uint64_t Fingerprint(const std::vector<NodeId>& names = {}) const;
   // Whether this server leads, and a quorum has promised it not to elect anyone
   // else at `now`.
   bool HoldsLease(Instant now) const;
   // What the leader knows of the others; nullptr for other roles.
   const std::vector<Progress>* progress() const;
+  // Who has granted a (pre-)candidate what it asked for; nullptr for others.
+  const std::vector<NodeId>* granted() const;
+  // A follower's log equals its leader's up to here; 0 for other roles.
+  LogIndex matched() const;
 
  private:
   // `match`, `acknowledged`, `round` and `answer_due` are about the present
