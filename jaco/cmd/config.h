@@ -40,6 +40,8 @@ struct Config {
   std::string bootstrap_key_file;       // that holds it instead
   LogLevel log_level = LogLevel::kInfo;
   bool leave_on_terminate = false;  // SIGTERM takes the server out
+  // The bootstrap API founds and joins also for those who come over TCP.
+  bool remote_bootstrap = false;
   raft::Options raft;               // those of raft_settings.h
 };
 

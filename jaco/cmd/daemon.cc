@@ -28,6 +28,7 @@
 #include "jaco/env/posix/posix_entropy.h"
 #include "jaco/env/posix/posix_event_loop.h"
 #include "jaco/env/posix/posix_file_system.h"
+#include "jaco/env/posix/posix_host.h"
 #include "jaco/env/posix/spdlog_logger.h"
 #include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/http_server.h"
@@ -37,6 +38,7 @@
 #include "jaco/net/pki/openssl_pki.h"
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/tls_identity.h"
+#include "jaco/server/bootstrap_api.h"
 #include "jaco/server/server.h"
 
 namespace jaco::cmd {
@@ -99,6 +101,7 @@ class Daemon {
   // answers as soon as the loop runs, while the server is still starting.
   absl::Status Open() {
     absl::Status status = OpenDataDir();
+    if (status.ok()) status = ShowMeanwhile();
     if (status.ok()) status = OpenBootstrapPeer();
     if (status.ok()) status = OpenPeerTransport();
     if (status.ok()) status = OpenServer();
@@ -111,6 +114,14 @@ class Daemon {
     lock_ = *std::move(lock);
     disk_.emplace(&loop_, &files_);
     return absl::OkStatus();
+  }
+
+  // A server without a cluster tells everybody how it is, over TLS, with a
+  // certificate that nobody can know.
+  absl::Status ShowMeanwhile() {
+    auto provisional = ProvisionalCredentials(config_, pki_, clock_.WallNow());
+    if (!provisional.ok()) return provisional.status();
+    return tls_.ShowMeanwhile(*provisional);
   }
 
   absl::Status OpenBootstrapPeer() {
@@ -163,7 +174,8 @@ class Daemon {
                                                .disk = &*disk_,
                                                .entropy = &entropy_,
                                                .logger = &logger_,
-                                               .pki = &pki_});
+                                               .pki = &pki_,
+                                               .host = &host_});
     server_->WatchCredentials([this](const server::Credentials& credentials) {
       OnCredentials(credentials);
     });
@@ -195,7 +207,11 @@ class Daemon {
                     [this](const net::HttpRequest& request,
                            const server::Caller& caller, net::HttpReply reply) {
                       router_->Handle(request, caller, std::move(reply));
-                    });
+                    },
+                    net::HttpServerOptions{
+                        .is_open = [this](absl::string_view target) {
+                          return IsOpen(target);
+                        }});
     }
     absl::Status status = AsConflict(
         local_http_->ListenUnix(config_.unix_socket, config_.socket_group));
@@ -208,6 +224,11 @@ class Daemon {
       if (status.ok()) status = ListenOn(listener);
     }
     return status;
+  }
+
+  bool IsOpen(absl::string_view target) {
+    return net::IsProofTarget(target) || (net::IsBootstrapTarget(target) &&
+                                          server_->bootstrap().IsOpen());
   }
 
   absl::Status ListenOn(const ApiListener& listener) {
@@ -339,6 +360,7 @@ class Daemon {
   env::PosixClock clock_;
   env::PosixEntropy entropy_;
   env::PosixFileSystem files_;
+  env::PosixHost host_;
   std::unique_ptr<env::FileLock> lock_;
   env::PosixEventLoop loop_;
   std::optional<env::PosixDisk> disk_;

@@ -136,9 +136,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   void Identify(HttpServer::Authenticate& authenticate,
                 const std::string& address, absl::string_view token,
                 Identified done) override {
-    const Instant now = SteadyNow();
-    if (const Duration wait = failures_.Wait(address, now); wait > Duration()) {
-      const int64_t wait_seconds = 1 + wait.milliseconds() / 1000;
+    if (const int64_t wait_seconds = WaitSeconds(address); wait_seconds > 0) {
       return done(MakeError(ErrorCode::kRateLimited,
                             absl::StrCat("too many bad tokens from ", address,
                                          "; wait ", wait_seconds, " s")),
@@ -157,6 +155,16 @@ class HttpServer::Impl final : public HttpSessionOwner,
                    if (!caller.ok()) self->OnRefused(address, caller.status());
                    done(std::move(caller), 0);
                  });
+  }
+
+  int64_t WaitSeconds(const std::string& address) override {
+    const Duration wait = failures_.Wait(address, SteadyNow());
+    return wait > Duration() ? 1 + wait.milliseconds() / 1000 : 0;
+  }
+
+  void OnBadProof(const std::string& address) override {
+    OnRefused(address,
+              MakeError(ErrorCode::kTokenInvalid, "a password was not proved"));
   }
 
   void OnNoHandshake(absl::string_view address,

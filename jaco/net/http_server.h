@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -40,6 +41,9 @@ struct HttpServerOptions {
   // How long the rest of a refused request is read and thrown away, so that the
   // client gets to see the answer.
   Duration linger_timeout = Seconds(2);
+  // Which targets are for everybody: their callers are anonymous, whatever they
+  // say of themselves. Not used for the unix socket.
+  std::function<bool(absl::string_view target)> is_open;
 };
 
 // HTTP/1.1 with keep-alive and pipelining on the loop's io_context. Requests of
@@ -50,7 +54,7 @@ struct HttpServerOptions {
 // 429 until some time has passed. Loop thread.
 class HttpServer {
  public:
-  // Resolves a bearer token, once, at once or later: token_invalid,
+  // Resolves a bearer token, or "Basic ..." as in the header, once, at once or later: token_invalid,
   // token_revoked, or why that cannot be told now.
   using Authenticate = absl::AnyInvocable<void(absl::string_view,
                                                server::Reply<server::Caller>)>;

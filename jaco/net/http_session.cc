@@ -53,6 +53,19 @@ class Stream {
   PlainStream* operator->() { return &plain_; }
   executor_type get_executor() { return plain_.get_executor(); }
   bool secure() const { return ssl_.has_value(); }
+  // RFC 9266: of no other connection. Empty without TLS.
+  std::string channel_binding() {
+    constexpr absl::string_view kLabel = "EXPORTER-Channel-Binding";
+    std::string binding(32, '\0');
+    if (!ssl_ || SSL_export_keying_material(
+                     ssl_->native_handle(),
+                     reinterpret_cast<unsigned char*>(binding.data()),
+                     binding.size(), kLabel.data(), kLabel.size(), nullptr, 0,
+                     /*use_context=*/1) != 1) {
+      return "";
+    }
+    return binding;
+  }
   // Whether the client has shown the bootstrap key.
   bool bootstrap_peer() {
     return ssl_ && BootstrapPsk::IsUsedBy(ssl_->native_handle());
@@ -318,6 +331,9 @@ class Session final : public HttpSession,
           server::Caller{.identity = "bootstrap_key", .bootstrap_peer = true},
           0);
     }
+    if (options_.is_open && options_.is_open(View(parser_->get().target()))) {
+      return Welcome(next);
+    }
     owner_->Identify(*listener_.authenticate, listener_.address,
                      TokenOf(parser_->get()),
                      [weak = weak_from_this(), request, next](
@@ -327,6 +343,24 @@ class Session final : public HttpSession,
                        if (self == nullptr || !self->Awaits(request)) return;
                        next(*self, caller, wait_seconds);
                      });
+  }
+
+  // Anybody, but not those who have failed too often.
+  void Welcome(Identified next) {
+    const int64_t wait_seconds = owner_->WaitSeconds(listener_.address);
+    if (wait_seconds > 0) {
+      return next(*this,
+                  MakeError(ErrorCode::kRateLimited,
+                            absl::StrCat("too many failures from ",
+                                         listener_.address, "; wait ",
+                                         wait_seconds, " s")),
+                  wait_seconds);
+    }
+    next(*this,
+         server::Caller{.identity = "anonymous",
+                        .anonymous = true,
+                        .channel_binding = stream_.channel_binding()},
+         0);
   }
 
   void AwaitReply(uint64_t request) {
@@ -360,22 +394,27 @@ class Session final : public HttpSession,
          .target = View(message.target()),
          .body = message.body(),
          .wants_json =
-             absl::StrContains(View(message[http::field::accept]), "json")},
+             absl::StrContains(View(message[http::field::accept]), "json"),
+         .content_type = View(message[http::field::content_type])},
         caller,
-        [weak = weak_from_this(), request = requests_](HttpResponse response) {
+        [weak = weak_from_this(), request = requests_,
+         anonymous = caller.anonymous](HttpResponse response) {
           if (const auto self = weak.lock()) {
+            if (anonymous && response.status == 401 && self->Awaits(request)) {
+              self->owner_->OnBadProof(self->listener_.address);
+            }
             self->OnReply(request, std::move(response));
           }
         });
   }
 
-  // Empty when there is none.
+  // Empty when there is none. Of the Basic scheme, the whole header.
   static absl::string_view TokenOf(const Parser::value_type& message) {
     absl::string_view header = View(message[http::field::authorization]);
     constexpr absl::string_view kScheme = "bearer ";
     if (absl::StartsWithIgnoreCase(header, kScheme)) {
       header.remove_prefix(kScheme.size());
-    } else {
+    } else if (!absl::StartsWithIgnoreCase(header, "basic ")) {
       header = View(message["X-Nomad-Token"]);
     }
     return absl::StripAsciiWhitespace(header);
@@ -412,6 +451,8 @@ class Session final : public HttpSession,
     }
     if (response.status == 401) {
       response_.set(http::field::www_authenticate, "Bearer");
+      response_.insert(http::field::www_authenticate,
+                       "Basic realm=\"jaco\", charset=\"UTF-8\"");
     }
     if (response.retry_after_seconds > 0) {
       response_.set(http::field::retry_after,

@@ -34,6 +34,10 @@ class HttpSessionOwner {
   virtual void Identify(HttpServer::Authenticate& authenticate,
                         const std::string& address, absl::string_view token,
                         Identified done) = 0;
+  // How many seconds `address` has to wait before it is heard; 0: none.
+  virtual int64_t WaitSeconds(const std::string& address) = 0;
+  // Somebody anonymous there could not prove what has to be proved.
+  virtual void OnBadProof(const std::string& address) = 0;
   // A connection ended before it was one of HTTP.
   virtual void OnNoHandshake(absl::string_view address,
                              absl::string_view reason) = 0;

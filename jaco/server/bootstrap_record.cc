@@ -13,12 +13,11 @@
 namespace jaco::server {
 namespace {
 
-constexpr absl::string_view kName = "bootstrap";
 constexpr absl::string_view kMagic = "jaco-bs\n";
 constexpr uint32_t kVersion = 1;
 
-std::string PathIn(const std::string& data_dir) {
-  return absl::StrCat(data_dir, "/", kName);
+std::string PathIn(const std::string& data_dir, absl::string_view name) {
+  return absl::StrCat(data_dir, "/", name);
 }
 
 absl::Status Invalid(absl::string_view why) {
@@ -106,8 +105,8 @@ absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes) {
 }
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
-    env::FileSystem& fs, const std::string& data_dir) {
-  const std::string path = PathIn(data_dir);
+    env::FileSystem& fs, const std::string& data_dir, absl::string_view name) {
+  const std::string path = PathIn(data_dir, name);
   const auto bytes = storage::ReadWholeFile(fs, path);
   if (!bytes.ok()) return bytes.status();
   if (!bytes->has_value()) return std::optional<BootstrapRecord>();
@@ -119,13 +118,15 @@ absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
 
 absl::Status StoreBootstrapRecord(env::FileSystem& fs,
                                   const std::string& data_dir,
-                                  absl::string_view bytes) {
-  return storage::ReplaceFile(fs, data_dir, kName, bytes);
+                                  absl::string_view bytes,
+                                  absl::string_view name) {
+  return storage::ReplaceFile(fs, data_dir, name, bytes);
 }
 
 absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
-                                   const std::string& data_dir) {
-  const absl::Status removed = fs.Remove(PathIn(data_dir));
+                                   const std::string& data_dir,
+                                   absl::string_view name) {
+  const absl::Status removed = fs.Remove(PathIn(data_dir, name));
   if (absl::IsNotFound(removed)) return absl::OkStatus();
   return removed.ok() ? fs.SyncDirectory(data_dir) : removed;
 }

@@ -14,7 +14,7 @@ namespace jaco::env {
 namespace {
 
 constexpr const char* kLaneNames[kLaneCount] = {"jaco-log", "jaco-apply",
-                                                "jaco-snapshot"};
+                                                "jaco-snapshot", "jaco-compute"};
 
 struct Work {
   Disk::Job job;
