@@ -61,6 +61,7 @@ absl::StatusOr<std::string> FindToken(const ApiClientOptions& options) {
           absl::StrCat("cannot read the token file ", options.token_file));
     }
   }
+  if (!token && !options.token_needed) return "";
   if (!token) {
     return Invalid(
         "--token-file or JACO_TOKEN env is required when --server is set");

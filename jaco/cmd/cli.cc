@@ -13,6 +13,7 @@
 #include "jaco/base/version.h"
 #include "jaco/cmd/api_client.h"
 #include "jaco/cmd/archive_commands.h"
+#include "jaco/cmd/cli_bootstrap.h"
 #include "jaco/cmd/cli_completion.h"
 #include "jaco/cmd/cli_operator.h"
 #include "jaco/cmd/cli_output.h"
@@ -41,6 +42,7 @@ struct Options {
   OfflineRaftOptions raft;
   ArchiveOptions archive;
   OperatorOptions operators;
+  BootstrapCommandOptions bootstrap;
   std::string shell;
 };
 
@@ -451,6 +453,9 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   AddTokenCommands(&app, &options, &command);
   AddArchiveCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
+  AddBootstrapCommands(&app, &options.bootstrap, &options.output,
+                       &options.api.token_needed, Choose(&command));
+  AddUserCommands(&app, &options.bootstrap, &options.output, Choose(&command));
   bool version = false;
   app.add_subcommand("version", "Print the version")->callback([&version] {
     version = true;
