@@ -65,9 +65,10 @@ std::string Shown(std::optional<absl::Time> time) {
 }
 
 std::string FormatBootstrap(const BootstrapStatus& status) {
-  std::string text = absl::StrCat(
-      "State:    ", server::BootstrapStateName(status.state), "\nStarted:  ",
-      Shown(status.started), "\nEnded:    ", Shown(status.ended), "\n");
+  std::string text =
+      absl::StrCat("State:    ", server::BootstrapStateName(status.state),
+                   "\nStarted:  ", Shown(status.started),
+                   "\nEnded:    ", Shown(status.ended), "\n");
   if (status.state == BootstrapState::kError) {
     absl::StrAppend(&text, "Error:    ", status.error_code, ": ",
                     status.error_message, "\n");
@@ -142,9 +143,9 @@ int Run(CliSession& session, const BootstrapCommandOptions& options,
 }
 
 int Create(CliSession& session, const BootstrapCommandOptions& options) {
-  auto password = FindSecret(options.password_file, kPasswordVariable,
-                             absl::StrCat("Password of ", options.username, ": "),
-                             2, session.world());
+  auto password = FindSecret(
+      options.password_file, kPasswordVariable,
+      absl::StrCat("Password of ", options.username, ": "), 2, session.world());
   if (!password.ok()) return Fail(session, password.status());
   return Run(session, options,
              {.action = BootstrapAction::kCreate,
@@ -162,7 +163,8 @@ int Join(CliSession& session, const BootstrapCommandOptions& options) {
   if (options.username.empty()) {
     request.join_token = session.world().join_token.value_or("");
     if (request.join_token.empty()) {
-      return session.Fail({"", "--username or JACO_JOIN_TOKEN env is required"});
+      return session.Fail(
+          {"", "--username or JACO_JOIN_TOKEN env is required"});
     }
   } else {
     auto password =
@@ -176,9 +178,9 @@ int Join(CliSession& session, const BootstrapCommandOptions& options) {
 }
 
 int Recover(CliSession& session, const BootstrapCommandOptions& options) {
-  auto secret = FindSecret(options.passphrase_file, kPassphraseVariable,
-                           "Passphrase or key of the backup: ", 1,
-                           session.world());
+  auto secret =
+      FindSecret(options.passphrase_file, kPassphraseVariable,
+                 "Passphrase or key of the backup: ", 1, session.world());
   if (!secret.ok()) return Fail(session, secret.status());
   std::error_code error;
   const auto path = std::filesystem::absolute(options.file, error);
@@ -193,9 +195,9 @@ std::string UserPath(const BootstrapCommandOptions& options) {
 }
 
 int SetPassword(CliSession& session, const BootstrapCommandOptions& options) {
-  auto password = FindSecret(options.password_file, kPasswordVariable,
-                             absl::StrCat("New password of ", options.name, ": "),
-                             2, session.world());
+  auto password = FindSecret(
+      options.password_file, kPasswordVariable,
+      absl::StrCat("New password of ", options.name, ": "), 2, session.world());
   if (!password.ok()) return Fail(session, password.status());
   const auto outcome = session.CallLeader(
       {"PUT", UserPath(options),
@@ -220,25 +222,27 @@ void AddBootstrapCommands(CLI::App* app, BootstrapCommandOptions* options,
   CLI::App* bootstrap = app->add_subcommand(
       "bootstrap", "Found, join or restore a cluster, and see how far that is");
   bootstrap->require_subcommand(1);
-  const auto add = [=](const char* name, const char* help,
-                       int (*run)(CliSession&, const BootstrapCommandOptions&)) {
-    CLI::App* command = bootstrap->add_subcommand(name, help);
-    command->callback([=] {
-      *token_needed = false;
-      choose([=](CliSession& session) { return run(session, *options); });
-    });
-    return command;
-  };
-  CLI::App* status = add(
-      "status", "Show the state of the last action",
-      [](CliSession& session, const BootstrapCommandOptions&) {
-        return session.Show(session.Call({"GET", std::string(kPath)}),
-                            net::DecodeBootstrapReport, FormatBootstrap);
-      });
+  const auto add =
+      [=](const char* name, const char* help,
+          int (*run)(CliSession&, const BootstrapCommandOptions&)) {
+        CLI::App* command = bootstrap->add_subcommand(name, help);
+        command->callback([=] {
+          *token_needed = false;
+          choose([=](CliSession& session) { return run(session, *options); });
+        });
+        return command;
+      };
+  CLI::App* status =
+      add("status", "Show the state of the last action",
+          [](CliSession& session, const BootstrapCommandOptions&) {
+            return session.Show(session.Call({"GET", std::string(kPath)}),
+                                net::DecodeBootstrapReport, FormatBootstrap);
+          });
   status->add_option("-o,--output", *output, "table, json or yaml")
       ->check(CLI::IsMember({"table", "json", "yaml"}));
   CLI::App* create = add("create", "Found a cluster with a first user", Create);
-  create->add_option("--name", options->name, "The cluster's name, as a host's");
+  create->add_option("--name", options->name,
+                     "The cluster's name, as a host's");
   create->add_option("--username", options->username, "The first user")
       ->required();
   CLI::App* join = add("join", "Join a cluster by a password", Join);
@@ -280,15 +284,16 @@ void AddUserCommands(CLI::App* app, BootstrapCommandOptions* options,
                           net::DecodeUsers, FormatUsers);
     });
   });
-  const auto add = [=](const char* name, const char* help,
-                       int (*run)(CliSession&, const BootstrapCommandOptions&)) {
-    CLI::App* command = user->add_subcommand(name, help);
-    command->add_option("name", options->name, "The user")->required();
-    command->callback([=] {
-      choose([=](CliSession& session) { return run(session, *options); });
-    });
-    return command;
-  };
+  const auto add =
+      [=](const char* name, const char* help,
+          int (*run)(CliSession&, const BootstrapCommandOptions&)) {
+        CLI::App* command = user->add_subcommand(name, help);
+        command->add_option("name", options->name, "The user")->required();
+        command->callback([=] {
+          choose([=](CliSession& session) { return run(session, *options); });
+        });
+        return command;
+      };
   add("set-password", "Add a user, or change the password", SetPassword)
       ->add_option("--password-file", options->password_file,
                    "File with the password (or $JACO_PASSWORD)");

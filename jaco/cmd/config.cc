@@ -159,10 +159,10 @@ bool Contains(const std::vector<std::string>& keys, const std::string& key) {
 const std::vector<std::string>& Keys() {
   static const auto& keys = *[] {
     auto* all = new std::vector<std::string>{
-        "node_name",          "data_dir",          "unix_socket",
-        "listen_addr",        "cluster_addr",      "log_level",
-        "api_listeners",      "seal_key_file",     "socket_group",
-        "leave_on_terminate", "bootstrap_expect",  "retry_join",
+        "node_name",          "data_dir",           "unix_socket",
+        "listen_addr",        "cluster_addr",       "log_level",
+        "api_listeners",      "seal_key_file",      "socket_group",
+        "leave_on_terminate", "bootstrap_expect",   "retry_join",
         "bootstrap_key",      "bootstrap_key_file", "remote_bootstrap"};
     all->insert(all->end(), RaftKeys().begin(), RaftKeys().end());
     return all;

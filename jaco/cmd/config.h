@@ -42,7 +42,7 @@ struct Config {
   bool leave_on_terminate = false;  // SIGTERM takes the server out
   // The bootstrap API founds and joins also for those who come over TCP.
   bool remote_bootstrap = false;
-  raft::Options raft;               // those of raft_settings.h
+  raft::Options raft;  // those of raft_settings.h
 };
 
 // A bootstrap key that is worth the name; validation_failed, without a word of

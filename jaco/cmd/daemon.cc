@@ -40,6 +40,7 @@
 #include "jaco/net/tls_identity.h"
 #include "jaco/server/bootstrap_api.h"
 #include "jaco/server/server.h"
+#include "jaco/storage/atomic_file.h"
 
 namespace jaco::cmd {
 namespace {
@@ -121,7 +122,11 @@ class Daemon {
   absl::Status ShowMeanwhile() {
     auto provisional = ProvisionalCredentials(config_, pki_, clock_.WallNow());
     if (!provisional.ok()) return provisional.status();
-    return tls_.ShowMeanwhile(*provisional);
+    const absl::Status shown = tls_.ShowMeanwhile(*provisional);
+    if (!shown.ok() || !config_.remote_bootstrap) return shown;
+    // For those who have a way to this host, to know it from elsewhere.
+    return storage::ReplaceFile(files_, config_.data_dir, "provisional.crt",
+                                provisional->bundle);
   }
 
   absl::Status OpenBootstrapPeer() {
@@ -207,12 +212,10 @@ class Daemon {
                     [this](const net::HttpRequest& request,
                            const server::Caller& caller, net::HttpReply reply) {
                       router_->Handle(request, caller, std::move(reply));
-                    },
-                    net::HttpServerOptions{
-                        .is_open = [this](absl::string_view target) {
-                          return IsOpen(target);
-                        }});
+                    });
     }
+    remote_http_->OpenTo(
+        [this](absl::string_view target) { return IsOpen(target); });
     absl::Status status = AsConflict(
         local_http_->ListenUnix(config_.unix_socket, config_.socket_group));
     if (!status.ok()) return status;
@@ -227,8 +230,8 @@ class Daemon {
   }
 
   bool IsOpen(absl::string_view target) {
-    return net::IsProofTarget(target) || (net::IsBootstrapTarget(target) &&
-                                          server_->bootstrap().IsOpen());
+    return net::IsProofTarget(target) ||
+           (net::IsBootstrapTarget(target) && server_->bootstrap().IsOpen());
   }
 
   absl::Status ListenOn(const ApiListener& listener) {

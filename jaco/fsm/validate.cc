@@ -76,10 +76,11 @@ absl::Status ValidateUserName(absl::string_view name) {
     return status;
   }
   constexpr absl::string_view kBad = "&<>\":";
-  const bool fits = std::none_of(name.begin(), name.end(), [&](unsigned char c) {
-    return !absl::ascii_isprint(c) ||
-           absl::StrContains(kBad, static_cast<char>(c));
-  });
+  const bool fits =
+      std::none_of(name.begin(), name.end(), [&](unsigned char c) {
+        return !absl::ascii_isprint(c) ||
+               absl::StrContains(kBad, static_cast<char>(c));
+      });
   if (!fits) {
     return Refuse("user name",
                   "is not printable ASCII without & < > \" and colon");
@@ -96,8 +97,9 @@ std::string UserIdentity(absl::string_view name) {
     if (IsNameByte(c) && c != ':') {
       identity.push_back(c);
     } else {
-      absl::StrAppend(&identity, ":",
-                      absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+      absl::StrAppend(
+          &identity, ":",
+          absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
     }
   }
   return identity;

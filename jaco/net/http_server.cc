@@ -120,9 +120,16 @@ class HttpServer::Impl final : public HttpSessionOwner,
     for (const auto& session : sessions_) session->Close();
     sessions_.clear();
     handler_ = nullptr;
+    is_open_ = nullptr;
   }
 
+  void OpenTo(HttpServer::IsOpen is_open) { is_open_ = std::move(is_open); }
+
   const HttpServerOptions& options() const override { return options_; }
+
+  bool IsOpenTarget(absl::string_view target) override {
+    return is_open_ != nullptr && is_open_(target);
+  }
 
   void Handle(HttpSession* session, const HttpRequest& request,
               const server::Caller& caller, HttpReply reply) override {
@@ -272,6 +279,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   asio::io_context& context_;
   Logger* logger_;
   HttpHandler handler_;
+  HttpServer::IsOpen is_open_;
   const HttpServerOptions options_;
   UnixAcceptor unix_acceptor_;
   std::vector<std::unique_ptr<TcpListener>> tcp_listeners_;
@@ -295,6 +303,8 @@ absl::Status HttpServer::ListenUnix(absl::string_view path,
                                     absl::string_view group) {
   return impl_->ListenUnix(path, group);
 }
+
+void HttpServer::OpenTo(IsOpen is_open) { impl_->OpenTo(std::move(is_open)); }
 
 absl::StatusOr<uint16_t> HttpServer::ListenTls(absl::string_view host_port,
                                                const TlsIdentity* tls,

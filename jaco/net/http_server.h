@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,9 +40,6 @@ struct HttpServerOptions {
   // How long the rest of a refused request is read and thrown away, so that the
   // client gets to see the answer.
   Duration linger_timeout = Seconds(2);
-  // Which targets are for everybody: their callers are anonymous, whatever they
-  // say of themselves. Not used for the unix socket.
-  std::function<bool(absl::string_view target)> is_open;
 };
 
 // HTTP/1.1 with keep-alive and pipelining on the loop's io_context. Requests of
@@ -54,8 +50,11 @@ struct HttpServerOptions {
 // 429 until some time has passed. Loop thread.
 class HttpServer {
  public:
-  // Resolves a bearer token, or "Basic ..." as in the header, once, at once or later: token_invalid,
-  // token_revoked, or why that cannot be told now.
+  // Which targets are for everybody now.
+  using IsOpen = absl::AnyInvocable<bool(absl::string_view target)>;
+
+  // Resolves a bearer token, or "Basic ..." as in the header, once, at once or
+  // later: token_invalid, token_revoked, or why that cannot be told now.
   using Authenticate = absl::AnyInvocable<void(absl::string_view,
                                                server::Reply<server::Caller>)>;
 
@@ -88,6 +87,10 @@ class HttpServer {
   // loopback.
   absl::StatusOr<uint16_t> ListenLoopback(absl::string_view host_port,
                                           Authenticate authenticate);
+
+  // Who comes over TCP to a target that is open is anonymous, whatever they say
+  // of themselves. Before listening.
+  void OpenTo(IsOpen is_open);
 
  private:
   class Impl;

@@ -331,7 +331,7 @@ class Session final : public HttpSession,
           server::Caller{.identity = "bootstrap_key", .bootstrap_peer = true},
           0);
     }
-    if (options_.is_open && options_.is_open(View(parser_->get().target()))) {
+    if (owner_->IsOpenTarget(View(parser_->get().target()))) {
       return Welcome(next);
     }
     owner_->Identify(*listener_.authenticate, listener_.address,
@@ -349,12 +349,12 @@ class Session final : public HttpSession,
   void Welcome(Identified next) {
     const int64_t wait_seconds = owner_->WaitSeconds(listener_.address);
     if (wait_seconds > 0) {
-      return next(*this,
-                  MakeError(ErrorCode::kRateLimited,
-                            absl::StrCat("too many failures from ",
-                                         listener_.address, "; wait ",
-                                         wait_seconds, " s")),
-                  wait_seconds);
+      return next(
+          *this,
+          MakeError(ErrorCode::kRateLimited,
+                    absl::StrCat("too many failures from ", listener_.address,
+                                 "; wait ", wait_seconds, " s")),
+          wait_seconds);
     }
     next(*this,
          server::Caller{.identity = "anonymous",

@@ -34,6 +34,8 @@ class HttpSessionOwner {
   virtual void Identify(HttpServer::Authenticate& authenticate,
                         const std::string& address, absl::string_view token,
                         Identified done) = 0;
+  // Whether what is at `target` is for everybody.
+  virtual bool IsOpenTarget(absl::string_view target) = 0;
   // How many seconds `address` has to wait before it is heard; 0: none.
   virtual int64_t WaitSeconds(const std::string& address) = 0;
   // Somebody anonymous there could not prove what has to be proved.

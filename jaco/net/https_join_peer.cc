@@ -104,14 +104,14 @@ void HttpsJoinPeer::Converse(
     std::shared_ptr<server::PasswordConversation> conversation,
     absl::AnyInvocable<void(absl::Status)> done) {
   if (conversation_.joinable()) conversation_.join();
-  conversation_ = std::thread([this, peer,
-                               conversation = std::move(conversation),
-                               done = std::move(done)]() mutable {
-    absl::Status said = Talk(peer, *conversation);
-    post_([done = std::move(done), said = std::move(said)]() mutable {
-      done(std::move(said));
-    });
-  });
+  conversation_ =
+      std::thread([this, peer, conversation = std::move(conversation),
+                   done = std::move(done)]() mutable {
+        absl::Status said = Talk(peer, *conversation);
+        post_([done = std::move(done), said = std::move(said)]() mutable {
+          done(std::move(said));
+        });
+      });
 }
 
 void HttpsJoinPeer::Admit(const std::string& peer,

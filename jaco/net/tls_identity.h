@@ -57,7 +57,8 @@ class TlsIdentity {
   void AllowBootstrap(BootstrapPsk psk);
 
   // Shown to clients of the API for as long as there are no credentials. The
-  // bundle of `provisional` is shown, too; trusts nobody. Before AllowBootstrap.
+  // bundle of `provisional` is shown, too; trusts nobody. Before
+  // AllowBootstrap.
   absl::Status ShowMeanwhile(const TlsCredentials& provisional);
 
   // Null while there is none: connections are refused.

@@ -196,11 +196,12 @@ void BootstrapActions::Validate(BootstrapRequest request, Done done) {
   if (status.ok() && request.action == BootstrapAction::kCreate) {
     status = doors_.expect->CheckMayInit();
     if (status.ok()) {
-      status = doors_.cluster->CheckInit({.cluster_name = request.cluster_name});
+      status =
+          doors_.cluster->CheckInit({.cluster_name = request.cluster_name});
     }
   }
-  const bool said_all = request.action == BootstrapAction::kCreate ||
-                        !request.join_token.empty();
+  const bool said_all =
+      request.action == BootstrapAction::kCreate || !request.join_token.empty();
   if (!status.ok() || said_all) {
     return PostError(*node_->env().loop, std::move(status), std::move(done));
   }

@@ -1,5 +1,5 @@
-// Redis Enterprise's bootstrap API, without a word of HTTP and JSON: a door into
-// a cluster for programs. docs/decisions/0018-bootstrap-api.md.
+// Redis Enterprise's bootstrap API, without a word of HTTP and JSON: a door
+// into a cluster for programs. docs/decisions/0018-bootstrap-api.md.
 
 #ifndef JACO_SERVER_BOOTSTRAP_API_H_
 #define JACO_SERVER_BOOTSTRAP_API_H_
@@ -48,8 +48,8 @@ struct BootstrapRequest {
   std::string address;     // at which this server has to be for its peers
   std::vector<std::string> external_addresses;  // for its clients
   std::string recovery_filename;
-  std::string recovery_secret;  // the backup's key or passphrase
-  uint32_t retries_max = 0;     // of a join for which nobody was reached
+  std::string recovery_secret;       // the backup's key or passphrase
+  uint32_t retries_max = 0;          // of a join for which nobody was reached
   Duration retry_time = Seconds(1);  // between two of them
 };
 

@@ -55,8 +55,9 @@ absl::Status CheckRecovery(const BootstrapRequest& request) {
     return Bad("recovery_filename", "it is needed");
   }
   if (request.recovery_secret.empty() && request.password.empty()) {
-    return Bad("backup_key", "it is needed, or passphrase, or a password that "
-                             "is the passphrase");
+    return Bad("backup_key",
+               "it is needed, or passphrase, or a password that "
+               "is the passphrase");
   }
   return absl::OkStatus();
 }

@@ -134,7 +134,8 @@ void BootstrapActions::Converse(const BootstrapRequest& request,
       *env.entropy);
   peer->Converse(
       *net::WithPort(node, net::kApiPort), conversation,
-      [this, conversation, reply = std::move(reply)](absl::Status said) mutable {
+      [this, conversation,
+       reply = std::move(reply)](absl::Status said) mutable {
         if (!said.ok()) return reply(std::move(said));
         const PasswordVerdict& verdict = conversation->verdict();
         const absl::Duration difference =

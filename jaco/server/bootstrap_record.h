@@ -38,8 +38,8 @@ std::string EncodeBootstrapRecord(const BootstrapRecord& record);
 // data_loss for anything that EncodeBootstrapRecord does not make.
 absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes);
 
-// <data_dir>/bootstrap, and the same for a join by password: <data_dir>/joining,
-// of which only the join token counts.
+// <data_dir>/bootstrap, and the same for a join by password:
+// <data_dir>/joining, of which only the join token counts.
 inline constexpr absl::string_view kBootstrapFile = "bootstrap";
 inline constexpr absl::string_view kJoiningFile = "joining";
 

@@ -29,8 +29,8 @@ bool Parse(absl::string_view body, Message* message) {
 
 std::string NewPasswordNonce(env::Entropy& entropy) {
   std::string nonce(kPasswordNonceBytes, '\0');
-  entropy.Fill(absl::MakeSpan(reinterpret_cast<uint8_t*>(nonce.data()),
-                              nonce.size()));
+  entropy.Fill(
+      absl::MakeSpan(reinterpret_cast<uint8_t*>(nonce.data()), nonce.size()));
   return nonce;
 }
 
@@ -74,9 +74,8 @@ absl::StatusOr<std::string> PasswordJoin::Answer(absl::string_view body) {
       challenge.memory_kib() < options_.cost_min.memory_kib) {
     return Untrusted("the peer asks for a proof as no member does");
   }
-  auto keys =
-      DerivePasswordKeys(options_.password, challenge.salt(),
-                         {challenge.passes(), challenge.memory_kib()});
+  auto keys = DerivePasswordKeys(options_.password, challenge.salt(),
+                                 {challenge.passes(), challenge.memory_kib()});
   if (!keys.ok()) {
     return CodeOf(keys.status()) == ErrorCode::kValidationFailed
                ? Untrusted(keys.status().message())

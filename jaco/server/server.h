@@ -170,8 +170,8 @@ class Server final : public Api {
                    Reply<JoinServersResponse> reply) override;
 
   // Who bears `token`, or who has the name and password of "Basic ..." as in
-  // HTTP's Authorization header: token_invalid, token_revoked, as of all that was
-  // acknowledged anywhere before this call; else the errors of a read.
+  // HTTP's Authorization header: token_invalid, token_revoked, as of all that
+  // was acknowledged anywhere before this call; else the errors of a read.
   void Authenticate(absl::string_view token, Reply<Caller> reply);
 
   // Proposes a node with this id, which the leader then takes in: for servers

@@ -70,8 +70,8 @@ void UserService::SetUser(const Caller& caller, SetUserRequest request,
     return node_->Refuse(std::move(may), std::move(reply));
   }
   MakeUser(request.name, std::move(request.password),
-           [this, caller, reply = std::move(reply)](
-               absl::StatusOr<fsm::User> user) mutable {
+           [this, caller,
+            reply = std::move(reply)](absl::StatusOr<fsm::User> user) mutable {
              if (!user.ok()) return reply(user.status());
              fsm::Command command;
              *command.mutable_user_set()->mutable_user() = *std::move(user);
@@ -82,8 +82,7 @@ void UserService::SetUser(const Caller& caller, SetUserRequest request,
 
 void UserService::RemoveUser(const Caller& caller, RemoveUserRequest request,
                              Reply<UserResponse> reply) {
-  if (absl::Status status = fsm::ValidateUserName(request.name);
-      !status.ok()) {
+  if (absl::Status status = fsm::ValidateUserName(request.name); !status.ok()) {
     return node_->Refuse(std::move(status), std::move(reply));
   }
   fsm::Command command;
@@ -141,10 +140,9 @@ const fsm::User* UserService::Find(const std::string& name,
 // The keyring is the same on all members, and nobody else has it.
 std::string UserService::SaltOfNobody(absl::string_view name) const {
   const Keyring* keyring = certificates_->keyring();
-  const std::string key = Mac(keyring == nullptr
-                                  ? node_->state().cluster()->id()
-                                  : keyring->Encode(),
-                              "salts of users that do not exist");
+  const std::string key = Mac(
+      keyring == nullptr ? node_->state().cluster()->id() : keyring->Encode(),
+      "salts of users that do not exist");
   return Mac(key, name).substr(0, fsm::kPasswordSaltBytes);
 }
 
@@ -161,8 +159,8 @@ struct UserService::Asked {
 void UserService::Authenticate(absl::string_view credentials,
                                Reply<Caller> reply) {
   std::string text;
-  const bool decoded = absl::Base64Unescape(
-      absl::StripAsciiWhitespace(credentials), &text);
+  const bool decoded =
+      absl::Base64Unescape(absl::StripAsciiWhitespace(credentials), &text);
   const size_t colon = text.find(':');
   if (!decoded || colon == std::string::npos ||
       !CheckPassword(absl::string_view(text).substr(colon + 1)).ok()) {
@@ -216,7 +214,8 @@ void UserService::OnDerived(Asked& asked,
                             const absl::StatusOr<PasswordKeys>& keys) {
   if (!keys.ok()) return asked.reply(keys.status());
   const fsm::User* user = Find(asked.name, asked.modify_index);
-  if (user == nullptr || !EqualInConstantTime(keys->stored, user->stored_key())) {
+  if (user == nullptr ||
+      !EqualInConstantTime(keys->stored, user->stored_key())) {
     return asked.reply(Wrong());
   }
   if (known_.size() >= kKnownMax) known_.pop_front();
@@ -225,10 +224,9 @@ void UserService::OnDerived(Asked& asked,
 }
 
 bool UserService::IsKnown(const std::string& mac, const fsm::User& user) {
-  const auto it =
-      std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
-        return EqualInConstantTime(known.mac, mac);
-      });
+  const auto it = std::find_if(
+      known_.begin(), known_.end(),
+      [&](const Known& known) { return EqualInConstantTime(known.mac, mac); });
   if (it == known_.end()) return false;
   if (it->name == user.name() && it->modify_index == user.modify_index()) {
     return true;
@@ -304,8 +302,7 @@ void UserService::Prove(const Caller& caller, PasswordProof request,
   if (it == open_.end()) return node_->Refuse(Wrong(), std::move(reply));
   Open open = std::move(*it);
   open_.erase(it);
-  absl::Status may =
-      fsm::ValidateName("node name", request.node_name());
+  absl::Status may = fsm::ValidateName("node name", request.node_name());
   if (may.ok() && open.until < node_->env().clock->Now()) may = Wrong();
   if (!may.ok()) return node_->Refuse(std::move(may), std::move(reply));
   node_->Read([this, open = std::move(open), request = std::move(request),
@@ -318,8 +315,8 @@ void UserService::Prove(const Caller& caller, PasswordProof request,
 void UserService::OnProof(const Open& open, const PasswordProof& proof,
                           Reply<PasswordVerdict> reply) {
   const fsm::User* user = Find(open.request.user(), open.modify_index);
-  const std::string transcript = ProofTranscript(
-      open.request, open.challenge, proof, open.channel_binding);
+  const std::string transcript = ProofTranscript(open.request, open.challenge,
+                                                 proof, open.channel_binding);
   const std::string nobody(fsm::kPasswordKeyBytes, '\0');
   const bool proved = CheckPasswordProof(
       user == nullptr ? nobody : user->stored_key(), transcript, proof.proof());
@@ -334,13 +331,13 @@ void UserService::OnProof(const Open& open, const PasswordProof& proof,
     (*kept)(std::move(verdict));
   };
   if (proof.check_only()) return grant("");
-  joins_->IssueToken(
-      Caller{.identity = open.identity}, {.node_name = proof.node_name()},
-      [grant = std::move(grant),
-       kept](absl::StatusOr<IssueJoinTokenResponse> issued) {
-        if (!issued.ok()) return (*kept)(issued.status());
-        grant(std::move(issued->join_token));
-      });
+  joins_->IssueToken(Caller{.identity = open.identity},
+                     {.node_name = proof.node_name()},
+                     [grant = std::move(grant),
+                      kept](absl::StatusOr<IssueJoinTokenResponse> issued) {
+                       if (!issued.ok()) return (*kept)(issued.status());
+                       grant(std::move(issued->join_token));
+                     });
 }
 
 }  // namespace jaco::server

@@ -42,8 +42,7 @@ class UserService final : public UserApi {
                Reply<UserResponse> reply) override;
   void RemoveUser(const Caller& caller, RemoveUserRequest request,
                   Reply<UserResponse> reply) override;
-  void ListUsers(const Caller& caller,
-                 Reply<ListUsersResponse> reply) override;
+  void ListUsers(const Caller& caller, Reply<ListUsersResponse> reply) override;
   void Challenge(const Caller& caller, PasswordChallengeRequest request,
                  Reply<PasswordChallenge> reply) override;
   void Prove(const Caller& caller, PasswordProof request,

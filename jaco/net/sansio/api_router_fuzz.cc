@@ -77,8 +77,8 @@ class EchoBootstrap final : public server::BootstrapApi {
   }
   absl::Status Begin(const server::Caller&,
                      server::BootstrapRequest request) override {
-    const auto again = DecodeBootstrapRequest(request.action,
-                                              EncodeBootstrapRequest(request));
+    const auto again =
+        DecodeBootstrapRequest(request.action, EncodeBootstrapRequest(request));
     JACO_CHECK(again.ok() && again->nodes == request.nodes &&
                again->password == request.password);
     return absl::OkStatus();

@@ -27,9 +27,9 @@ class Section {
   Section Object(absl::string_view key) {
     const json::value* value = Find(key);
     if (value != nullptr && !value->is_object()) Wrong(key, "an object");
-    return Section(value != nullptr && value->is_object() ? &value->get_object()
-                                                          : nullptr,
-                   absl::StrCat(path_, key, "."), status_);
+    return Section(
+        value != nullptr && value->is_object() ? &value->get_object() : nullptr,
+        absl::StrCat(path_, key, "."), status_);
   }
   std::string String(absl::string_view key) {
     const json::value* value = Find(key);
@@ -194,8 +194,8 @@ absl::StatusOr<server::BootstrapRequest> DecodeBootstrapRequest(
   request.retries_max =
       static_cast<uint32_t>(root.Number("max_retries", 0, UINT32_MAX, 0));
   constexpr uint64_t kRetrySecondsMax = 3600;
-  request.retry_time = Seconds(static_cast<int64_t>(
-      root.Number("retry_time", 0, kRetrySecondsMax, 1)));
+  request.retry_time = Seconds(
+      static_cast<int64_t>(root.Number("retry_time", 0, kRetrySecondsMax, 1)));
   CheckTheRest(root);
   if (!status.ok()) return status;
   return request;
@@ -212,10 +212,9 @@ std::string EncodeBootstrapRequest(const server::BootstrapRequest& request) {
   for (const std::string& node : request.nodes) nodes.push_back(Text(node));
   cluster["nodes"] = std::move(nodes);
   object["cluster"] = std::move(cluster);
-  if (!request.username.empty()) {
-    object["credentials"] =
-        json::object{{"username", Text(request.username)},
-                     {"password", Text(request.password)}};
+  if (!request.username.empty() || !request.password.empty()) {
+    object["credentials"] = json::object{{"username", Text(request.username)},
+                                         {"password", Text(request.password)}};
   }
   const auto put = [&](const char* key, const std::string& text) {
     if (!text.empty()) object[key] = Text(text);
@@ -263,8 +262,7 @@ absl::StatusOr<server::BootstrapStatus> DecodeBootstrapReport(
   const std::string name = section.String("state");
   result.error_code = section.String("error_code");
   result.error_message = section.Object("error_details").String("message");
-  const auto read = [&](absl::string_view key,
-                        std::optional<absl::Time>* out) {
+  const auto read = [&](absl::string_view key, std::optional<absl::Time>* out) {
     absl::Time time;
     const std::string text = section.String(key);
     if (absl::ParseTime(absl::RFC3339_full, text, &time, nullptr)) *out = time;
@@ -272,11 +270,10 @@ absl::StatusOr<server::BootstrapStatus> DecodeBootstrapReport(
   read("start_time", &result.started);
   read("end_time", &result.ended);
   using server::BootstrapState;
-  for (const auto state :
-       {BootstrapState::kIdle, BootstrapState::kInitiated,
-        BootstrapState::kCreating, BootstrapState::kJoining,
-        BootstrapState::kRecovering, BootstrapState::kError,
-        BootstrapState::kCompleted}) {
+  for (const auto state : {BootstrapState::kIdle, BootstrapState::kInitiated,
+                           BootstrapState::kCreating, BootstrapState::kJoining,
+                           BootstrapState::kRecovering, BootstrapState::kError,
+                           BootstrapState::kCompleted}) {
     result.state = state;
     if (server::BootstrapStateName(state) == name && status.ok()) return result;
   }
@@ -295,12 +292,12 @@ std::string EncodeBootstrapError(const absl::Status& status) {
   if (const std::string field = FieldOf(status); !field.empty()) {
     details["field"] = Text(field);
   }
-  return json::serialize(json::object{
-      {"code", Text(ErrorCodeName(CodeOf(status)))},
-      {"message", Text(status.message())},
-      {"details", details},
-      {"error_code", Text(server::BootstrapErrorCode(status))},
-      {"error_details", details}});
+  return json::serialize(
+      json::object{{"code", Text(ErrorCodeName(CodeOf(status)))},
+                   {"message", Text(status.message())},
+                   {"details", details},
+                   {"error_code", Text(server::BootstrapErrorCode(status))},
+                   {"error_details", details}});
 }
 
 std::string EncodeNodes(const server::StatusResponse& status) {

@@ -13,9 +13,9 @@
 
 namespace jaco::net {
 
-// The configuration of an action. `action` is the path's, with which the body's,
-// if it has one, has to agree. What nobody knows is ignored, and so is null;
-// what the documents know is checked, also where jaco has no use for it.
+// The configuration of an action. `action` is the path's, with which the
+// body's, if it has one, has to agree. What nobody knows is ignored, and so is
+// null; what the documents know is checked, also where jaco has no use for it.
 // parse_failed, validation_failed.
 absl::StatusOr<server::BootstrapRequest> DecodeBootstrapRequest(
     server::BootstrapAction action, absl::string_view body);

@@ -67,10 +67,9 @@ void BootstrapRouter::Handle(const HttpRequest& request,
   const bool validate = absl::ConsumePrefix(&rest, "validate/");
   const auto action = server::BootstrapActionFromName(rest);
   if (!action) {
-    return reply(
-        Error(MakeError(ErrorCode::kNotFound,
-                        "no such action; there are create_cluster, "
-                        "join_cluster and recover_cluster")));
+    return reply(Error(MakeError(ErrorCode::kNotFound,
+                                 "no such action; there are create_cluster, "
+                                 "join_cluster and recover_cluster")));
   }
   if (request.method != "POST") return reply(NotAllowed("POST"));
   // A page in somebody's browser cannot send this without asking first.
@@ -94,9 +93,8 @@ void BootstrapRouter::Report(HttpReply reply) {
   api_->bootstrap().Report(
       [reply = std::move(reply)](
           const absl::StatusOr<server::BootstrapReport>& report) mutable {
-        reply(report.ok()
-                  ? HttpResponse{.body = EncodeBootstrapReport(*report)}
-                  : Error(report.status()));
+        reply(report.ok() ? HttpResponse{.body = EncodeBootstrapReport(*report)}
+                          : Error(report.status()));
       });
 }
 

@@ -20,6 +20,15 @@ const std::vector<std::string>& Seeds() {
       "POST\n/v1/token\n{\"identity\":\"a\",\"allow_privileged\":true}",
       "POST\n/v1/cluster/init\n{\"name\":\"x\"}",
       "DELETE\n/v1/token/a%20b\n",
+      "PUT\n/v1/user/a\n{\"password\":\"b\"}",
+      "POST\n/v1/bootstrap/validate/recover_cluster\n{}",
+      "POST\n/v1/server/challenge\n\x0a\1u\x12\2nn",
+      "POST\n/v1/server/prove\n\x0a\2nn\x12\2pp\x1a\1n\x20\1",
+      "POST\n/v1/bootstrap/join_cluster\n{\"action\":\"join_cluster\","
+      "\"cluster\":{\"nodes\":[\"1.1.1.1\"],\"name\":\"a.b\"},\"node\":{"
+      "\"identity\":{\"uid\":null,\"addr\":\"1.2.3.4\","
+      "\"external_addr\":[\"::1\"]}},\"max_retries\":3,"
+      "\"credentials\":{\"username\":\"u\",\"password\":\"p\"}}",
       "GET\n/v1/cluster/status?x\n",
       "{\"code\":\"no_leader\",\"message\":\"m\",\"details\":{}}",
       std::string("JACOPEER\1\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3\0\0\0abc", 32),

@@ -62,9 +62,8 @@ absl::StatusOr<PasswordKeys> DerivePasswordKeys(absl::string_view password,
       Bytes(salt), cost.passes, size_t{cost.memory_kib} * 1024,
       crypto_pwhash_argon2id_ALG_ARGON2ID13);
   if (made != 0) {
-    return absl::InternalError(
-        absl::StrCat("no memory to check a password: ", cost.memory_kib,
-                     " KiB are needed"));
+    return absl::InternalError(absl::StrCat(
+        "no memory to check a password: ", cost.memory_kib, " KiB are needed"));
   }
   PasswordKeys keys;
   keys.client = Mac(salted, "Client Key");

@@ -1,7 +1,7 @@
 // Passwords: what is kept to check them, and how both sides of a connection
 // prove to each other that they know one (its text, or what is kept of it)
-// without saying it. The structure is that of RFC 5802 (SCRAM), with Argon2id in
-// the place of PBKDF2; docs/decisions/0018-bootstrap-api.md.
+// without saying it. The structure is that of RFC 5802 (SCRAM), with Argon2id
+// in the place of PBKDF2; docs/decisions/0018-bootstrap-api.md.
 
 #ifndef JACO_SERVER_SECURITY_PASSWORD_H_
 #define JACO_SERVER_SECURITY_PASSWORD_H_
@@ -30,9 +30,9 @@ struct PasswordKeys {
   std::string server;  // proves that one can check
 };
 
-// `salt` has 16 bytes. Takes as long as `cost` says: not for the loop. kInternal
-// when there is no memory for that; validation_failed for a cost beyond all
-// reason.
+// `salt` has 16 bytes. Takes as long as `cost` says: not for the loop.
+// kInternal when there is no memory for that; validation_failed for a cost
+// beyond all reason.
 absl::StatusOr<PasswordKeys> DerivePasswordKeys(absl::string_view password,
                                                 absl::string_view salt,
                                                 const PasswordCost& cost);

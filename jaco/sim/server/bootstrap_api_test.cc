@@ -1,6 +1,8 @@
 // A cluster by way of Redis' bootstrap API: founded with a password, joined by
 // it, brought back from a file, and all of that cut off anywhere.
 
+#include "jaco/server/bootstrap_api.h"
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
-#include "jaco/server/bootstrap_api.h"
 #include "jaco/server/password_join.pb.h"
 #include "jaco/server/security/sealed_file.h"
 #include "jaco/server/user_api.h"
@@ -102,9 +103,9 @@ class BootstrapApiTest : public TokenJoinTest {
   std::string Answer(std::function<void(Reply<Response>)> ask) {
     auto said = std::make_shared<std::string>("none");
     ask([said](const absl::StatusOr<Response>& response) {
-      *said = response.ok() ? "ok"
-                            : std::string(ErrorCodeName(
-                                  CodeOf(response.status())));
+      *said = response.ok()
+                  ? "ok"
+                  : std::string(ErrorCodeName(CodeOf(response.status())));
     });
     Run(Seconds(1));
     return *said;

@@ -57,8 +57,7 @@ class TokenJoinTest : public ClusterTest, public JoinPeer {
     auto kept = std::make_shared<absl::AnyInvocable<void(absl::Status)>>(
         std::move(done));
     queue_.Schedule(queue_.now() + Milliseconds(1), sim::kWorldOwner,
-                    {sim::EventKind::kTask},
-                    [this, node, conversation, kept] {
+                    {sim::EventKind::kTask}, [this, node, conversation, kept] {
                       if (processes_.contains(node)) {
                         return Talk(node, conversation, kept);
                       }
