@@ -91,6 +91,49 @@ def jaco_cc_test(name, copts = [], deps = [], size = "small", main = True, **kwa
         **kwargs
     )
 
+def jaco_fuzz_target(name, srcs, deps, hdrs = [], test = True):
+    """A parser of outside bytes under libFuzzer, and in every build under less.
+
+    Args:
+      name: ends with `_fuzz`; the binary for libFuzzer (built with
+        --config=fuzz; tools/fuzz runs it). Its inputs to begin with are in
+        testdata/fuzz/, in the directory of that name without `_fuzz`.
+      srcs: with LLVMFuzzerTestOneInput.
+      deps: of srcs.
+      hdrs: for tests that depend on `name`_target.
+      test: whether there is a `name`_test, which runs the target over those
+        inputs, damaged ones and random bytes.
+    """
+    jaco_cc_library(
+        name = name + "_target",
+        testonly = True,
+        srcs = srcs,
+        hdrs = hdrs,
+        # Nothing but main() of libFuzzer or of the test refers to it.
+        alwayslink = True,
+        deps = deps,
+    )
+    jaco_cc_binary(
+        name = name,
+        testonly = True,
+        linkopts = ["-fsanitize=fuzzer"],
+        tags = ["manual"],
+        deps = [":" + name + "_target"],
+    )
+    if test:
+        corpus = name[:-len("_fuzz")]
+        jaco_cc_test(
+            name = name + "_test",
+            srcs = ["//jaco/base/testing:fuzz_test.cc"],
+            args = ["testdata/fuzz/" + corpus],
+            data = ["//testdata/fuzz:" + corpus],
+            main = False,
+            deps = [
+                ":" + name + "_target",
+                "//jaco/base:prng",
+            ],
+        )
+
 def jaco_proto_library(name, srcs, deps = [], visibility = _PRIVATE, **kwargs):
     """A proto_library `name` and its C++ code, `name`_cc.
 

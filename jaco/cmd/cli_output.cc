@@ -170,6 +170,10 @@ std::string FormatStatus(const server::StatusResponse& response) {
     return absl::StrCat(
         "Status:    ", server::LifecycleName(response.lifecycle), "\n");
   }
+  if (!response.joining.empty()) {
+    return absl::StrCat("Status:     joining\nJoining:    ", response.joining,
+                        "\n");
+  }
   std::string out = absl::StrCat(
       "Status:     initialized\n"
       "Leader:     ",

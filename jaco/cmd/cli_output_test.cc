@@ -65,6 +65,16 @@ TEST(CliOutputTest, StatusOfAServerThatLooksForACluster) {
             "Bootstrap: waiting for servers, 2 of 3 are here\n");
 }
 
+TEST(CliOutputTest, StatusOfAServerThatWaitsForItsLeader) {
+  server::StatusResponse response;
+  response.lifecycle = server::Lifecycle::kMember;
+  response.initialized = true;
+  response.joining = "10.0.0.5:7000 has admitted this server";
+  EXPECT_EQ(FormatStatus(response),
+            "Status:     joining\n"
+            "Joining:    10.0.0.5:7000 has admitted this server\n");
+}
+
 TEST(CliOutputTest, Servers) {
   server::StatusResponse response;
   response.node_name = "node-1";

@@ -198,6 +198,7 @@ class Daemon {
       logger_.Write(LogLevel::kError, "jacod", status.message());
       return;
     }
+    network_->OnCredentials();
     const auto fingerprint = pki_.Fingerprint(credentials.bundle);
     Log(absl::StrCat("certificate in force; the authority's fingerprint is ",
                      fingerprint.value_or("unknown")));
@@ -235,9 +236,9 @@ class Daemon {
   }
 
   absl::Status ListenOn(const ApiListener& listener) {
-    const auto authenticate = [this](absl::string_view token,
+    const auto authenticate = [this](absl::string_view token, bool stale,
                                      server::Reply<server::Caller> reply) {
-      server_->Authenticate(token, std::move(reply));
+      server_->Authenticate(token, stale, std::move(reply));
     };
     const auto port =
         listener.tls

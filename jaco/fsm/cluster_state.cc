@@ -97,6 +97,8 @@ bool IsKnown(const Command& command) {
              HasOnlyKnownFields(command.user_set().user());
     case Command::kUserRemove:
       return HasOnlyKnownFields(command.user_remove());
+    case Command::kLeadershipTransfer:
+      return HasOnlyKnownFields(command.leadership_transfer());
     case Command::PAYLOAD_NOT_SET:
       return false;
   }
@@ -248,6 +250,8 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return SetUser(index);
     case Command::kUserRemove:
       return RemoveUser(index);
+    case Command::kLeadershipTransfer:
+      return NoteTransfer(index);
     case Command::PAYLOAD_NOT_SET:
       break;
   }

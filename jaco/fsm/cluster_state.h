@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -63,9 +64,12 @@ class ClusterState final : public StateMachine {
   Snapshot TakeSnapshot() const override;
   absl::Status RestoreSnapshot(absl::string_view snapshot) override;
 
-  // Whether a StateRestore of `snapshot` would be carried out: the errors of
-  // that command, and kUnimplemented for what this build does not know.
-  absl::Status CheckRestore(absl::string_view snapshot) const;
+  // Tells whether a StateRestore of a snapshot would be carried out in the
+  // state of this moment: the errors of that command, and kUnimplemented for
+  // what this build does not know. The check takes time; it may run on any
+  // thread, and outlive the state.
+  using RestoreCheck = std::function<absl::Status(absl::string_view snapshot)>;
+  RestoreCheck CheckRestore() const;
   // Makes the state, which is a backup's, that of a cluster which begins anew
   // at `index` with `node` alone, whose id is new: other nodes are removed ones
   // and join tokens are forgotten. Errors: cluster_uninitialized,
@@ -120,6 +124,8 @@ class ClusterState final : public StateMachine {
 
   // cluster_state_leave.cc.
   absl::StatusOr<std::string> LeaveNode(raft::LogIndex index);
+  absl::StatusOr<Node> LeaverOf(const NodeLeave& leave) const;
+  absl::StatusOr<std::string> NoteTransfer(raft::LogIndex index);
   absl::StatusOr<std::string> RemoveNode(raft::LogIndex index);
   // Makes a node a removed one.
   void BuryNode(raft::LogIndex index, uint64_t id);
@@ -147,7 +153,15 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> TakeArchive(raft::LogIndex index);
   absl::StatusOr<std::string> RestoreState(raft::LogIndex index);
   absl::Status CheckPiece(const RestorePiece& piece) const;
-  absl::StatusOr<ClusterTables> Merge(absl::string_view snapshot) const;
+  // What a snapshot is merged with, or nothing without a cluster.
+  struct RestoreBase {
+    std::optional<Cluster> cluster;
+    uint32_t feature_level = 0;
+    std::vector<SharedRow> rows;
+  };
+  RestoreBase TakeRestoreBase() const;
+  static absl::StatusOr<ClusterTables> Merge(const RestoreBase& base,
+                                             absl::string_view snapshot);
 
   // Whether the token or the node may be added to what is there.
   absl::Status CheckNewToken(const std::string& identity,

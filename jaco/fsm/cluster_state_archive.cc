@@ -34,6 +34,11 @@ bool StaysInRestore(absl::string_view key) {
 // Of a snapshot that was not whole.
 bool IsPiece(absl::string_view key) { return absl::StartsWith(key, "p/"); }
 
+absl::Status NoCluster() {
+  return MakeError(ErrorCode::kClusterUninitialized,
+                   "there is no cluster whose state to restore");
+}
+
 absl::Status NoSnapshot(const absl::Status& why) {
   return MakeError(ErrorCode::kValidationFailed, why.message());
 }
@@ -72,7 +77,7 @@ absl::StatusOr<std::string> ClusterState::RestoreState(raft::LogIndex index) {
     tables_.ClearRestorePieces();
     return std::string();
   }
-  absl::StatusOr<ClusterTables> merged = Merge(snapshot);
+  absl::StatusOr<ClusterTables> merged = Merge(TakeRestoreBase(), snapshot);
   if (!merged.ok()) return merged.status();
   tables_.ReplaceBy(*std::move(merged));
   Audit(index, AUDIT_TYPE_SNAPSHOT_RESTORED, "restore_id", piece.restore_id());
@@ -81,8 +86,7 @@ absl::StatusOr<std::string> ClusterState::RestoreState(raft::LogIndex index) {
 
 absl::Status ClusterState::CheckPiece(const RestorePiece& piece) const {
   if (!tables_.cluster().has_value()) {
-    return MakeError(ErrorCode::kClusterUninitialized,
-                     "there is no cluster whose state to restore");
+    return NoCluster();
   }
   if (absl::Status status = ValidateName("restore id", piece.restore_id());
       !status.ok()) {
@@ -112,23 +116,26 @@ absl::Status ClusterState::CheckPiece(const RestorePiece& piece) const {
                    "another restore has begun, or this one was cut off");
 }
 
-absl::Status ClusterState::CheckRestore(absl::string_view snapshot) const {
-  if (snapshot.size() > kRestoreBytesMax) {
-    return MakeError(ErrorCode::kTooLarge,
-                     absl::StrCat("a snapshot of ", snapshot.size(),
-                                  " bytes, the limit is ", kRestoreBytesMax));
-  }
-  if (!tables_.cluster().has_value()) {
-    return MakeError(ErrorCode::kClusterUninitialized,
-                     "there is no cluster whose state to restore");
-  }
-  return Merge(snapshot).status();
+ClusterState::RestoreCheck ClusterState::CheckRestore() const {
+  return [base = TakeRestoreBase()](absl::string_view snapshot) {
+    if (snapshot.size() > kRestoreBytesMax) {
+      return MakeError(ErrorCode::kTooLarge,
+                       absl::StrCat("a snapshot of ", snapshot.size(),
+                                    " bytes, the limit is ", kRestoreBytesMax));
+    }
+    return base.cluster.has_value() ? Merge(base, snapshot).status()
+                                    : NoCluster();
+  };
+}
+
+ClusterState::RestoreBase ClusterState::TakeRestoreBase() const {
+  return {tables_.cluster(), feature_level(), tables_.rows().Capture()};
 }
 
 // An error of the closed set is every server's verdict. kUnimplemented is this
 // build's: the checksum is right, but the content is not as it knows it.
-absl::StatusOr<ClusterTables> ClusterState::Merge(
-    absl::string_view snapshot) const {
+absl::StatusOr<ClusterTables> ClusterState::Merge(const RestoreBase& base,
+                                                  absl::string_view snapshot) {
   absl::StatusOr<SnapshotContent> content = DecodeSnapshot(snapshot);
   if (absl::IsFailedPrecondition(content.status())) {
     return absl::UnimplementedError(content.status().message());
@@ -144,19 +151,19 @@ absl::StatusOr<ClusterTables> ClusterState::Merge(
   }
   Cluster cluster;
   if (!cluster.ParseFromString(cluster_row) ||
-      cluster.id() != tables_.cluster()->id()) {
+      cluster.id() != base.cluster->id()) {
     return MakeError(ErrorCode::kConfigMismatch,
                      "the snapshot is of another cluster");
   }
   // Of what came after the backup that this cluster was restored from.
-  if (cluster.feature_level() > feature_level()) {
+  if (cluster.feature_level() > base.feature_level) {
     return MakeError(
         ErrorCode::kConfigMismatch,
         absl::StrCat("the snapshot is of feature level ",
                      cluster.feature_level(), ", the cluster is at ",
-                     feature_level(), ": upgrade all servers"));
+                     base.feature_level, ": upgrade all servers"));
   }
-  for (const SharedRow& row : tables_.rows().Capture()) {
+  for (const SharedRow& row : base.rows) {
     if (StaysInRestore(row->first)) rows.push_back(*row);
   }
   std::sort(rows.begin(), rows.end());

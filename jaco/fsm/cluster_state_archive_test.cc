@@ -55,7 +55,7 @@ TEST_F(ArchiveTest, PiecesMakeAWhole) {
   *upsert.mutable_node_upsert()->mutable_node() = NodeNamed(2, "node-2");
   Apply(upsert);
   const size_t audited = state_.audit().size();
-  EXPECT_TRUE(state_.CheckRestore(snapshot).ok());
+  EXPECT_TRUE(state_.CheckRestore()(snapshot).ok());
   ClusterState follower;
   for (uint64_t offset = 0; offset < snapshot.size(); offset += 50) {
     EXPECT_EQ(state_.tokens().count("later"), 1u);
@@ -170,7 +170,7 @@ TEST_F(ArchiveTest, WhatIsNoSnapshotOfThisClusterIsRefused) {
   std::string later = own;
   later[8] = 2;
   EXPECT_EQ(Apply(Piece("a", later, 0, own.size())), "stop");
-  EXPECT_TRUE(absl::IsUnimplemented(state_.CheckRestore(later)));
+  EXPECT_TRUE(absl::IsUnimplemented(state_.CheckRestore()(later)));
 }
 
 TEST_F(ArchiveTest, ArchivesLeaveATrace) {

@@ -104,6 +104,8 @@ absl::StatusOr<std::string> ClusterState::JoinNode(raft::LogIndex index) {
   }
   const bool joins = known == nullptr;
   Node node = join.node();
+  // Whoever asks again may be elsewhere by now.
+  node.set_announce_index(index.value());
   node.set_status(joins ? NODE_STATUS_JOINING : known->status());
   JoinToken consumed = **token;
   consumed.set_consumed_by(node.id());

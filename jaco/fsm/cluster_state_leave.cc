@@ -17,11 +17,8 @@ namespace jaco::fsm {
 
 absl::StatusOr<std::string> ClusterState::LeaveNode(raft::LogIndex index) {
   const NodeLeave& leave = command_.node_leave();
-  const Node* node = tables_.FindNode(leave.id());
-  if (node == nullptr) {
-    return MakeError(ErrorCode::kNodeNotFound,
-                     absl::StrCat("no node ", leave.id()));
-  }
+  const absl::StatusOr<Node> node = LeaverOf(leave);
+  if (!node.ok()) return node.status();
   if (node->leaving() == leave.leaving() ||
       node->leaving() == NODE_LEAVING_FORCED) {
     return node->SerializeAsString();
@@ -37,13 +34,43 @@ absl::StatusOr<std::string> ClusterState::LeaveNode(raft::LogIndex index) {
                      absl::StrCat("node \"", node->name(),
                                   "\" is the last one of the cluster"));
   }
-  Node changed = *node;
+  if (tables_.FindNode(leave.id()) == nullptr) PutNode(index, *node);
+  Node changed = *tables_.FindNode(leave.id());
   changed.set_leaving(leave.leaving());
   changed.set_modify_index(index.value());
   std::string reply = tables_.PutNode(std::move(changed));
   const std::string& name = tables_.FindNode(leave.id())->name();
   if (leaves) Audit(index, AUDIT_TYPE_NODE_LEAVE, "hostname", name);
   return reply;
+}
+
+// The row of the node that is to leave. peers.json may have made somebody a
+// member whom the table does not know: that one's is new.
+absl::StatusOr<Node> ClusterState::LeaverOf(const NodeLeave& leave) const {
+  const Node* known = tables_.FindNode(leave.id());
+  if (known != nullptr) return *known;
+  if (leave.address().empty() || leave.leaving() == NODE_LEAVING_NO) {
+    return MakeError(ErrorCode::kNodeNotFound,
+                     absl::StrCat("no node ", leave.id()));
+  }
+  Node node;
+  node.set_id(leave.id());
+  node.set_name(absl::StrCat(leave.id()));
+  node.set_address(leave.address());
+  node.set_status(NODE_STATUS_READY);
+  if (absl::Status status = CheckNode(node); !status.ok()) return status;
+  return node;
+}
+
+absl::StatusOr<std::string> ClusterState::NoteTransfer(raft::LogIndex index) {
+  const uint64_t to = command_.leadership_transfer().to();
+  if (to == 0) {
+    return MakeError(ErrorCode::kValidationFailed, "node id is 0");
+  }
+  const Node* node = tables_.FindNode(to);
+  Audit(index, AUDIT_TYPE_LEADERSHIP_TRANSFER, "to",
+        node == nullptr ? absl::StrCat(to) : node->name());
+  return std::string();
 }
 
 absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {

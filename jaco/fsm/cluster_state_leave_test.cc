@@ -36,6 +36,40 @@ class ClusterStateLeaveTest : public ::testing::Test {
   ClusterState state_;
 };
 
+TEST_F(ClusterStateLeaveTest, AMemberThatTheTableDoesNotKnow) {
+  Command command = testing::FromLocal();
+  NodeLeave& leave = *command.mutable_node_leave();
+  leave.set_id(7);
+  leave.set_leaving(NODE_LEAVING_YES);
+  EXPECT_EQ(Do(command), "node_not_found");
+  leave.set_address("not an address");
+  EXPECT_EQ(Do(command), "validation_failed");
+  leave.set_address("10.0.0.7:7001");
+  EXPECT_EQ(Do(command), "ok");
+  EXPECT_EQ(state_.nodes().at(7).name(), "7");
+  EXPECT_EQ(state_.nodes().at(7).leaving(), NODE_LEAVING_YES);
+  EXPECT_EQ(state_.audit().back().details(0).value(), "7");
+  EXPECT_EQ(Do(testing::Remove(7)), "ok");
+  EXPECT_EQ(state_.removed().at(7).address(), "10.0.0.7:7001");
+  // Refused: nothing stays behind.
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(Do(testing::Remove(2)), "ok");
+  EXPECT_EQ(Leave(1, NODE_LEAVING_YES), "conflict");
+}
+
+TEST_F(ClusterStateLeaveTest, WhoAskedForATransferIsWrittenDown) {
+  Command command = testing::FromLocal();
+  command.set_identity("alice");
+  command.mutable_leadership_transfer()->set_to(0);
+  EXPECT_EQ(Do(command), "validation_failed");
+  command.mutable_leadership_transfer()->set_to(2);
+  EXPECT_EQ(Do(command), "ok");
+  const AuditEvent& event = state_.audit().back();
+  EXPECT_EQ(event.type(), AUDIT_TYPE_LEADERSHIP_TRANSFER);
+  EXPECT_EQ(event.identity(), "alice");
+  EXPECT_EQ(event.details(0).value(), "node-2");
+}
+
 TEST_F(ClusterStateLeaveTest, ANodeLeavesAndIsRemembered) {
   EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
   EXPECT_EQ(state_.nodes().at(2).leaving(), NODE_LEAVING_YES);

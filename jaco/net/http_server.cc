@@ -137,11 +137,14 @@ class HttpServer::Impl final : public HttpSessionOwner,
         std::find_if(sessions_.begin(), sessions_.end(),
                      [session](const auto& s) { return s.get() == session; });
     sessions_.splice(sessions_.end(), sessions_, found);
+    if (!caller.join_token_hash.empty()) {
+      reply = CountRefusals(caller.address, std::move(reply));
+    }
     handler_(request, caller, std::move(reply));
   }
 
   void Identify(HttpServer::Authenticate& authenticate,
-                const std::string& address, absl::string_view token,
+                const std::string& address, absl::string_view token, bool stale,
                 Identified done) override {
     if (const int64_t wait_seconds = WaitSeconds(address); wait_seconds > 0) {
       return done(MakeError(ErrorCode::kRateLimited,
@@ -154,7 +157,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
                             "an `Authorization: Bearer` header is needed"),
                   0);
     }
-    authenticate(token,
+    authenticate(token, stale,
                  [weak = weak_from_this(), address, done = std::move(done)](
                      absl::StatusOr<server::Caller> caller) mutable {
                    const auto self = weak.lock();
@@ -172,6 +175,13 @@ class HttpServer::Impl final : public HttpSessionOwner,
   void OnBadProof(const std::string& address) override {
     OnRefused(address,
               MakeError(ErrorCode::kTokenInvalid, "a password was not proved"));
+  }
+
+  std::shared_ptr<void> TakeArchivePlace() override {
+    if (!archive_place_.expired()) return nullptr;
+    std::shared_ptr<void> place = std::make_shared<char>();
+    archive_place_ = place;
+    return place;
   }
 
   void OnNoHandshake(absl::string_view address,
@@ -252,13 +262,30 @@ class HttpServer::Impl final : public HttpSessionOwner,
 
   void OnRefused(const std::string& address, const absl::Status& why) {
     const ErrorCode code = CodeOf(why);
-    if (code != ErrorCode::kTokenInvalid && code != ErrorCode::kTokenRevoked) {
-      return;
+    if (code == ErrorCode::kTokenInvalid || code == ErrorCode::kTokenRevoked) {
+      CountRefusal(address, why.message());
     }
+  }
+
+  void CountRefusal(const std::string& address, absl::string_view why) {
     const Instant now = SteadyNow();
     failures_.OnFailure(address, now);
-    refusals_.Write(now, absl::StrCat("refused a request from ", address, ": ",
-                                      why.message()));
+    refusals_.Write(
+        now, absl::StrCat("refused a request from ", address, ": ", why));
+  }
+
+  // A join token that is no good any more opens nothing, and costs more to find
+  // out than one that is not known.
+  HttpReply CountRefusals(const std::string& address, HttpReply reply) {
+    constexpr int kForbidden = 403;
+    return [weak = weak_from_this(), address,
+            reply = std::move(reply)](HttpResponse response) mutable {
+      const auto self = weak.lock();
+      if (self != nullptr && !self->closed_ && response.status == kForbidden) {
+        self->CountRefusal(address, "its join token is not good for that");
+      }
+      reply(std::move(response));
+    };
   }
 
   void Forget(HttpSession* ended) {
@@ -287,6 +314,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   std::optional<UnixListener> unix_listener_;
   FailureLimiter failures_;
   CountedLog refusals_;
+  std::weak_ptr<void> archive_place_;
   bool closed_ = false;
   bool accept_failing_ = false;  // said once an outage
   std::list<std::shared_ptr<HttpSession>> sessions_;

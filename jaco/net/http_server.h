@@ -26,7 +26,7 @@ struct HttpServerOptions {
   size_t header_bytes_max = 16 << 10;
   size_t body_bytes_max = 1 << 20;
   // Instead of both, for privileged callers of IsArchiveTarget; the time is
-  // also that of the answer.
+  // also that of the answer. One of them at a time; others get a 429.
   size_t archive_bytes_max = size_t{256} << 20;
   Duration archive_timeout = Seconds(300);
   // When there is one more, the one that has been idle for longest goes.
@@ -54,9 +54,10 @@ class HttpServer {
   using IsOpen = absl::AnyInvocable<bool(absl::string_view target)>;
 
   // Resolves a bearer token, or "Basic ..." as in the header, once, at once or
-  // later: token_invalid, token_revoked, or why that cannot be told now.
-  using Authenticate = absl::AnyInvocable<void(absl::string_view,
-                                               server::Reply<server::Caller>)>;
+  // later: token_invalid, token_revoked, or why that cannot be told now; with
+  // `stale` by what this server knows.
+  using Authenticate = absl::AnyInvocable<void(
+      absl::string_view token, bool stale, server::Reply<server::Caller>)>;
 
   // `context` and `logger` are borrowed; they outlive the server.
   HttpServer(boost::asio::io_context& context, Logger* logger,

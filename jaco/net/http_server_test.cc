@@ -330,6 +330,33 @@ TEST_F(HttpServerTest, TheLongestIdleMakesRoom) {
   EXPECT_THAT(ask(clients[0]), HasSubstr("local 0"));
 }
 
+// Each may be 256 MiB large.
+TEST_F(HttpServerTest, OneArchiveAtATime) {
+  RawClient first(path_), second(path_);
+  first.Send(
+      "PUT /v1/operator/snapshot HTTP/1.1\r\nHost: x\r\n"
+      "Connection: close\r\nContent-Length: 4\r\n\r\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  second.Send("GET /v1/cluster/backup HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string refused = second.ReadAll();
+  EXPECT_THAT(refused,
+              AllOf(StartsWith("HTTP/1.1 429"), HasSubstr("rate_limited"),
+                    HasSubstr("Retry-After: 5")));
+  ExpectHealthy();
+  first.Send("abcd");
+  EXPECT_THAT(first.ReadAll(), HasSubstr("/v1/operator/snapshot local 4"));
+  EXPECT_EQ(Call("/v1/operator/snapshot", "abc")->status, 200);
+  {
+    RawClient gone(path_);
+    gone.Send(
+        "PUT /v1/operator/snapshot HTTP/1.1\r\nHost: x\r\n"
+        "Content-Length: 4\r\n\r\n");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(Call("/v1/operator/snapshot", "abc")->status, 200);
+}
+
 TEST_F(HttpServerTest, LoopbackNeedsAToken) {
   uint16_t port = 0;
   OnLoop([&] {
@@ -337,7 +364,7 @@ TEST_F(HttpServerTest, LoopbackNeedsAToken) {
               absl::StatusCode::kInvalidArgument);
     port = *server_->ListenLoopback(
         "127.0.0.1:0",
-        [](absl::string_view token, server::Reply<server::Caller> reply) {
+        [](absl::string_view token, bool, server::Reply<server::Caller> reply) {
           if (token == "good") return reply(server::Caller{"ops"});
           reply(MakeError(ErrorCode::kTokenInvalid, "no"));
         });

@@ -105,6 +105,9 @@ class Stream {
 using Parser = http::request_parser<http::string_body>;
 using Response = http::response<http::string_body>;
 
+// When to ask again who was told that there is another archive.
+constexpr int64_t kArchiveRetrySeconds = 5;
+
 std::chrono::nanoseconds Chrono(Duration duration) {
   return std::chrono::nanoseconds(duration.nanoseconds());
 }
@@ -184,6 +187,7 @@ class Session final : public HttpSession,
     on_end_ = nullptr;
     reply_timer_.cancel();
     stream_->close();
+    archive_place_.reset();
   }
 
  private:
@@ -210,6 +214,7 @@ class Session final : public HttpSession,
     // What a large exchange took is given back: most connections are idle.
     constexpr size_t kKeptBytes = 16 << 10;
     response_ = {};
+    archive_place_.reset();
     if (buffer_.size() == 0 && buffer_.capacity() > kKeptBytes) {
       buffer_.shrink_to_fit();
     }
@@ -262,6 +267,14 @@ class Session final : public HttpSession,
                            "--allow-privileged`), or the unix socket");
       }
       if (!caller.ok()) return self.Deny(caller.status(), wait_seconds);
+      self.archive_place_ = self.owner_->TakeArchivePlace();
+      if (self.archive_place_ == nullptr) {
+        return self.Deny(
+            MakeError(ErrorCode::kRateLimited,
+                      "another backup, snapshot or restore is under way on "
+                      "this server; retry when it is through"),
+            kArchiveRetrySeconds);
+      }
       self.StopWaiting();
       self.OnWelcome();
     });
@@ -326,23 +339,27 @@ class Session final : public HttpSession,
       return next(*this, server::Caller::Local(), 0);
     }
     if (stream_.bootstrap_peer()) {
-      return next(
-          *this,
-          server::Caller{.identity = "bootstrap_key", .bootstrap_peer = true},
-          0);
+      return next(*this,
+                  server::Caller{.identity = "bootstrap_key",
+                                 .bootstrap_peer = true,
+                                 .address = listener_.address},
+                  0);
     }
     if (owner_->IsOpenTarget(View(parser_->get().target()))) {
       return Welcome(next);
     }
-    owner_->Identify(*listener_.authenticate, listener_.address,
-                     TokenOf(parser_->get()),
-                     [weak = weak_from_this(), request, next](
-                         const absl::StatusOr<server::Caller>& caller,
-                         int64_t wait_seconds) {
-                       const auto self = weak.lock();
-                       if (self == nullptr || !self->Awaits(request)) return;
-                       next(*self, caller, wait_seconds);
-                     });
+    owner_->Identify(
+        *listener_.authenticate, listener_.address, TokenOf(parser_->get()),
+        IsStale(parser_->get()),
+        [weak = weak_from_this(), request, next](
+            absl::StatusOr<server::Caller> caller, int64_t wait_seconds) {
+          const auto self = weak.lock();
+          if (self == nullptr || !self->Awaits(request)) return;
+          if (caller.ok()) {
+            caller->address = self->listener_.address;
+          }
+          next(*self, std::move(caller), wait_seconds);
+        });
   }
 
   // Anybody, but not those who have failed too often.
@@ -359,7 +376,8 @@ class Session final : public HttpSession,
     next(*this,
          server::Caller{.identity = "anonymous",
                         .anonymous = true,
-                        .channel_binding = stream_.channel_binding()},
+                        .channel_binding = stream_.channel_binding(),
+                        .address = listener_.address},
          0);
   }
 
@@ -406,6 +424,11 @@ class Session final : public HttpSession,
             self->OnReply(request, std::move(response));
           }
         });
+  }
+
+  static bool IsStale(const Parser::value_type& message) {
+    return ApiRouter::IsLocalRead(View(message.method_string()),
+                                  View(message.target()));
   }
 
   // Empty when there is none. Of the Basic scheme, the whole header.
@@ -479,6 +502,9 @@ class Session final : public HttpSession,
   // the answer that says why.
   void Linger() {
     idle_ = true;
+    response_ = {};
+    parser_.reset();
+    archive_place_.reset();
     buffer_.clear();
     stream_->expires_after(Chrono(options_.linger_timeout));
     if (!stream_.secure()) return ShutDown();
@@ -523,6 +549,7 @@ class Session final : public HttpSession,
   std::optional<Parser> parser_;
   Response response_;
   HttpResponse refusal_;
+  std::shared_ptr<void> archive_place_;  // while an archive takes room here
   uint64_t requests_ = 0;
   uint64_t body_bytes_max_ = 0;
   bool archive_ = false;  // the request is for, or with, an archive

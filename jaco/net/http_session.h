@@ -28,18 +28,22 @@ class HttpSessionOwner {
   virtual ~HttpSessionOwner() = default;
   virtual const HttpServerOptions& options() const = 0;
   // Who bears `token` (empty: none), which came from `address`; at once or
-  // later. An error may come with the time to wait in whole seconds.
+  // later; `stale` as in HttpServer. An error may come with the time to wait in
+  // whole seconds.
   using Identified = absl::AnyInvocable<void(absl::StatusOr<server::Caller>,
                                              int64_t wait_seconds)>;
   virtual void Identify(HttpServer::Authenticate& authenticate,
                         const std::string& address, absl::string_view token,
-                        Identified done) = 0;
+                        bool stale, Identified done) = 0;
   // Whether what is at `target` is for everybody.
   virtual bool IsOpenTarget(absl::string_view target) = 0;
   // How many seconds `address` has to wait before it is heard; 0: none.
   virtual int64_t WaitSeconds(const std::string& address) = 0;
   // Somebody anonymous there could not prove what has to be proved.
   virtual void OnBadProof(const std::string& address) = 0;
+  // The right to read or write an archive, while it is kept; nullptr while
+  // another has it.
+  virtual std::shared_ptr<void> TakeArchivePlace() = 0;
   // A connection ended before it was one of HTTP.
   virtual void OnNoHandshake(absl::string_view address,
                              absl::string_view reason) = 0;

@@ -92,10 +92,11 @@ class HttpsTest : public testing::Test {
   }
 
   HttpServer::Authenticate Authenticator() {
-    return
-        [this](absl::string_view token, server::Reply<server::Caller> reply) {
-          Authenticate(token, std::move(reply));
-        };
+    return [this](absl::string_view token, bool stale,
+                  server::Reply<server::Caller> reply) {
+      stale_ = stale;
+      Authenticate(token, std::move(reply));
+    };
   }
   // Some answers take time.
   void Authenticate(absl::string_view token,
@@ -129,6 +130,7 @@ class HttpsTest : public testing::Test {
 
   TestAuthority authority_{1}, stranger_{2};
   bool late_ = false;
+  bool stale_ = false;  // what the last request's token was judged by
   TlsIdentity tls_;
   NullLogger logger_;
   HttpRemote remote_;
@@ -186,6 +188,16 @@ TEST_F(HttpsTest, AnybodyMayTalkWhereItIsOpen) {
   EXPECT_EQ(statuses.front(), 401);
   EXPECT_EQ(statuses.back(), 429);
   EXPECT_EQ(Call(remote_)->status, 429);
+}
+
+TEST_F(HttpsTest, TheRequestSaysWhatItsTokenIsJudgedBy) {
+  const auto get = [&](const std::string& target) {
+    EXPECT_EQ(CallRemote(remote_, "GET", target, "", absl::Seconds(10))->status,
+              200);
+    return stale_;
+  };
+  EXPECT_TRUE(get("/v1/cluster/status"));
+  EXPECT_FALSE(get("/v1/tokens"));
 }
 
 TEST_F(HttpsTest, TheTokenGoesToNobodyElse) {

@@ -75,6 +75,12 @@ void PeerIncoming::OnBytes() {
   }
 }
 
+void PeerIncoming::Recheck(TlsSetup& tls) {
+  if (!greeted_) return;  // It has to finish its handshake in seconds.
+  const absl::Status status = stream_.CheckPeer(tls);
+  if (!status.ok()) End(std::string(status.message()), false);
+}
+
 void PeerIncoming::End(absl::string_view reason, bool evidence) {
   Owner* const owner = owner_;
   if (owner == nullptr) return;

@@ -36,6 +36,8 @@ class PeerIncoming : public std::enable_shared_from_this<PeerIncoming> {
   PeerIncoming(PeerSocket socket, std::shared_ptr<TlsSetup> tls, Owner* owner);
 
   void Start(Duration handshake_timeout);
+  // Ends the connection of a peer whom `tls` does not trust.
+  void Recheck(TlsSetup& tls);
   // Ends the connection without a call of OnClosed.
   void Close();
 

@@ -98,6 +98,19 @@ void PeerOutgoing::Encourage() {
   Flush();
 }
 
+void PeerOutgoing::Renew() {
+  if (closed_ || link_ == nullptr) return;
+  CloseReplaced();
+  replaced_ = std::exchange(link_, nullptr);
+  if (!replaced_->connected) CloseReplaced();
+  Dial();
+}
+
+void PeerOutgoing::CloseReplaced() {
+  if (replaced_ != nullptr) replaced_->stream.Close();
+  replaced_ = nullptr;
+}
+
 void PeerOutgoing::Dial() {
   last_dial_ = Clock::now();
   const std::shared_ptr<TlsSetup> tls =
@@ -185,6 +198,7 @@ void PeerOutgoing::WatchForEnd(const LinkPtr& link) {
   link->stream.async_read_some(
       asio::buffer(&link->unexpected, 1),
       [self = shared_from_this(), link](error_code error, size_t) {
+        if (self->replaced_ == link) self->CloseReplaced();
         if (self->link_ != link) return;
         if (error) return self->OnError(link, error);
         self->OnEnd(link, "it talks out of turn", false);
@@ -258,6 +272,7 @@ void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
   reported_ = true;
   link->stream.Close();
   link_ = nullptr;
+  CloseReplaced();
   timer_.cancel();
   queue_.clear();
   queue_bytes_ = 0;
@@ -269,6 +284,7 @@ void PeerOutgoing::Close() {
   timer_.cancel();
   if (link_ != nullptr) link_->stream.Close();
   link_ = nullptr;
+  CloseReplaced();
   queue_.clear();
   // They may own what this object's owner is about to destroy.
   callbacks_ = {};

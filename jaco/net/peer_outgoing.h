@@ -45,6 +45,9 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   void Send(env::FramePtr frame);
   // The peer has just shown that it lives: a dial that waits need not.
   void Encourage();
+  // Dials anew with the credentials in force. What has been written still
+  // arrives: the peer ends the old connection when it has the new one.
+  void Renew();
   // Ends everything; no callback runs any more.
   void Close();
 
@@ -81,6 +84,7 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   void TakeBatch(Link& link);
   void OnEnd(const LinkPtr& link, absl::string_view reason, bool evidence);
   void OnError(const LinkPtr& link, boost::system::error_code error);
+  void CloseReplaced();
 
   boost::asio::io_context& context_;
   const env::PeerAddress address_;
@@ -96,6 +100,7 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   bool reported_ = false;  // that the peer cannot be reached
 
   LinkPtr link_;
+  LinkPtr replaced_;  // by link_; nothing is written to it any more
   boost::asio::steady_timer timer_;  // of the dial that waits or runs
   bool waiting_ = false;
   Duration backoff_;

@@ -25,10 +25,12 @@ namespace asio = boost::asio;
 namespace ssl = boost::asio::ssl;
 using Tcp = asio::ip::tcp;
 using boost::system::error_code;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
+using ::testing::SizeIs;
 
 constexpr absl::string_view kAny = "127.0.0.1:0";
 
@@ -316,6 +318,52 @@ TEST_F(PeerSecurityTest, NewCertificatesDisturbNoConnection) {
   // The old connection was there all the time.
   a.transport.Send(b.address, Frame("2"));
   ASSERT_TRUE(RunUntil([&] { return b.recorder.frames.size() == 2; }));
+  EXPECT_THAT(a.recorder.log, Not(HasSubstr("lost peer 2")));
+}
+
+// As a cluster retires an authority: everybody has a certificate of the next
+// one, but for a peer that lives on what was stolen.
+TEST_F(PeerSecurityTest, TrustThatEndsEndsConnections) {
+  const std::string both =
+      authority_.authority().certificate + stranger_.authority().certificate;
+  const auto trusting = [&](TlsCredentials credentials) {
+    credentials.bundle = both;
+    return credentials;
+  };
+  Node a(context_, 1, trusting(authority_.For(1)));
+  Node b(context_, 2, trusting(authority_.For(2)));
+  Node thief(context_, 3, trusting(authority_.For(3)));
+  a.transport.Send(b.address, Frame("a"));
+  thief.transport.Send(b.address, Frame("thief"));
+  b.transport.Send(thief.address, Frame("b"));
+  ASSERT_TRUE(RunUntil([&] {
+    return b.recorder.frames.size() == 2 && thief.recorder.frames.size() == 1;
+  }));
+  for (Node* node : {&a, &b}) {
+    EXPECT_TRUE(
+        node->tls.Update(trusting(stranger_.For(node->address.id))).ok());
+    node->transport.OnCredentials();
+  }
+  RunFor(200);
+  // Trust in the first authority ends.
+  EXPECT_TRUE(b.tls.Update(stranger_.For(2)).ok());
+  b.transport.OnCredentials();
+  EXPECT_EQ(b.transport.refused(), 1u);
+  b.recorder.frames.clear();
+  thief.recorder.frames.clear();
+  for (int i = 0; i < 20; ++i) {
+    thief.transport.Send(b.address, Frame("thief"));
+    b.transport.Send(thief.address, Frame("b"));
+    a.transport.Send(b.address, Frame("a"));
+    RunFor(20);
+  }
+  EXPECT_GT(b.transport.refused(), 1u);
+  EXPECT_TRUE(thief.recorder.frames.empty());
+  EXPECT_THAT(b.recorder.frames, SizeIs(20));
+  EXPECT_THAT(b.recorder.frames, Each(Pair(1, "a")));
+  // Nobody took that for the end of a server.
+  EXPECT_TRUE(a.recorder.down.empty());
+  EXPECT_TRUE(b.recorder.down.empty());
   EXPECT_THAT(a.recorder.log, Not(HasSubstr("lost peer 2")));
 }
 

@@ -84,6 +84,10 @@ void PeerStream::OnHandshake(error_code error,
   done(absl::OkStatus());
 }
 
+absl::Status PeerStream::CheckPeer(TlsSetup& tls) {
+  return ssl_ ? tls.CheckPeer(ssl_->native_handle()) : absl::OkStatus();
+}
+
 void PeerStream::Close() {
   error_code ignored;
   socket_.close(ignored);

@@ -48,6 +48,9 @@ class PeerStream {
   // text.
   const env::NodeNames* peer() const { return peer_ ? &*peer_ : nullptr; }
 
+  // Whether `tls` trusts the peer of an established connection: peer_untrusted.
+  absl::Status CheckPeer(TlsSetup& tls);
+
   // As of Asio's streams.
   template <typename Buffers, typename Handler>
   void async_read_some(const Buffers& buffers, Handler&& handler) {

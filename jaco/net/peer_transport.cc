@@ -62,6 +62,7 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   uint64_t refused() const { return refusals_.count(); }
   void Send(const env::PeerAddress& to, env::FramePtr frame);
   void Bind(env::FrameReceiver* receiver) { receiver_ = receiver; }
+  void OnCredentials();
   void Close();
 
   absl::Status OnHello(PeerIncoming* connection,
@@ -277,6 +278,13 @@ PeerOutgoing& PeerTransport::Impl::OutgoingTo(const env::PeerAddress& to) {
   return *outgoing;
 }
 
+void PeerTransport::Impl::OnCredentials() {
+  const std::shared_ptr<TlsSetup> tls = options_.tls->current();
+  const auto incoming = incoming_;  // Those that end leave the list.
+  for (const auto& connection : incoming) connection->Recheck(*tls);
+  for (const auto& [id, outgoing] : outgoing_) outgoing->Renew();
+}
+
 void PeerTransport::Impl::Close() {
   closed_ = true;
   receiver_ = nullptr;
@@ -307,6 +315,8 @@ uint64_t PeerTransport::refused() const { return impl_->refused(); }
 void PeerTransport::Send(const env::PeerAddress& to, env::FramePtr frame) {
   impl_->Send(to, std::move(frame));
 }
+
+void PeerTransport::OnCredentials() { impl_->OnCredentials(); }
 
 void PeerTransport::Bind(env::FrameReceiver* receiver) {
   impl_->Bind(receiver);

@@ -48,6 +48,10 @@ class PeerTransport final : public env::Network {
   // what they sent.
   uint64_t refused() const;
 
+  // The credentials in force have changed. Connections to peers are made anew;
+  // those of peers whom they do not trust end.
+  void OnCredentials();
+
   void Send(const env::PeerAddress& to, env::FramePtr frame) override;
   void Bind(env::FrameReceiver* receiver) override;
 

@@ -86,6 +86,24 @@ absl::Status TlsSetup::Load(const TlsCredentials& credentials) {
   return absl::OkStatus();
 }
 
+absl::Status TlsSetup::CheckPeer(SSL* connection) {
+  const CertificatePtr certificate(SSL_get1_peer_certificate(connection));
+  const StoreContextPtr context(X509_STORE_CTX_new());
+  if (certificate == nullptr || context == nullptr ||
+      X509_STORE_CTX_init(
+          context.get(), SSL_CTX_get_cert_store(peers_.native_handle()),
+          certificate.get(), SSL_get_peer_cert_chain(connection)) != 1) {
+    ERR_clear_error();
+    return MakeError(ErrorCode::kPeerUntrusted, "it showed no certificate");
+  }
+  const bool trusted = X509_verify_cert(context.get()) == 1;
+  ERR_clear_error();
+  if (trusted) return absl::OkStatus();
+  return MakeError(
+      ErrorCode::kPeerUntrusted,
+      X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
+}
+
 absl::Status TlsIdentity::Update(const TlsCredentials& credentials) {
   auto setup = TlsSetup::Create(credentials);
   if (!setup.ok()) return setup.status();

@@ -33,6 +33,9 @@ class TlsSetup {
   // For operators. Sends the authorities too: some clients know but their
   // fingerprint.
   boost::asio::ssl::context& api() { return api_; }
+  // Whether these credentials trust what the other side of a connection between
+  // peers has shown, whatever that was made with. peer_untrusted.
+  absl::Status CheckPeer(SSL* connection);
   // What our own certificate says.
   const env::NodeNames& names() const { return names_; }
 
@@ -46,7 +49,7 @@ class TlsSetup {
 };
 
 // The current setup of one server. Connections keep the one that they were made
-// with. Loop thread.
+// with; see PeerTransport::OnCredentials. Loop thread.
 class TlsIdentity {
  public:
   // For connections from now on; after an error the old ones stay in force.

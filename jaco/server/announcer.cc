@@ -51,7 +51,7 @@ fsm::NodeAnnounce Announcer::Present() const {
   const ServerOptions& options = node_->options();
   fsm::NodeAnnounce present;
   present.set_id(node_->raft()->id().value());
-  present.set_address(options.peer_address);
+  present.set_address(node_->address());
   present.set_version(options.version);
   present.set_feature_level(options.feature_level);
   present.set_authority_fingerprint(certificates_->IssuerFingerprint());
@@ -69,7 +69,7 @@ bool Announcer::IsKnown(const fsm::NodeAnnounce& present) const {
 bool Announcer::HasMoved() const {
   const raft::Raft& raft = *node_->raft();
   for (const auto& [id, address] : raft.configuration().addresses) {
-    if (id == raft.id()) return address != node_->options().peer_address;
+    if (id == raft.id()) return address != node_->address();
   }
   return false;
 }

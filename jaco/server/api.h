@@ -35,6 +35,8 @@ struct Caller {
   bool anonymous = false;
   // Of the TLS connection (RFC 9266); only where `anonymous`.
   std::string channel_binding = {};
+  // Where the call came from over the network; empty: from the host.
+  std::string address = {};
 
   static Caller Local() { return {.privileged = true}; }
 };
@@ -84,6 +86,9 @@ struct StatusResponse {
   // While it has no cluster, how far it is with finding one; empty unless it
   // looks for one by itself.
   std::string bootstrap;
+  // While it was admitted to a cluster and has heard nothing from there yet:
+  // what it waits for, and what to do should that go on; else empty.
+  std::string joining;
   uint32_t feature_level = 0;     // what all servers of the cluster can do
   std::vector<NodeStatus> nodes;  // by hostname
 };
@@ -242,6 +247,8 @@ class Api {
   // Admit says there. May be repeated with the same token whatever went wrong.
   virtual void Join(const Caller& caller, JoinRequest request,
                     Reply<JoinResponse> reply) = 0;
+  // One of the four at a time; rate_limited for others.
+  //
   // For privileged callers, else permission_denied; linearizable, answered by
   // any member. too_large.
   virtual void Backup(const Caller& caller, Reply<ArchiveResponse> reply) = 0;
@@ -260,7 +267,8 @@ class Api {
   virtual void RestoreSnapshot(const Caller& caller, RestoreRequest request,
                                Reply<RestoreSnapshotResponse> reply) = 0;
   // Of a server that has the bootstrap key: permission_denied of others;
-  // config_mismatch, conflict, validation_failed, and what IssueJoinToken says.
+  // config_mismatch, conflict, validation_failed, and what IssueJoinToken says;
+  // rate_limited when the caller's address asks for too many join tokens.
   virtual void Hello(const Caller& caller, HelloRequest request,
                      Reply<HelloResponse> reply) = 0;
   // conflict without a bootstrap key, validation_failed.

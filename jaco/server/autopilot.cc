@@ -117,10 +117,12 @@ void Autopilot::Watch(Instant now) {
   const Duration gap = node_->options().autopilot.tick * kGapTicks;
   if (term != term_) {
     records_.clear();
-    leaving_since_.clear();
     led_since_ = node_->raft()->last().index;
   }
-  if (term != term_ || now - judged_ > gap) watching_since_ = now;
+  if (term != term_ || now - judged_ > gap) {
+    watching_since_ = now;
+    leaving_since_.clear();
+  }
   term_ = term;
   judged_ = now;
 }
@@ -177,7 +179,7 @@ void Autopilot::Act() {
   if (MarkReady()) return;
   // What it decided itself, and what others did before this term, has to be in
   // the table: a removal may have been taken back, or be over.
-  if (proposing_ || node_->state().applied() < led_since_ || changing_ ||
+  if (proposals_ > 0 || node_->state().applied() < led_since_ || changing_ ||
       raft.configuration().IsJoint() ||
       raft.configuration_index() > raft.commit()) {
     return;
@@ -213,7 +215,7 @@ bool Autopilot::HasMoved(const fsm::Node& node) const {
 
 // A node that joins is ready once it has caught up.
 bool Autopilot::MarkReady() {
-  if (proposing_) return false;
+  if (proposals_ > 0) return false;
   for (const MemberHealth& member : health_) {
     const auto& nodes = node_->state().nodes();
     const auto node = nodes.find(member.id.value());
@@ -222,10 +224,7 @@ bool Autopilot::MarkReady() {
     fsm::Command command;
     command.mutable_node_status_set()->set_id(member.id.value());
     command.mutable_node_status_set()->set_status(fsm::NODE_STATUS_READY);
-    proposing_ = true;
-    node_->Propose({.identity = std::string(kSystem)}, std::move(command),
-                   [this](const auto&, raft::LogIndex) { proposing_ = false; });
-    return true;
+    return Decide(std::move(command));
   }
   return false;
 }
@@ -313,6 +312,18 @@ void Autopilot::Change(const std::vector<raft::NodeId>& voters,
       });
 }
 
+void Autopilot::Propose(fsm::Command command) {
+  ++proposals_;
+  node_->Propose({.identity = std::string(kSystem)}, std::move(command),
+                 [this](const auto&, raft::LogIndex) { --proposals_; });
+}
+
+bool Autopilot::Decide(fsm::Command command) {
+  if (proposals_ > 0) return false;
+  Propose(std::move(command));
+  return true;
+}
+
 // Should this not get through, the nodes are known and no members: nothing
 // makes them so again.
 void Autopilot::ForgetNodes(const std::vector<raft::NodeId>& removed) {
@@ -320,8 +331,7 @@ void Autopilot::ForgetNodes(const std::vector<raft::NodeId>& removed) {
     if (!node_->state().nodes().contains(id.value())) continue;
     fsm::Command command;
     command.mutable_node_remove()->set_id(id.value());
-    node_->Propose({.identity = std::string(kSystem)}, std::move(command),
-                   [](const auto&, raft::LogIndex) {});
+    Propose(std::move(command));
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -78,9 +79,11 @@ class Autopilot {
   bool TakeIn();
   bool Leave();
   bool Dismiss(const fsm::Node& node);
+  void Propose(fsm::Command command);
+  // Whether it is the only thing that is proposed now, and it is proposed.
   bool Decide(fsm::Command command);
-  bool Resign();
-  bool HandOverSoon(Instant now);
+  bool Resign(bool give_up);
+  const MemberHealth* Successor(bool untried_only);
   bool IsLeaving(raft::NodeId id) const;
   std::vector<raft::NodeId> VotersWithout(raft::NodeId id) const;
   bool HasMoved(const fsm::Node& node) const;
@@ -109,11 +112,15 @@ class Autopilot {
   Instant watching_since_;    // ... of an unbroken series
   std::map<raft::NodeId, Record> records_;
   std::vector<MemberHealth> health_;
-  // Since when they could not be dispensed with.
+  // Since when this leader tries to dispense with them.
   std::map<raft::NodeId, Instant> leaving_since_;
+  // The last attempt to hand over, and to whom there were some in this turn,
+  // in whichever term: whoever could not take over may not the next time.
+  raft::NodeId handing_over_to_;
   Instant handing_over_until_;
+  std::set<raft::NodeId> tried_;
   bool changing_ = false;
-  bool proposing_ = false;
+  int proposals_ = 0;  // under way
   env::TimerId timer_ = 0;
 };
 

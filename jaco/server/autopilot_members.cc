@@ -76,14 +76,37 @@ void Autopilot::Remove(raft::NodeId id,
       });
 }
 
-// To the voter with the longest log.
-absl::Status Autopilot::HandOver() {
+// The healthy voter with the longest log, the lowest id of several; first of
+// those that were not tried.
+const MemberHealth* Autopilot::Successor(bool untried_only) {
   const MemberHealth* best = nullptr;
+  bool best_tried = true;
   for (const MemberHealth& member : Judge()) {
     if (!member.voter || !member.healthy) continue;
     if (member.id == node_->raft()->id() || IsLeaving(member.id)) continue;
-    if (best == nullptr || member.match > best->match) best = &member;
+    const bool tried = tried_.contains(member.id);
+    if (tried && untried_only) continue;
+    if (best == nullptr || (best_tried && !tried) ||
+        (best_tried == tried && member.match > best->match)) {
+      best = &member;
+      best_tried = tried;
+    }
   }
+  return best;
+}
+
+// One that looks healthy need not be able to lead: it may have died this
+// moment, have no room for its vote, or reach nobody but us. So each in turn;
+// what is under way must not begin anew each time that somebody asks.
+absl::Status Autopilot::HandOver() {
+  const auto under_way = [this] {
+    return MakeError(ErrorCode::kNoLeader,
+                     absl::StrCat("the leader hands over to ",
+                                  NameOf(handing_over_to_), " first"));
+  };
+  const Instant now = node_->env().clock->Now();
+  if (now < handing_over_until_) return under_way();
+  const MemberHealth* best = Successor(/*untried_only=*/false);
   if (best == nullptr) {
     return MakeError(ErrorCode::kConflict,
                      "the leader cannot be removed: there is no healthy voter "
@@ -91,9 +114,10 @@ absl::Status Autopilot::HandOver() {
   }
   absl::Status status = node_->TransferLeadership(best->id);
   if (!status.ok()) return status;
-  return MakeError(
-      ErrorCode::kNoLeader,
-      absl::StrCat("the leader hands over to ", best->name, " first"));
+  if (!tried_.insert(best->id).second) tried_ = {best->id};  // round again
+  handing_over_to_ = best->id;
+  handing_over_until_ = now + node_->options().raft.election_timeout * 2;
+  return under_way();
 }
 
 bool Autopilot::IsLeaving(raft::NodeId id) const {
@@ -114,6 +138,9 @@ std::vector<raft::NodeId> Autopilot::VotersWithout(raft::NodeId id) const {
 // This server last: as long as it leads, it can see to the others.
 bool Autopilot::Leave() {
   const auto& nodes = node_->state().nodes();
+  // Who is to stay after all, or left in another way, begins anew.
+  std::erase_if(leaving_since_,
+                [this](const auto& since) { return !IsLeaving(since.first); });
   const raft::NodeId self = node_->raft()->id();
   const fsm::Node* own = nullptr;
   for (const auto& [id, node] : nodes) {
@@ -135,18 +162,17 @@ bool Autopilot::Dismiss(const fsm::Node& node) {
     command.mutable_node_remove()->set_id(node.id());
     return Decide(std::move(command));
   }
+  const Instant now = node_->env().clock->Now();
+  const Instant since = leaving_since_.try_emplace(id, now).first->second;
+  const bool give_up = node.leaving() != fsm::NODE_LEAVING_FORCED &&
+                       now - since >= node_->options().autopilot.leave_patience;
   if (id == node_->raft()->id()) {
-    if (Resign()) return true;
+    if (Resign(give_up)) return true;
   } else if (const auto voters = VotersWithout(id); !Has(voters, id)) {
     Change(voters, {id});
     return true;
   }
-  const Instant now = node_->env().clock->Now();
-  const Instant since = leaving_since_.try_emplace(id, now).first->second;
-  if (node.leaving() == fsm::NODE_LEAVING_FORCED ||
-      now - since < node_->options().autopilot.leave_patience) {
-    return false;
-  }
+  if (!give_up) return false;
   leaving_since_.erase(id);
   fsm::Command command;
   command.mutable_node_leave()->set_id(node.id());
@@ -154,17 +180,12 @@ bool Autopilot::Dismiss(const fsm::Node& node) {
   return Decide(std::move(command));
 }
 
-bool Autopilot::Decide(fsm::Command command) {
-  if (std::exchange(proposing_, true)) return false;
-  node_->Propose({.identity = "system"}, std::move(command),
-                 [this](const auto&, raft::LogIndex) { proposing_ = false; });
-  return true;
-}
-
-bool Autopilot::Resign() {
-  const Instant now = node_->env().clock->Now();
-  if (now < handing_over_until_) return true;
-  if (HandOverSoon(now)) return true;
+// An intent that may be taken back is given up once every successor was tried.
+bool Autopilot::Resign(bool give_up) {
+  const bool try_on = !give_up ||
+                      node_->env().clock->Now() < handing_over_until_ ||
+                      Successor(/*untried_only=*/true) != nullptr;
+  if (try_on && CodeOf(HandOver()) == ErrorCode::kNoLeader) return true;
   // Nobody else votes: whoever is first takes over vote and lead at once.
   const raft::NodeId self = node_->raft()->id();
   if (node_->raft()->configuration().voters != std::vector{self}) return false;
@@ -175,13 +196,6 @@ bool Autopilot::Resign() {
   }
   if (heir == nullptr) return false;
   Change({heir->id}, {self});
-  return true;
-}
-
-// What is under way must not begin anew each tick.
-bool Autopilot::HandOverSoon(Instant now) {
-  if (CodeOf(HandOver()) != ErrorCode::kNoLeader) return false;
-  handing_over_until_ = now + node_->options().raft.election_timeout * 2;
   return true;
 }
 

@@ -21,8 +21,10 @@ absl::Status NotPrivileged() {
                    "--allow-privileged`), or the unix socket");
 }
 
-absl::Status AnotherRestore() {
-  return MakeError(ErrorCode::kConflict, "another restore is under way");
+absl::Status Busy() {
+  return MakeError(ErrorCode::kRateLimited,
+                   "another backup, snapshot or restore is under way on this "
+                   "server; retry when it is through");
 }
 
 // The node's own word for itself in the cluster that it brings back.
@@ -38,6 +40,16 @@ fsm::Node OurNode(const ServerOptions& options, raft::NodeId self) {
 }
 
 }  // namespace
+
+template <typename Response>
+Reply<Response> BackupService::Occupy(Reply<Response> reply) {
+  busy_ = true;
+  return [this,
+          reply = std::move(reply)](absl::StatusOr<Response> response) mutable {
+    busy_ = false;
+    reply(std::move(response));
+  };
+}
 
 // ---- Out.
 
@@ -57,11 +69,12 @@ void BackupService::TakeArchive(const Caller& caller, fsm::ArchiveKind kind,
   if (!caller.privileged) {
     return node_->Refuse(NotPrivileged(), std::move(reply));
   }
+  if (busy_) return node_->Refuse(Busy(), std::move(reply));
   fsm::Command command;
   command.mutable_archive_take()->set_kind(kind);
   node_->Propose(
       caller, std::move(command),
-      [this, kind, reply = std::move(reply)](
+      [this, kind, reply = Occupy(std::move(reply))](
           const absl::StatusOr<std::string>& noted, raft::LogIndex) mutable {
         if (!noted.ok()) return reply(noted.status());
         node_->Read(
@@ -104,15 +117,16 @@ void BackupService::Pack(fsm::ArchiveKind kind, Reply<ArchiveResponse> reply) {
       });
 }
 
-void BackupService::Decode(std::string archive, Decoded done) {
+void BackupService::Decode(std::string archive, Look look, Decoded done) {
   auto content = std::make_shared<BackupContent>();
   node_->env().disk->Submit(
       env::Lane::kSnapshot,
-      [content, archive = std::move(archive)](env::FileSystem&) {
+      [content, archive = std::move(archive),
+       look = std::move(look)](env::FileSystem&) mutable {
         auto decoded = DecodeBackup(archive);
         if (!decoded.ok()) return decoded.status();
         *content = *std::move(decoded);
-        return absl::OkStatus();
+        return look(*content);
       },
       [content, done = std::move(done)](absl::Status status) mutable {
         if (!status.ok()) return done(std::move(status));
@@ -123,6 +137,7 @@ void BackupService::Decode(std::string archive, Decoded done) {
 // ---- A cluster from nothing.
 
 struct BackupService::Restoring {
+  std::unique_ptr<fsm::ClusterState> state;
   raft::NodeId self;
   RestoredCluster cluster;
   std::optional<Secrets> secrets;
@@ -137,7 +152,7 @@ absl::Status BackupService::CheckMayRestore(const Caller& caller) const {
                      "this server is or becomes a member of a cluster; a "
                      "backup is restored on a fresh one");
   }
-  if (restoring_) return AnotherRestore();
+  if (busy_) return Busy();
   const ServerOptions& options = node_->options();
   absl::Status status = fsm::ValidateName("node name", options.node_name);
   return status.ok() ? fsm::ValidateAddress(options.peer_address) : status;
@@ -147,22 +162,36 @@ void BackupService::Restore(const Caller& caller, RestoreRequest request,
                             Reply<RestoreResponse> reply) {
   absl::Status may = CheckMayRestore(caller);
   if (!may.ok()) return node_->Refuse(std::move(may), std::move(reply));
-  restoring_ = true;
   auto restoring = std::make_shared<Restoring>();
-  restoring->reply = std::move(reply);
-  Decode(std::move(request.archive),
-         [this, restoring](absl::StatusOr<BackupContent> content) {
-           absl::Status status = content.status();
-           if (status.ok()) {
-             status = PrepareRestore(*std::move(content), restoring.get());
-           }
-           if (status.ok()) return FoundRestored(restoring);
-           restoring_ = false;
-           restoring->reply(std::move(status));
-         });
+  restoring->reply = Occupy(std::move(reply));
+  Decode(
+      std::move(request.archive),
+      [restoring](BackupContent& content) {
+        restoring->state = std::make_unique<fsm::ClusterState>();
+        return restoring->state->RestoreSnapshot(content.state);
+      },
+      [this, restoring](absl::StatusOr<BackupContent> content) {
+        absl::Status status = content.status();
+        if (status.ok()) {
+          status = PrepareRestore(*std::move(content), restoring.get());
+        }
+        if (!status.ok()) return restoring->reply(std::move(status));
+        node_->env().disk->Submit(
+            env::Lane::kSnapshot,
+            [restoring](env::FileSystem&) {
+              restoring->cluster.snapshot.state =
+                  restoring->state->TakeSnapshot()();
+              restoring->state.reset();
+              return absl::OkStatus();
+            },
+            [this, restoring](absl::Status encoded) {
+              FoundRestored(restoring, std::move(encoded));
+            });
+      });
 }
 
-// Makes all that is to be written; nothing is written yet.
+// Makes all that is to be written but the state's bytes; nothing is written
+// yet.
 absl::Status BackupService::PrepareRestore(BackupContent content,
                                            Restoring* restoring) {
   if (!content.keyring) {
@@ -170,9 +199,7 @@ absl::Status BackupService::PrepareRestore(BackupContent content,
                      "this is a snapshot, which lacks the cluster's keys; a "
                      "cluster is restored from a backup");
   }
-  fsm::ClusterState state;
-  absl::Status status = state.RestoreSnapshot(content.state);
-  if (!status.ok()) return status;
+  fsm::ClusterState& state = *restoring->state;
   const net::ArchiveMeta& meta = content.meta;
   // What people see must be what they get.
   constexpr uint64_t kSane = uint64_t{1} << 60;
@@ -204,7 +231,7 @@ absl::Status BackupService::PrepareRestore(BackupContent content,
     restoring->secrets = *std::move(secrets);
   }
   const raft::LogIndex index(meta.index + kRestoredIndexes);
-  status =
+  absl::Status status =
       state.BeginAnew(index, node, absl::ToUnixMillis(env.clock->WallNow()));
   if (!status.ok()) return status;
   storage::Snapshot& snapshot = restoring->cluster.snapshot;
@@ -212,7 +239,6 @@ absl::Status BackupService::PrepareRestore(BackupContent content,
   snapshot.configuration.voters = {restoring->self};
   snapshot.configuration.addresses = {
       {restoring->self, node_->options().peer_address}};
-  snapshot.state = state.TakeSnapshot()();
   restoring->response = {.cluster_id = state.cluster()->id(),
                          .cluster_name = state.cluster()->name(),
                          .backup_index = meta.index,
@@ -221,10 +247,11 @@ absl::Status BackupService::PrepareRestore(BackupContent content,
   return absl::OkStatus();
 }
 
-void BackupService::FoundRestored(std::shared_ptr<Restoring> restoring) {
+void BackupService::FoundRestored(std::shared_ptr<Restoring> restoring,
+                                  absl::Status prepared) {
+  if (!prepared.ok()) return restoring->reply(std::move(prepared));
   node_->Restore(restoring->self, std::move(restoring->cluster),
                  [this, restoring](absl::Status status) {
-                   restoring_ = false;
                    if (!status.ok()) return restoring->reply(std::move(status));
                    if (restoring->secrets) {
                      certificates_->Adopt(*std::move(restoring->secrets));
@@ -248,29 +275,29 @@ void BackupService::RestoreSnapshot(const Caller& caller,
                                     Reply<RestoreSnapshotResponse> reply) {
   absl::Status may = node_->Admit();
   if (may.ok() && !caller.privileged) may = NotPrivileged();
-  if (may.ok() && restoring_) may = AnotherRestore();
+  if (may.ok() && busy_) may = Busy();
   if (!may.ok()) return node_->Refuse(std::move(may), std::move(reply));
-  restoring_ = true;
   auto uploading = std::make_shared<Uploading>();
   uploading->caller = caller;
   uploading->id = NewUuid(*node_->env().entropy);
-  uploading->reply = std::move(reply);
-  Decode(std::move(request.archive),
-         [this, uploading](absl::StatusOr<BackupContent> content) {
-           absl::Status status = content.status();
-           // What is refused at the end of the log is refused here.
-           if (status.ok())
-             status = node_->state().CheckRestore(content->state);
-           if (absl::IsUnimplemented(status)) {
-             status = MakeError(ErrorCode::kValidationFailed, status.message());
-           }
-           if (!status.ok()) {
-             restoring_ = false;
-             return uploading->reply(std::move(status));
-           }
-           uploading->state = std::move(content->state);
-           UploadNext(uploading);
-         });
+  uploading->reply = Occupy(std::move(reply));
+  // What is refused at the end of the log is refused here.
+  Decode(
+      std::move(request.archive),
+      [check = node_->state().CheckRestore()](BackupContent& content) {
+        return check(content.state);
+      },
+      [this, uploading](absl::StatusOr<BackupContent> content) {
+        absl::Status status = content.status();
+        if (absl::IsUnimplemented(status)) {
+          status = MakeError(ErrorCode::kValidationFailed, status.message());
+        }
+        if (!status.ok()) {
+          return uploading->reply(std::move(status));
+        }
+        uploading->state = std::move(content->state);
+        UploadNext(uploading);
+      });
 }
 
 void BackupService::UploadNext(std::shared_ptr<Uploading> uploading) {
@@ -289,7 +316,6 @@ void BackupService::UploadNext(std::shared_ptr<Uploading> uploading) {
                    if (uploading->sent < uploading->state.size()) {
                      return UploadNext(uploading);
                    }
-                   restoring_ = false;
                    uploading->reply(RestoreSnapshotResponse{index.value()});
                  });
 }
@@ -298,7 +324,6 @@ void BackupService::UploadNext(std::shared_ptr<Uploading> uploading) {
 // helped now, the next restore does it.
 void BackupService::GiveUp(std::shared_ptr<Uploading> uploading,
                            absl::Status why) {
-  restoring_ = false;
   if (CodeOf(why) != ErrorCode::kConflict) {
     fsm::Command command;
     command.mutable_state_restore()->mutable_piece()->set_restore_id(

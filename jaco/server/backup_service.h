@@ -15,6 +15,9 @@
 
 namespace jaco::server {
 
+// One archive at a time is made or taken in, whoever asks; others get
+// rate_limited: each may be as large as the state, several times.
+//
 // Loop thread; what takes time is done on the snapshot lane.
 class BackupService {
  public:
@@ -38,21 +41,26 @@ class BackupService {
   struct Restoring;
   struct Uploading;
 
+  // Takes the place of the one archive, which is given back with the answer.
+  template <typename Response>
+  Reply<Response> Occupy(Reply<Response> reply);
   void TakeArchive(const Caller& caller, fsm::ArchiveKind kind,
                    Reply<ArchiveResponse> reply);
   void Pack(fsm::ArchiveKind kind, Reply<ArchiveResponse> reply);
   absl::Status CheckMayRestore(const Caller& caller) const;
-  // Decodes `archive` on the snapshot lane.
+  // Decodes `archive` and looks at it on the snapshot lane.
+  using Look = absl::AnyInvocable<absl::Status(BackupContent&)>;
   using Decoded = absl::AnyInvocable<void(absl::StatusOr<BackupContent>)>;
-  void Decode(std::string archive, Decoded done);
+  void Decode(std::string archive, Look look, Decoded done);
   absl::Status PrepareRestore(BackupContent content, Restoring* restoring);
-  void FoundRestored(std::shared_ptr<Restoring> restoring);
+  void FoundRestored(std::shared_ptr<Restoring> restoring,
+                     absl::Status prepared);
   void UploadNext(std::shared_ptr<Uploading> uploading);
   void GiveUp(std::shared_ptr<Uploading> uploading, absl::Status why);
 
   Node* const node_;
   Certificates* const certificates_;
-  bool restoring_ = false;
+  bool busy_ = false;
 };
 
 }  // namespace jaco::server

@@ -20,6 +20,24 @@ std::string PathIn(const std::string& data_dir, absl::string_view name) {
   return absl::StrCat(data_dir, "/", name);
 }
 
+absl::StatusOr<std::optional<BootstrapRecord>> LoadFrom(
+    env::FileSystem& fs, const std::string& path) {
+  const auto bytes = storage::ReadWholeFile(fs, path);
+  if (!bytes.ok()) return bytes.status();
+  if (!bytes->has_value()) return std::optional<BootstrapRecord>();
+  auto record = DecodeBootstrapRecord(**bytes);
+  if (record.ok()) return *std::move(record);
+  return MakeError(ErrorCode::kDataLoss,
+                   absl::StrCat(path, ": ", record.status().message()));
+}
+
+absl::Status RemoveFrom(env::FileSystem& fs, const std::string& directory,
+                        absl::string_view name) {
+  const absl::Status removed = fs.Remove(absl::StrCat(directory, "/", name));
+  if (absl::IsNotFound(removed)) return absl::OkStatus();
+  return removed.ok() ? fs.SyncDirectory(directory) : removed;
+}
+
 absl::Status Invalid(absl::string_view why) {
   return MakeError(ErrorCode::kValidationFailed, absl::StrCat("hello: ", why));
 }
@@ -106,14 +124,7 @@ absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes) {
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
     env::FileSystem& fs, const std::string& data_dir, absl::string_view name) {
-  const std::string path = PathIn(data_dir, name);
-  const auto bytes = storage::ReadWholeFile(fs, path);
-  if (!bytes.ok()) return bytes.status();
-  if (!bytes->has_value()) return std::optional<BootstrapRecord>();
-  auto record = DecodeBootstrapRecord(**bytes);
-  if (record.ok()) return *std::move(record);
-  return MakeError(ErrorCode::kDataLoss,
-                   absl::StrCat(path, ": ", record.status().message()));
+  return LoadFrom(fs, PathIn(data_dir, name));
 }
 
 absl::Status StoreBootstrapRecord(env::FileSystem& fs,
@@ -126,9 +137,17 @@ absl::Status StoreBootstrapRecord(env::FileSystem& fs,
 absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
                                    const std::string& data_dir,
                                    absl::string_view name) {
-  const absl::Status removed = fs.Remove(PathIn(data_dir, name));
-  if (absl::IsNotFound(removed)) return absl::OkStatus();
-  return removed.ok() ? fs.SyncDirectory(data_dir) : removed;
+  return RemoveFrom(fs, data_dir, name);
+}
+
+absl::StatusOr<std::optional<BootstrapRecord>> LoadJoinRecord(
+    env::FileSystem& fs, const std::string& data_dir) {
+  return LoadFrom(fs, absl::StrCat(data_dir, "/node/", kJoinRecordName));
+}
+
+absl::Status RemoveJoinRecord(env::FileSystem& fs,
+                              const std::string& data_dir) {
+  return RemoveFrom(fs, absl::StrCat(data_dir, "/node"), kJoinRecordName);
 }
 
 }  // namespace jaco::server

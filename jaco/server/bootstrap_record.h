@@ -57,6 +57,14 @@ absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
                                    const std::string& data_dir,
                                    absl::string_view name = kBootstrapFile);
 
+// <data_dir>/node/joining: how a server was admitted that has heard from no
+// leader yet. A BootstrapRecord with its node id, the token, and the address of
+// the member.
+inline constexpr char kJoinRecordName[] = "joining";
+absl::StatusOr<std::optional<BootstrapRecord>> LoadJoinRecord(
+    env::FileSystem& fs, const std::string& data_dir);
+absl::Status RemoveJoinRecord(env::FileSystem& fs, const std::string& data_dir);
+
 }  // namespace jaco::server
 
 #endif  // JACO_SERVER_BOOTSTRAP_RECORD_H_

@@ -133,7 +133,7 @@ void BootstrapService::Hello(const Caller& caller, HelloRequest request,
     return node_->Refuse(std::move(status), std::move(reply));
   }
   if (node_->lifecycle() == Lifecycle::kMember) {
-    return AnswerAsMember(request, std::move(reply));
+    return AnswerAsMember(caller, request, std::move(reply));
   }
   if (!Active()) {
     return node_->Refuse(
@@ -166,17 +166,35 @@ HelloResponse BootstrapService::Describe() const {
   return response;
 }
 
-void BootstrapService::AnswerAsMember(const HelloRequest& request,
+// A server that joins and fails, over and over, must not fill the state with
+// join tokens.
+absl::Status BootstrapService::CountToken(const Caller& caller) {
+  const Instant now = node_->env().clock->Now();
+  const Duration wait = tokens_.Wait(caller.address, now);
+  if (wait <= Duration()) {
+    tokens_.OnFailure(caller.address, now);
+    return absl::OkStatus();
+  }
+  return MakeError(
+      ErrorCode::kRateLimited,
+      absl::StrCat("too many join tokens for ", caller.address, "; wait ",
+                   1 + wait.milliseconds() / 1000, " s"));
+}
+
+void BootstrapService::AnswerAsMember(const Caller& caller,
+                                      const HelloRequest& request,
                                       Reply<HelloResponse> reply) {
   absl::Status status = node_->Admit();
   if (status.ok() && !node_->state().cluster().has_value()) {
     status = MakeError(ErrorCode::kNoLeader,
                        "this member does not know its cluster yet");
   }
+  const bool wants_token = request.ask() == HelloRequest::JOIN_TOKEN;
+  if (status.ok() && wants_token) status = CountToken(caller);
   if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
   HelloResponse response = Describe();
   response.set_cluster_id(node_->state().cluster()->id());
-  if (request.ask() != HelloRequest::JOIN_TOKEN) {
+  if (!wants_token) {
     return node_->env().loop->Post(
         [response = std::move(response), reply = std::move(reply)]() mutable {
           reply(std::move(response));

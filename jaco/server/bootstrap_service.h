@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/prng.h"
+#include "jaco/net/sansio/failure_limiter.h"
 #include "jaco/server/api.h"
 #include "jaco/server/bootstrap.pb.h"
 #include "jaco/server/bootstrap_contacts.h"
@@ -31,6 +32,10 @@ class BootstrapService {
  public:
   // From something new to the round that looks at it.
   static constexpr Duration kSoon = Milliseconds(20);
+  // Join tokens for one address: a server needs one to join, perhaps another
+  // after a crash. Less than ClusterState::kJoinTokensMax in a token's life.
+  static constexpr net::FailureLimits kTokenLimits{.burst = 32,
+                                                   .recovery = Seconds(120)};
 
   BootstrapService(Node* node, ClusterService* cluster, JoinService* joins);
 
@@ -71,7 +76,9 @@ class BootstrapService {
   void Report(absl::string_view progress, LogLevel level = LogLevel::kInfo);
 
   // As the one that is asked.
-  void AnswerAsMember(const HelloRequest& request, Reply<HelloResponse> reply);
+  void AnswerAsMember(const Caller& caller, const HelloRequest& request,
+                      Reply<HelloResponse> reply);
+  absl::Status CountToken(const Caller& caller);
   void AnswerAsFresh(const HelloRequest& request, bool news,
                      Reply<HelloResponse> reply);
   absl::Status CheckMayVote(const HelloRequest& request) const;
@@ -108,6 +115,7 @@ class BootstrapService {
   Node* const node_;
   ClusterService* const cluster_;
   JoinService* const joins_;
+  net::FailureLimiter tokens_{kTokenLimits};
   BootstrapContacts contacts_;
   BootstrapRecord record_;  // as it is on disk, or is about to be
   bool loaded_ = false;

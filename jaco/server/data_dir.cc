@@ -217,6 +217,18 @@ absl::StatusOr<std::optional<DataDir>> NoDataDir(env::FileSystem& fs,
   return std::nullopt;
 }
 
+// The server has another address than the one that the operator overruled.
+absl::Status EndPlacement(env::FileSystem& fs, const std::string& path,
+                          const std::string& own_address,
+                          storage::Identity& identity) {
+  if (!identity.placement.has_value() ||
+      identity.placement->instead_of == own_address) {
+    return absl::OkStatus();
+  }
+  identity.placement.reset();
+  return storage::StoreIdentity(fs, path, identity);
+}
+
 }  // namespace
 
 storage::SnapshotStore SnapshotsIn(const std::string& path) {
@@ -228,10 +240,9 @@ absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
   return storage::OpenRocksDbStateStore(fs, StatePath(path));
 }
 
-absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
-                                                   const std::string& path,
-                                                   bool use_rocksdb,
-                                                   uint64_t segment_bytes) {
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(
+    env::FileSystem& fs, const std::string& path,
+    const std::string& own_address, bool use_rocksdb, uint64_t segment_bytes) {
   if (absl::Status left = FinishSettingAside(fs, path); !left.ok()) return left;
   storage::RaftLogOptions log_options =
       LogOptions(path, segment_bytes, raft::kNoNode);
@@ -258,16 +269,16 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
         absl::StrCat(path, "/identity is missing, but there is a Raft log"));
   }
   dir.identity = **std::move(identity);
-  absl::Status status;
-  if (use_rocksdb) status = OpenFittingStore(fs, path, dir);
+  absl::Status status = EndPlacement(fs, path, own_address, dir.identity);
+  if (status.ok() && use_rocksdb) status = OpenFittingStore(fs, path, dir);
   if (status.ok()) status = LoadSnapshot(fs, path, dir);
   if (status.ok() && dir.stored.applied > LastIndex(dir.recovered)) {
     status = ResetStore(fs, path, dir);  // the log was given up
   }
   if (status.ok()) {
     const auto applied =
-        ApplyPeersFile(fs, path, dir.identity.node_id, *dir.log, dir.recovered,
-                       SnapshotsIn(path));
+        ApplyPeersFile(fs, path, own_address, dir.identity, *dir.log,
+                       dir.recovered, SnapshotsIn(path));
     status = applied.status();
     dir.members_replaced = applied.value_or(false);
   }

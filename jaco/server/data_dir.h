@@ -45,9 +45,10 @@ struct DataDir {
 storage::SnapshotStore SnapshotsIn(const std::string& path);
 
 // Moves all that is in `path` of a cluster that this server left into
-// `path`/former, in place of what is there. Once it has begun, it is finished
-// when `path` is opened.
-absl::Status SetDataAside(env::FileSystem& fs, const std::string& path);
+// `path`/former, in place of what is there; or, if it is not to `keep`, removes
+// it. Once it has begun, it is finished when `path` is opened.
+absl::Status SetDataAside(env::FileSystem& fs, const std::string& path,
+                          bool keep);
 
 // The store of `path`, for a job.
 absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
@@ -59,10 +60,11 @@ absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
 // or, where the log may lack entries then, marked as to be repaired from other
 // servers (RecoveredLog::repair_above). kDataLoss when that cannot be, also
 // when there is applied state but no log; and the errors of the parts.
-absl::StatusOr<std::optional<DataDir>> OpenDataDir(env::FileSystem& fs,
-                                                   const std::string& path,
-                                                   bool use_rocksdb,
-                                                   uint64_t segment_bytes);
+// `own_address` is what this server's settings say: an Identity::placement that
+// is in place of another one ends.
+absl::StatusOr<std::optional<DataDir>> OpenDataDir(
+    env::FileSystem& fs, const std::string& path,
+    const std::string& own_address, bool use_rocksdb, uint64_t segment_bytes);
 
 // What a member begins with.
 struct FoundingWrite {

@@ -10,8 +10,10 @@
 namespace jaco::server {
 namespace {
 
-// While it is there, nothing else in the directory counts.
+// While it is there, nothing else in the directory counts. What it says becomes
+// of that; nothing is "keep".
 constexpr char kMark[] = "leaving";
+constexpr absl::string_view kDiscard = "discard";
 // The parts, any order will do.
 constexpr const char* kParts[] = {"raft", "snapshots", "state", "identity"};
 
@@ -30,15 +32,18 @@ absl::Status RemoveAll(env::FileSystem& fs, const std::string& path) {
 
 }  // namespace
 
-absl::Status SetDataAside(env::FileSystem& fs, const std::string& path) {
-  absl::Status status = storage::ReplaceFile(fs, path, kMark, "");
+absl::Status SetDataAside(env::FileSystem& fs, const std::string& path,
+                          bool keep) {
+  absl::Status status =
+      storage::ReplaceFile(fs, path, kMark, keep ? "" : kDiscard);
   return status.ok() ? FinishSettingAside(fs, path) : status;
 }
 
 absl::Status FinishSettingAside(env::FileSystem& fs, const std::string& path) {
   const std::string mark = absl::StrCat(path, "/", kMark);
-  const absl::StatusOr<bool> begun = fs.Exists(mark);
-  if (!begun.ok() || !*begun) return begun.status();
+  const auto begun = storage::ReadWholeFile(fs, mark);
+  if (!begun.ok() || !begun->has_value()) return begun.status();
+  const bool discard = **begun == kDiscard;
   const std::string former = absl::StrCat(path, "/former");
   absl::Status status = storage::MakeDirectory(fs, former);
   for (const std::string part : kParts) {
@@ -48,8 +53,8 @@ absl::Status FinishSettingAside(env::FileSystem& fs, const std::string& path) {
     if (!left.ok()) return left.status();
     if (!*left) continue;  // moved before the crash, or never there
     const std::string to = absl::StrCat(former, "/", part);
-    status = RemoveAll(fs, to);
-    if (status.ok()) status = fs.Rename(from, to);
+    status = RemoveAll(fs, discard ? from : to);
+    if (status.ok() && !discard) status = fs.Rename(from, to);
   }
   if (status.ok()) status = fs.SyncDirectory(former);
   if (status.ok()) status = fs.SyncDirectory(path);

@@ -136,6 +136,7 @@ void JoinService::Admit(const Caller& caller, AdmitRequest request,
 
 struct JoinService::Joining {
   raft::NodeId id;
+  std::string peer;
   JoinToken token;
   std::string key;  // secret
   std::string cluster_id;
@@ -144,12 +145,9 @@ struct JoinService::Joining {
 
 absl::Status JoinService::CheckMayJoin() const {
   if (node_->lifecycle() != Lifecycle::kUninitialized &&
-      node_->lifecycle() != Lifecycle::kRemoved) {
+      node_->lifecycle() != Lifecycle::kRemoved && !node_->IsNewcomer()) {
     return MakeError(ErrorCode::kClusterAlreadyInitialized,
                      "this server is or becomes a member of a cluster");
-  }
-  if (joining_) {
-    return MakeError(ErrorCode::kConflict, "another join is under way");
   }
   if (node_->env().pki == nullptr || node_->options().join_peer == nullptr) {
     return MakeError(ErrorCode::kConflict, "this server has no way to join");
@@ -165,20 +163,51 @@ void JoinService::Join(const Caller& /*caller*/, JoinRequest request,
   auto token = JoinToken::Parse(request.join_token);
   absl::Status status = CheckMayJoin();
   if (status.ok()) status = token.status();
+  if (status.ok() && joining_) {
+    status = MakeError(ErrorCode::kConflict, "another join is under way");
+  }
   if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
+  joining_ = true;
+  auto done = [this, reply = std::move(reply)](
+                  absl::StatusOr<JoinResponse> response) mutable {
+    joining_ = false;
+    reply(std::move(response));
+  };
+  if (!asking_) {
+    return BeginJoin(request.peer, *std::move(token), std::move(done));
+  }
+  next_ = [this, peer = std::move(request.peer), token = *std::move(token),
+           done = std::move(done)]() mutable {
+    BeginJoin(peer, std::move(token), std::move(done));
+  };
+}
+
+void JoinService::BeginJoin(const std::string& peer, JoinToken token,
+                            Reply<JoinResponse> reply) {
+  // The leader may have been heard meanwhile.
+  if (absl::Status status = CheckMayJoin(); !status.ok()) {
+    return node_->Refuse(std::move(status), std::move(reply));
+  }
+  if (node_->IsNewcomer()) {
+    return JoinAgain(peer, std::move(token), std::move(reply));
+  }
+  Ask(peer, std::move(token), std::move(reply));
+}
+
+void JoinService::Ask(const std::string& peer, JoinToken token,
+                      Reply<JoinResponse> reply) {
   const ServerOptions& options = node_->options();
-  const raft::NodeId id = NodeIdOf(token->secret, options.node_name);
+  const raft::NodeId id = NodeIdOf(token.secret, options.node_name);
   // The cluster's id is not known yet; the issuer puts it in.
   auto made = node_->env().pki->CreateRequest({"joining",
                                                id.value(),
                                                options.node_name,
                                                {HostOf(options.peer_address)}});
   if (!made.ok()) return node_->Refuse(made.status(), std::move(reply));
-  joining_ = true;
   auto joining = std::make_shared<Joining>(Joining{
-      id, *std::move(token), std::move(made->key), "", std::move(reply)});
+      id, peer, std::move(token), std::move(made->key), "", std::move(reply)});
   options.join_peer->Admit(
-      request.peer, joining->token.fingerprint, joining->token.secret,
+      peer, joining->token.fingerprint, joining->token.secret,
       {id.value(), options.node_name, options.peer_address,
        std::move(made->request), options.version, options.feature_level},
       [this, joining](absl::StatusOr<AdmitResponse> admitted) {
@@ -188,19 +217,39 @@ void JoinService::Join(const Caller& /*caller*/, JoinRequest request,
 
 void JoinService::OnAdmitted(std::shared_ptr<Joining> joining,
                              absl::StatusOr<AdmitResponse> admitted) {
-  joining_ = false;
   if (!admitted.ok()) return joining->reply(admitted.status());
   absl::StatusOr<Secrets> secrets = Accept(*joining, *admitted);
   if (!secrets.ok()) return joining->reply(secrets.status());
   joining->cluster_id = std::move(admitted->cluster_id);
-  SecretFiles files = certificates_->Encode(*secrets);
-  node_->Join(joining->id, std::move(files),
-              [this, joining,
-               secrets = *std::move(secrets)](absl::Status status) mutable {
-                if (!status.ok()) return joining->reply(std::move(status));
-                certificates_->Adopt(std::move(secrets));
-                joining->reply(JoinResponse{std::move(joining->cluster_id)});
-              });
+  TakeUp(std::move(joining), *std::move(secrets));
+}
+
+// As the node that it is already, or as a new one.
+void JoinService::TakeUp(std::shared_ptr<Joining> joining, Secrets secrets) {
+  BootstrapRecord record;
+  record.set_server_id(joining->id.value());
+  record.set_join_token(joining->token.Text());
+  record.set_cluster_id(joining->cluster_id);
+  record.add_addresses(joining->peer);
+  SecretFiles files = certificates_->Encode(secrets);
+  files.emplace_back(kJoinRecordName, EncodeBootstrapRecord(record));
+  const bool again = node_->lifecycle() == Lifecycle::kMember &&
+                     node_->raft()->id() == joining->id;
+  auto done = [this, joining, again, record = std::move(record),
+               secrets = std::move(secrets)](absl::Status status) mutable {
+    if (!status.ok()) return joining->reply(std::move(status));
+    certificates_->Adopt(std::move(secrets));
+    if (!again || record_.has_value()) Watch(std::move(record), kAskFirst);
+    joining->reply(JoinResponse{std::move(joining->cluster_id)});
+  };
+  if (!again) {
+    return node_->Join(joining->id, std::move(files), std::move(done));
+  }
+  node_->env().disk->Submit(
+      env::Lane::kLog,
+      [path = node_->options().data_dir, files = std::move(files)](
+          env::FileSystem& fs) { return WriteSecretFiles(fs, path, files); },
+      std::move(done));
 }
 
 // What the member sent must be of the cluster that the token is of, and for us.

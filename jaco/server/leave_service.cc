@@ -9,6 +9,16 @@
 #include "jaco/base/error.h"
 
 namespace jaco::server {
+namespace {
+
+fsm::NodeLeave LeaveOf(uint64_t id, fsm::NodeLeaving leaving) {
+  fsm::NodeLeave leave;
+  leave.set_id(id);
+  leave.set_leaving(leaving);
+  return leave;
+}
+
+}  // namespace
 
 LeaveService::LeaveService(Node* node) : node_(node) {
   node_->WatchState([this] { Schedule(); });
@@ -32,7 +42,10 @@ void LeaveService::Remove(const Caller& caller, RemoveNodeRequest request,
           MakeError(ErrorCode::kNodeNotFound,
                     absl::StrCat("no node \"", request.node_name, "\"")));
     }
-    Propose(caller, node->first, request.force, std::move(reply));
+    Propose(caller,
+            LeaveOf(node->first, request.force ? fsm::NODE_LEAVING_FORCED
+                                               : fsm::NODE_LEAVING_YES),
+            std::move(reply));
   });
 }
 
@@ -40,15 +53,22 @@ void LeaveService::Leave(Reply<RemoveNodeResponse> reply) {
   if (absl::Status admitted = node_->Admit(); !admitted.ok()) {
     return node_->Refuse(std::move(admitted), std::move(reply));
   }
-  Propose({}, node_->raft()->id().value(), /*force=*/false, std::move(reply));
+  Propose({}, LeaveOf(node_->raft()->id().value(), fsm::NODE_LEAVING_YES),
+          std::move(reply));
 }
 
-void LeaveService::Propose(const Caller& caller, uint64_t id, bool force,
+void LeaveService::RemoveMember(const Caller& caller, uint64_t id,
+                                std::string address,
+                                Reply<RemoveNodeResponse> reply) {
+  fsm::NodeLeave leave = LeaveOf(id, fsm::NODE_LEAVING_YES);
+  leave.set_address(std::move(address));
+  Propose(caller, std::move(leave), std::move(reply));
+}
+
+void LeaveService::Propose(const Caller& caller, fsm::NodeLeave leave,
                            Reply<RemoveNodeResponse> reply) {
   fsm::Command command;
-  command.mutable_node_leave()->set_id(id);
-  command.mutable_node_leave()->set_leaving(force ? fsm::NODE_LEAVING_FORCED
-                                                  : fsm::NODE_LEAVING_YES);
+  *command.mutable_node_leave() = std::move(leave);
   node_->Propose(caller, std::move(command),
                  [this, reply = std::move(reply)](
                      const absl::StatusOr<std::string>& result,

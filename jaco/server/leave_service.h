@@ -32,6 +32,9 @@ class LeaveService {
   void Remove(const Caller& caller, RemoveNodeRequest request,
               Reply<RemoveNodeResponse> reply);
   void Leave(Reply<RemoveNodeResponse> reply);
+  // As Remove, of a member of the configuration.
+  void RemoveMember(const Caller& caller, uint64_t id, std::string address,
+                    Reply<RemoveNodeResponse> reply);
   void Add(raft::NodeId id, std::string name, std::string address,
            absl::AnyInvocable<void(absl::Status)> done);
 
@@ -44,7 +47,7 @@ class LeaveService {
     Reply<RemoveNodeResponse> reply;
   };
 
-  void Propose(const Caller& caller, uint64_t id, bool force,
+  void Propose(const Caller& caller, fsm::NodeLeave leave,
                Reply<RemoveNodeResponse> reply);
   void Await(const fsm::Node& node, raft::LogIndex since,
              Reply<RemoveNodeResponse> reply);

@@ -95,9 +95,11 @@ void Node::Open(absl::AnyInvocable<void(absl::Status)> done) {
   auto opened = std::make_shared<Opened>();
   env_.disk->Submit(
       env::Lane::kLog,
-      [opened, path = options_.data_dir, use_rocksdb = options_.use_rocksdb,
+      [opened, path = options_.data_dir, own_address = options_.peer_address,
+       use_rocksdb = options_.use_rocksdb,
        segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
-        auto dir = OpenDataDir(fs, path, use_rocksdb, segment_bytes);
+        auto dir =
+            OpenDataDir(fs, path, own_address, use_rocksdb, segment_bytes);
         if (!dir.ok()) return dir.status();
         opened->dir = *std::move(dir);
         return absl::OkStatus();
@@ -128,10 +130,11 @@ absl::Status Node::Resume(Opened& opened) {
   if (status.ok()) status = CheckFeatureLevel();
   if (!status.ok()) return status;
 
+  TakeAddress(dir.identity);
   Replica::Parts parts{.snapshots = SnapshotsIn(options_.data_dir)};
   parts.options = options_.raft;
   parts.options.id = dir.identity.node_id;
-  parts.options.address = options_.peer_address;
+  parts.options.address = address_;
   parts.restored = {.hard_state = dir.recovered.hard_state,
                     .log_start = dir.recovered.log_start,
                     .configuration = std::move(dir.recovered.configuration),
@@ -154,10 +157,8 @@ absl::Status Node::Resume(Opened& opened) {
   parts.role_changed = [this](const raft::RoleChange& change) {
     OnRoleChange(change);
   };
+  parts.may_go_on = [this] { return CheckFeatureLevel(); };
   parts.applied = [this] {
-    if (absl::Status known = CheckFeatureLevel(); !known.ok()) {
-      return Fail(known);
-    }
     NotifyFounded();
     NotifyReconfigured();
     if (state_watcher_ != nullptr) state_watcher_();
@@ -182,6 +183,17 @@ absl::Status Node::Resume(Opened& opened) {
   ReportDamage(dir);
   replica_->Start();
   return absl::OkStatus();
+}
+
+void Node::TakeAddress(const storage::Identity& identity) {
+  address_ = options_.peer_address;
+  if (!identity.placement.has_value()) return;
+  address_ = identity.placement->address;
+  env_.logger->Write(
+      LogLevel::kWarning, kSubsystem,
+      absl::StrCat("peers.json has this server at ", address_, ", not at ",
+                   options_.peer_address,
+                   "; that holds until its own address changes"));
 }
 
 void Node::ReportDamage(const DataDir& dir) {
@@ -237,7 +249,7 @@ void Node::Join(raft::NodeId self, SecretFiles secrets,
   FoundingWrite write;
   write.log.id = raft::PersistId(1);
   write.log.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
-  if (!WasRemoved()) {
+  if (!WasRemoved() && !IsNewcomer()) {
     return Create(self, std::move(write), std::move(secrets), std::move(done));
   }
   SetAside([this, self, write = std::move(write), secrets = std::move(secrets),
@@ -390,6 +402,11 @@ std::string Node::LeaderName() const {
 }
 
 absl::Status Node::NoLeaderError() const {
+  if (IsNewcomer()) {
+    return MakeError(ErrorCode::kNoLeader,
+                     "this server was admitted and has not heard from a leader "
+                     "yet; see `jaco cluster status`");
+  }
   if (env_.clock->Now() - leaderless_since_ >
       options_.raft.election_timeout * kQuorumLostTimeouts) {
     if (const std::string damage = Repair(); !damage.empty()) {

@@ -34,7 +34,9 @@ struct RestoredCluster {
 class Node {
  public:
   Node(ServerOptions options, const env::Environment& environment)
-      : options_(std::move(options)), env_(environment) {}
+      : options_(std::move(options)),
+        env_(environment),
+        address_(options_.peer_address) {}
 
   // See Server.
   void Start(absl::AnyInvocable<void(absl::Status)> started,
@@ -92,8 +94,11 @@ class Node {
     serve_ = std::move(serve);
   }
 
-  // Tells the other members the address at which options() has this server.
-  void SayAddress() { replica_->SayAddress(options_.peer_address); }
+  // As the other members dial this server: options().peer_address, or what an
+  // operator has said by peers.json since that changed last.
+  const std::string& address() const { return address_; }
+  // Tells it to them.
+  void SayAddress() { replica_->SayAddress(address_); }
   // Runs the watcher: something that it may have to act on is in the state.
   void NotifyWatcher() {
     if (watcher_ != nullptr) watcher_();
@@ -114,6 +119,10 @@ class Node {
   Lifecycle lifecycle() const {
     return WasRemoved() ? Lifecycle::kRemoved : lifecycle_;
   }
+  // It was admitted to a cluster and has nothing of it yet.
+  bool IsNewcomer() const;
+  // `member` says that this server was removed.
+  void Dismiss(absl::string_view member) { replica_->Dismiss(member); }
   const fsm::ClusterState& state() const { return state_; }
   const raft::Raft* raft() const {
     return replica_ == nullptr ? nullptr : &replica_->raft();
@@ -130,14 +139,16 @@ class Node {
   void Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
               absl::AnyInvocable<void(absl::Status)> done);
   bool WasRemoved() const;
+  bool HoldsNothing() const;
   void SetAside(absl::AnyInvocable<void(absl::Status)> done);
-  void OnSetAside(absl::Status status,
+  void OnSetAside(absl::Status status, bool kept,
                   absl::AnyInvocable<void(absl::Status)> done);
   std::optional<std::string> AddressOfRemoved(raft::NodeId id) const;
   void Open(absl::AnyInvocable<void(absl::Status)> done);
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
   absl::Status CheckFeatureLevel() const;
+  void TakeAddress(const storage::Identity& identity);
   void ReportDamage(const DataDir& dir);
   void OnNotFounded(absl::Status why,
                     absl::AnyInvocable<void(absl::Status)> done);
@@ -151,6 +162,7 @@ class Node {
 
   const ServerOptions options_;
   const env::Environment env_;
+  std::string address_;
   Lifecycle lifecycle_ = Lifecycle::kStarting;
   absl::Status failure_;
   std::string damage_;

@@ -25,16 +25,29 @@ bool Node::WasRemoved() const {
           self->second.leaving() != fsm::NODE_LEAVING_NO);
 }
 
+// One that has lost its log, and waits for it to be repaired, is none.
+bool Node::IsNewcomer() const {
+  return lifecycle_ == Lifecycle::kMember && HoldsNothing() &&
+         !replica_->dismissed();
+}
+
+bool Node::HoldsNothing() const {
+  const raft::Raft& raft = replica_->raft();
+  return raft.last().index.value() == 0 && !raft.repairing();
+}
+
 std::optional<std::string> Node::AddressOfRemoved(raft::NodeId id) const {
   const auto it = state_.removed().find(id.value());
   if (it == state_.removed().end()) return std::nullopt;
   return it->second.address();
 }
 
-// The jobs of the old replica come first in their lanes; when all are done, its
-// files are nobody's.
+// What holds nothing is not worth the place of what is kept already. The jobs
+// of the old replica come first in their lanes; when all are done, its files
+// are nobody's.
 void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
   lifecycle_ = Lifecycle::kCreating;
+  const bool keep = !HoldsNothing();
   replica_->Retire();
   retired_.push_back(std::move(replica_));
   state_ = fsm::ClusterState();
@@ -43,33 +56,38 @@ void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
   const auto nothing = [](env::FileSystem&) { return absl::OkStatus(); };
   env_.disk->Submit(
       env::Lane::kApply, nothing,
-      [this, nothing, done = std::move(done)](const absl::Status&) mutable {
+      [this, nothing, keep,
+       done = std::move(done)](const absl::Status&) mutable {
         env_.disk->Submit(
             env::Lane::kSnapshot, nothing,
-            [this, done = std::move(done)](const absl::Status&) mutable {
+            [this, keep, done = std::move(done)](const absl::Status&) mutable {
               env_.disk->Submit(
                   env::Lane::kLog,
-                  [path = options_.data_dir](env::FileSystem& fs) {
-                    return SetDataAside(fs, path);
+                  [path = options_.data_dir, keep](env::FileSystem& fs) {
+                    return SetDataAside(fs, path, keep);
                   },
-                  [this, done = std::move(done)](absl::Status status) mutable {
-                    OnSetAside(std::move(status), std::move(done));
+                  [this, keep,
+                   done = std::move(done)](absl::Status status) mutable {
+                    OnSetAside(std::move(status), keep, std::move(done));
                   });
             });
       });
 }
 
-void Node::OnSetAside(absl::Status status,
+void Node::OnSetAside(absl::Status status, bool kept,
                       absl::AnyInvocable<void(absl::Status)> done) {
   if (!status.ok()) {
     Fail(status);
     return done(std::move(status));
   }
   lifecycle_ = Lifecycle::kUninitialized;
-  env_.logger->Write(
-      LogLevel::kInfo, "server",
-      absl::StrCat("what there was of the cluster that this server left is in ",
-                   options_.data_dir, "/former"));
+  if (kept) {
+    env_.logger->Write(
+        LogLevel::kInfo, "server",
+        absl::StrCat("what there was of the cluster that this server left is "
+                     "in ",
+                     options_.data_dir, "/former"));
+  }
   done(absl::OkStatus());
 }
 

@@ -203,6 +203,9 @@ std::string SummarizeCommand(const fsm::Command& command) {
                           Quoted(command.user_set().user().name()));
     case fsm::Command::kUserRemove:
       return absl::StrCat("remove user ", Quoted(command.user_remove().name()));
+    case fsm::Command::kLeadershipTransfer:
+      return absl::StrCat("hand leadership over to node ",
+                          command.leadership_transfer().to());
     case fsm::Command::PAYLOAD_NOT_SET:
       break;
   }

@@ -117,9 +117,8 @@ class OperatorApi {
   // `stale`: as this server knows it, also without a leader.
   virtual void ListPeers(const Caller& caller, bool stale,
                          Reply<RaftPeers> reply) = 0;
-  // Takes a member out for good, also the leader, which hands over first;
-  // answers with who it was. node_not_found; conflict when fewer live voters
-  // than a quorum would be left.
+  // Takes a member out for good, as Api::RemoveNode does without `force`;
+  // answers with who it was. node_not_found for who is no member.
   virtual void RemovePeer(const Caller& caller, PeerSelector peer,
                           Reply<RaftPeer> reply) = 0;
   // Answered when the other one leads. node_not_found; validation_failed when

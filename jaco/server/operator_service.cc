@@ -16,12 +16,6 @@ absl::Status UnreadableReply() {
   return absl::InternalError("the reply cannot be understood");
 }
 
-// Errors that say that the leader may do what this one did not.
-bool IsWorthARetry(ErrorCode code) {
-  return code == ErrorCode::kNoLeader || code == ErrorCode::kTimeout ||
-         code == ErrorCode::kRateLimited;
-}
-
 AutopilotSettings SettingsOf(const fsm::AutopilotConfig& config) {
   return {.cleanup_dead_servers = config.cleanup_dead_servers(),
           .last_contact_threshold =
@@ -48,9 +42,13 @@ fsm::AutopilotConfig ConfigOf(const AutopilotSettings& settings) {
 
 }  // namespace
 
-OperatorService::OperatorService(Node* node, Autopilot* autopilot,
+OperatorService::OperatorService(Node* node, LeaveService* leaves,
+                                 Autopilot* autopilot,
                                  Certificates* certificates)
-    : node_(node), autopilot_(autopilot), certificates_(certificates) {
+    : node_(node),
+      leaves_(leaves),
+      autopilot_(autopilot),
+      certificates_(certificates) {
   node_->ServeCalls([this](std::string call, ProposeDone done) {
     Serve(call, std::move(done));
   });
@@ -71,20 +69,9 @@ void OperatorService::Serve(const std::string& bytes, ProposeDone done) {
     health.result.reply = HealthBytes();
     return done(std::move(health));
   }
-  Done answer = [done = std::move(done)](const absl::Status& status) mutable {
-    status.ok() ? done(Applied{}) : done(status);
-  };
-  if (call.has_remove()) {
-    const raft::Raft& raft = *node_->raft();
-    if (raft.configuration().IsJoint() ||
-        raft.configuration_index() > raft.commit()) {
-      return answer(MakeError(ErrorCode::kRateLimited,
-                              "another change of members is under way"));
-    }
-    return autopilot_->Remove(raft::NodeId(call.remove().id()),
-                              std::move(answer));
-  }
-  answer(node_->TransferLeadership(raft::NodeId(call.transfer().to())));
+  const absl::Status begun =
+      node_->TransferLeadership(raft::NodeId(call.transfer().to()));
+  begun.ok() ? done(Applied{}) : done(begun);
 }
 
 std::string OperatorService::HealthBytes() {
@@ -171,7 +158,7 @@ AgentNode OperatorService::NodeInfo(uint64_t id, const fsm::Node& node) const {
 AgentInfo OperatorService::Agent() {
   AgentInfo info;
   info.self.name = node_->options().node_name;
-  info.self.address = node_->options().peer_address;
+  info.self.address = node_->address();
   info.self.version = node_->options().version;
   if (node_->raft() == nullptr) return info;
   info.member = true;
@@ -205,58 +192,21 @@ void OperatorService::DescribeRaft(AgentInfo* info) const {
 
 // ---- Removal.
 
-struct OperatorService::Removal {
-  RaftPeer peer;
-  Instant give_up;
-  bool undecided = false;  // an attempt may have succeeded unheard
-  Reply<RaftPeer> reply;
-};
-
-void OperatorService::RemovePeer(const Caller& /*caller*/,
-                                 PeerSelector selector, Reply<RaftPeer> reply) {
-  node_->Read([this, selector = std::move(selector),
+void OperatorService::RemovePeer(const Caller& caller, PeerSelector selector,
+                                 Reply<RaftPeer> reply) {
+  node_->Read([this, caller, selector = std::move(selector),
                reply = std::move(reply)](absl::Status status) mutable {
     if (!status.ok()) return reply(std::move(status));
     auto peer = Find(selector);
     if (!peer.ok()) return reply(peer.status());
-    TryRemoval(std::make_shared<Removal>(
-        Removal{.peer = *std::move(peer),
-                .give_up = node_->env().clock->Now() + kRemovePatience,
-                .reply = std::move(reply)}));
+    leaves_->RemoveMember(
+        caller, peer->id, peer->address,
+        [peer = *peer, reply = std::move(reply)](
+            const absl::StatusOr<RemoveNodeResponse>& removed) mutable {
+          if (!removed.ok()) return reply(removed.status());
+          reply(std::move(peer));
+        });
   });
-}
-
-void OperatorService::TryRemoval(std::shared_ptr<Removal> removal) {
-  RemoveOnce(raft::NodeId(removal->peer.id),
-             [this, removal](absl::Status status) {
-               OnRemovalTried(removal, std::move(status));
-             });
-}
-
-void OperatorService::RemoveOnce(raft::NodeId id, Done done) {
-  LeaderCall call;
-  call.mutable_remove()->set_id(id.value());
-  node_->AskLeader(
-      call.SerializeAsString(),
-      [done = std::move(done)](const auto& answer, raft::LogIndex) mutable {
-        done(answer.status());
-      });
-}
-
-// The leader hands over before it goes: whoever leads next is asked again.
-void OperatorService::OnRemovalTried(std::shared_ptr<Removal> removal,
-                                     absl::Status status) {
-  if (status.ok()) return removal->reply(std::move(removal->peer));
-  const ErrorCode code = CodeOf(status);
-  if (code == ErrorCode::kNodeNotFound && removal->undecided) {
-    return removal->reply(std::move(removal->peer));
-  }
-  if (!IsWorthARetry(code) || node_->env().clock->Now() >= removal->give_up) {
-    return removal->reply(std::move(status));
-  }
-  removal->undecided |= code == ErrorCode::kTimeout;
-  node_->env().loop->After(kRetryEvery,
-                           [this, removal] { TryRemoval(removal); });
 }
 
 // ---- Transfer.
@@ -270,10 +220,10 @@ struct OperatorService::Transfer {
   Reply<TransferResponse> reply;
 };
 
-void OperatorService::TransferLeadership(const Caller& /*caller*/,
+void OperatorService::TransferLeadership(const Caller& caller,
                                          PeerSelector selector,
                                          Reply<TransferResponse> reply) {
-  node_->Read([this, selector = std::move(selector),
+  node_->Read([this, caller, selector = std::move(selector),
                reply = std::move(reply)](absl::Status status) mutable {
     if (!status.ok()) return reply(std::move(status));
     auto to = Find(selector);
@@ -286,8 +236,22 @@ void OperatorService::TransferLeadership(const Caller& /*caller*/,
       if (peer.leader) transfer->response.from = peer;
     }
     transfer->reply = std::move(reply);
-    LookAtTransfer(std::move(transfer));
+    if (transfer->response.noop) return LookAtTransfer(std::move(transfer));
+    NoteTransfer(caller, std::move(transfer));
   });
+}
+
+// First the trace in the audit log.
+void OperatorService::NoteTransfer(const Caller& caller,
+                                   std::shared_ptr<Transfer> transfer) {
+  fsm::Command command;
+  command.mutable_leadership_transfer()->set_to(transfer->to.value());
+  node_->Propose(caller, std::move(command),
+                 [this, transfer = std::move(transfer)](
+                     const absl::StatusOr<std::string>& noted, raft::LogIndex) {
+                   if (!noted.ok()) return transfer->reply(noted.status());
+                   LookAtTransfer(transfer);
+                 });
 }
 
 void OperatorService::TryTransfer(std::shared_ptr<Transfer> transfer) {

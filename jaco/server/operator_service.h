@@ -10,6 +10,7 @@
 
 #include "jaco/server/autopilot.h"
 #include "jaco/server/certificates.h"
+#include "jaco/server/leave_service.h"
 #include "jaco/server/node.h"
 #include "jaco/server/operator_api.h"
 
@@ -18,15 +19,13 @@ namespace jaco::server {
 // Loop thread.
 class OperatorService final : public OperatorApi {
  public:
-  // How long a removal goes on after elections and changes that are under way.
-  static constexpr Duration kRemovePatience = Seconds(10);
-  static constexpr Duration kRetryEvery = Milliseconds(100);
   // As Nomad.
   static constexpr int kTransferAttempts = 3;
   static constexpr Duration kTransferLook = Milliseconds(10);
 
   // All outlive this.
-  OperatorService(Node* node, Autopilot* autopilot, Certificates* certificates);
+  OperatorService(Node* node, LeaveService* leaves, Autopilot* autopilot,
+                  Certificates* certificates);
 
   void ListPeers(const Caller& caller, bool stale,
                  Reply<RaftPeers> reply) override;
@@ -46,9 +45,7 @@ class OperatorService final : public OperatorApi {
                          Reply<AuthoritiesResponse> reply) override;
 
  private:
-  struct Removal;
   struct Transfer;
-  using Done = absl::AnyInvocable<void(absl::Status)>;
 
   // The leader's side.
   void Serve(const std::string& call, ProposeDone done);
@@ -61,17 +58,14 @@ class OperatorService final : public OperatorApi {
   AgentNode NodeInfo(uint64_t id, const fsm::Node& node) const;
   void DescribeRaft(AgentInfo* info) const;
 
-  void TryRemoval(std::shared_ptr<Removal> removal);
-  void OnRemovalTried(std::shared_ptr<Removal> removal, absl::Status status);
-  // One attempt to take a member out, through the leader.
-  void RemoveOnce(raft::NodeId id, Done done);
-
+  void NoteTransfer(const Caller& caller, std::shared_ptr<Transfer> transfer);
   void TryTransfer(std::shared_ptr<Transfer> transfer);
   void LookAtTransfer(std::shared_ptr<Transfer> transfer);
 
   Certificates::Done AnswerAuthorities(Reply<AuthoritiesResponse> reply);
 
   Node* const node_;
+  LeaveService* const leaves_;
   Autopilot* const autopilot_;
   Certificates* const certificates_;
 };

@@ -136,21 +136,41 @@ absl::StatusOr<raft::Configuration> ConfigurationOf(
 
 absl::StatusOr<raft::Configuration> NewConfiguration(
     env::FileSystem& fs, const std::string& path, raft::NodeId self,
-    const storage::RecoveredLog& recovered) {
+    const std::optional<raft::Configuration>& latest) {
   const absl::StatusOr<std::string> text = ReadFile(fs, path);
   if (!text.ok()) return text.status();
   const auto members = net::DecodePeersJson(*text);
   if (!members.ok()) {
     return InFile(path, CodeOf(members.status()), members.status().message());
   }
-  const auto latest = LatestOf(recovered);
-  if (!latest.ok()) return latest.status();
-  if (!latest->has_value()) {
+  if (!latest.has_value()) {
     return InFile(path, ErrorCode::kValidationFailed,
                   "this server has never heard from a cluster: there is "
                   "nothing to recover");
   }
-  return ConfigurationOf(path, *members, self, **latest);
+  return ConfigurationOf(path, *members, self, *latest);
+}
+
+std::string AddressIn(const raft::Configuration& configuration,
+                      raft::NodeId node) {
+  for (const auto& [id, address] : configuration.addresses) {
+    if (id == node) return address;
+  }
+  return "";
+}
+
+// What the cluster knew when the operator wrote the file is what he overrules;
+// an address that it never heard of is news, and the server's to tell. What was
+// remembered already (`own_address` was looked at then) is so after a start
+// that was cut off, and after an earlier recovery.
+std::optional<storage::Placement> PlacementOf(
+    const storage::Identity& identity, const std::string& own_address,
+    const raft::Configuration& before, const raft::Configuration& after) {
+  const std::string placed = AddressIn(after, identity.node_id);
+  const bool known = identity.placement.has_value() ||
+                     AddressIn(before, identity.node_id) == own_address;
+  if (!known || placed == own_address) return std::nullopt;
+  return storage::Placement{.address = placed, .instead_of = own_address};
 }
 
 // Followers take the configuration from the snapshot that they are sent.
@@ -198,7 +218,9 @@ absl::Status CheckNoPeersFile(env::FileSystem& fs, const std::string& path) {
 }
 
 absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
-                                    const std::string& path, raft::NodeId self,
+                                    const std::string& path,
+                                    const std::string& own_address,
+                                    storage::Identity& identity,
                                     storage::RaftLog& log,
                                     storage::RecoveredLog& recovered,
                                     const storage::SnapshotStore& snapshots) {
@@ -207,9 +229,18 @@ absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
   const absl::StatusOr<bool> exists = fs.Exists(JsonPath(path));
   if (!exists.ok() || !*exists) return exists;
 
-  const auto configuration = NewConfiguration(fs, path, self, recovered);
+  const auto latest = LatestOf(recovered);
+  if (!latest.ok()) return latest.status();
+  const auto configuration =
+      NewConfiguration(fs, path, identity.node_id, *latest);
   if (!configuration.ok()) return configuration.status();
   absl::Status status = ReplaceInSnapshots(fs, snapshots, *configuration);
+  if (!status.ok()) return status;
+  // Before the log: afterwards it cannot be told any more.
+  const storage::Identity old = identity;
+  identity.placement =
+      PlacementOf(identity, own_address, **latest, *configuration);
+  if (identity != old) status = storage::StoreIdentity(fs, path, identity);
   if (!status.ok()) return status;
   // Nobody led, and nobody voted, in any of the terms from here on.
   const raft::HardState state{

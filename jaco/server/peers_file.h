@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jaco/env/file_system.h"
-#include "jaco/raft/types.h"
+#include "jaco/storage/identity.h"
 #include "jaco/storage/raft_log.h"
 #include "jaco/storage/snapshot_store.h"
 
@@ -34,11 +34,15 @@ absl::Status CheckNoPeersFile(env::FileSystem& fs, const std::string& path);
 
 // Applies raft/peers.json, if there is one, to `log`, of which `recovered` was
 // read and is brought up to date, and to `snapshots`; then removes it. Whether
-// there was one. May be cut off anywhere and called again. Errors name the
+// there was one. Where the file has this server at another address than
+// `own_address`, of which the log knew before, `identity` remembers that and is
+// stored. May be cut off anywhere and called again. Errors name the
 // file: parse_failed, validation_failed (nothing is changed), and those of the
 // file system.
 absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
-                                    const std::string& path, raft::NodeId self,
+                                    const std::string& path,
+                                    const std::string& own_address,
+                                    storage::Identity& identity,
                                     storage::RaftLog& log,
                                     storage::RecoveredLog& recovered,
                                     const storage::SnapshotStore& snapshots);

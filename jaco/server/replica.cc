@@ -67,6 +67,7 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       reopen_store_(std::move(parts.reopen_store)),
       failed_(std::move(parts.failed)),
       role_changed_(std::move(parts.role_changed)),
+      may_go_on_(std::move(parts.may_go_on)),
       applied_(std::move(parts.applied)),
       serve_(std::move(parts.serve)),
       removed_(std::move(parts.removed)),
@@ -306,7 +307,8 @@ void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
   if (entries.empty()) return;
   uint64_t bytes = 0;
   for (const raft::EntryPtr& entry : entries) {
-    if (!ApplyEntry(*entry)) return;
+    // What was applied last may have changed what the next one means.
+    if (!ApplyEntry(*entry) || !MayGoOn()) return;
     bytes += entry->data.size();
   }
   raft_.OnApplied(env_.clock->Now(), entries.back()->id.index);
@@ -353,6 +355,13 @@ bool Replica::ApplyEntry(const raft::Entry& entry) {
                            "the write was lost in a change of leaders"));
   }
   return true;
+}
+
+// Nothing of a batch that is not understood to its end gets to the store.
+bool Replica::MayGoOn() {
+  const absl::Status status = may_go_on_();
+  if (!status.ok()) Fail(status);
+  return status.ok();
 }
 
 // ---- Proposals.

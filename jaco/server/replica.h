@@ -58,6 +58,9 @@ class Replica final : public env::FrameReceiver {
     absl::AnyInvocable<void(absl::Status)> failed;
     // Runs after every change of role, term or leader.
     absl::AnyInvocable<void(const raft::RoleChange&)> role_changed;
+    // Asked after each entry and each snapshot: an error when this build may
+    // not know what the next entry does. The replica then stops with it.
+    std::function<absl::Status()> may_go_on;
     // Runs whenever the state machine has moved on.
     absl::AnyInvocable<void()> applied;
     // Answers a call while this server leads; see Ask.
@@ -123,6 +126,8 @@ class Replica final : public env::FrameReceiver {
   absl::Status CheckMembership() const;
   // A member has told that this server was removed, whatever its log says.
   bool dismissed() const { return dismissed_; }
+  // `member`, who knows, says that.
+  void Dismiss(absl::string_view member);
 
   // Takes no further part: everything that waits is answered, no callback runs
   // any more, and the store is closed when the apply lane gets there. The
@@ -153,6 +158,7 @@ class Replica final : public env::FrameReceiver {
   void HandOver();
   void ApplyCommitted(const std::vector<raft::EntryPtr>& entries);
   bool ApplyEntry(const raft::Entry& entry);
+  bool MayGoOn();
   void AnswerReads(std::vector<raft::ReadResult> results);
   void FinishReads();
   void ArmReadTimer();
@@ -192,6 +198,7 @@ class Replica final : public env::FrameReceiver {
   const StoreOpener reopen_store_;
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
+  const std::function<absl::Status()> may_go_on_;
   absl::AnyInvocable<void()> applied_;
   absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
   const std::function<std::optional<std::string>(raft::NodeId)> removed_;

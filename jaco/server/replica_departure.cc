@@ -41,12 +41,16 @@ void Replica::Notify(raft::NodeId node, const std::string& address) {
 
 // Whoever is no member in our eyes has no say in it.
 void Replica::OnNotice(raft::NodeId from) {
-  if (!raft_.configuration().Contains(from) || dismissed_) return;
-  dismissed_ = true;
-  env_.logger->Write(LogLevel::kWarning, "raft",
-                     absl::StrCat("server ", from.value(),
-                                  " says that this server was removed from "
-                                  "the cluster"));
+  if (!raft_.configuration().Contains(from)) return;
+  Dismiss(absl::StrCat("server ", from.value()));
+}
+
+void Replica::Dismiss(absl::string_view member) {
+  if (std::exchange(dismissed_, true)) return;
+  env_.logger->Write(
+      LogLevel::kWarning, "raft",
+      absl::StrCat(member,
+                   " says that this server was removed from the cluster"));
   Retire();
 }
 

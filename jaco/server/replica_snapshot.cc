@@ -44,6 +44,7 @@ absl::Status Replica::InstallSnapshot(const storage::Snapshot& snapshot) {
     Fail(status);
     return status;
   }
+  if (!MayGoOn()) return absl::CancelledError();
   JACO_CHECK(raft_.InstallSnapshot(env_.clock->Now(), snapshot.last,
                                    snapshot.configuration));
   FailProposalsUpTo(index);

@@ -28,7 +28,7 @@ struct Server::Impl {
         joins(&node, &certificates),
         leaves(&node),
         autopilot(&node),
-        operators(&node, &autopilot, &certificates),
+        operators(&node, &leaves, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
         backups(&node, &certificates),
         users(&node, &certificates, &joins),
@@ -66,6 +66,7 @@ void Server::Start(absl::AnyInvocable<void(absl::Status)> started,
             [impl, started = std::move(started)](absl::Status status) mutable {
               if (status.ok()) {
                 impl->certificates.Start();
+                impl->joins.Start();
                 impl->bootstrap.Start();
                 impl->announcer.Start();
               }
@@ -104,13 +105,14 @@ void Server::RemoveMember(raft::NodeId id,
   impl_->autopilot.Remove(id, std::move(done));
 }
 
-void Server::Authenticate(absl::string_view token, Reply<Caller> reply) {
+void Server::Authenticate(absl::string_view token, bool stale,
+                          Reply<Caller> reply) {
   constexpr absl::string_view kBasic = "basic ";
   if (absl::StartsWithIgnoreCase(token, kBasic)) {
-    return impl_->users.Authenticate(token.substr(kBasic.size()),
+    return impl_->users.Authenticate(token.substr(kBasic.size()), stale,
                                      std::move(reply));
   }
-  impl_->tokens.Authenticate(token, std::move(reply));
+  impl_->tokens.Authenticate(token, stale, std::move(reply));
 }
 
 void Server::AddNode(raft::NodeId id, std::string name, std::string address,
@@ -153,6 +155,7 @@ void Server::Init(const Caller& /*caller*/, InitRequest request,
 StatusResponse Server::Status() {
   StatusResponse response = impl_->cluster.Status();
   response.bootstrap = impl_->bootstrap.progress();
+  response.joining = impl_->joins.progress();
   return response;
 }
 

@@ -171,8 +171,10 @@ class Server final : public Api {
 
   // Who bears `token`, or who has the name and password of "Basic ..." as in
   // HTTP's Authorization header: token_invalid, token_revoked, as of all that
-  // was acknowledged anywhere before this call; else the errors of a read.
-  void Authenticate(absl::string_view token, Reply<Caller> reply);
+  // was acknowledged anywhere before this call; else the errors of a read. With
+  // `stale`, for requests that are answered from what this server knows, a
+  // token or user that it knows is judged by that, also without a leader.
+  void Authenticate(absl::string_view token, bool stale, Reply<Caller> reply);
 
   // Proposes a node with this id, which the leader then takes in: for servers
   // that Join by their id. node_already_member.

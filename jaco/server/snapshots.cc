@@ -124,8 +124,7 @@ void Snapshots::OnTaken(raft::LogIndex index, const absl::Status& status) {
 // What a restart or a follower may still need stays: the snapshot is durable,
 // and the log is kept from a little before it.
 void Snapshots::Compact() {
-  if (newest_.value() <= options_.trailing_entries) return;
-  const raft::LogIndex target = NeededFrom(newest_ - options_.trailing_entries);
+  const raft::LogIndex target = NeededFrom(BeforeTrailing(1));
   const raft::EntryId before = raft_->log().start();
   raft_->CompactTo(std::min(target, raft_->applied()));
   const raft::EntryId start = raft_->log().start();
@@ -142,6 +141,20 @@ void Snapshots::Compact() {
       });
 }
 
+// The last entry that may go when `times` as much stays as the options say.
+raft::LogIndex Snapshots::BeforeTrailing(uint64_t times) const {
+  const raft::Log& log = raft_->log();
+  raft::LogIndex index = std::min(newest_, log.last().index);
+  uint64_t bytes = 0;
+  for (uint64_t kept = 0; index > log.start().index; ++kept) {
+    bytes += log.At(index)->data.size();
+    if (kept == options_.trailing_entries * times) break;
+    if (bytes > options_.log_bytes * times) break;
+    index = index - 1;
+  }
+  return index;
+}
+
 raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) const {
   for (const auto& [to, transfer] : transfers_) {
     // It goes on from there when it has the snapshot.
@@ -149,9 +162,7 @@ raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) const {
     target = std::min(target, transfer.sender->id().last.index);
   }
   if (raft_->progress() == nullptr) return target;
-  const uint64_t most = options_.trailing_entries * kTrailingForLive;
-  const raft::LogIndex least =
-      target.value() > most ? target - most : raft::LogIndex();
+  const raft::LogIndex least = BeforeTrailing(kTrailingForLive);
   const Instant now = env_.clock->Now();
   for (const raft::Progress& peer : *raft_->progress()) {
     if (peer.state == raft::Progress::State::kSnapshot) continue;

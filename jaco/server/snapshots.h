@@ -27,8 +27,9 @@ struct SnapshotOptions {
   // One is taken after so many applied entries, or so many bytes of them.
   uint64_t entries = 8192;
   uint64_t log_bytes = uint64_t{16} << 20;
-  // The log keeps so many entries before the snapshot, and more while a
-  // follower is in touch that needs them, up to kTrailingForLive times as many.
+  // The log keeps so many entries before the snapshot, but no more than
+  // log_bytes of them; for followers in touch that need them kTrailingForLive
+  // times as many.
   uint64_t trailing_entries = 1024;
   SnapshotSender::Options sending;
 };
@@ -73,6 +74,7 @@ class Snapshots {
   void Take();
   void OnTaken(raft::LogIndex index, const absl::Status& status);
   void Compact();
+  raft::LogIndex BeforeTrailing(uint64_t times) const;
   raft::LogIndex NeededFrom(raft::LogIndex target) const;
   void Load(const raft::SnapshotToSend& wanted);
   void OnLoaded(const raft::SnapshotToSend& wanted, raft::Term term,

@@ -20,7 +20,7 @@ class TokenService {
   void List(const Caller& caller, Reply<ListTokensResponse> reply);
 
   // See Server.
-  void Authenticate(absl::string_view token, Reply<Caller> reply);
+  void Authenticate(absl::string_view token, bool stale, Reply<Caller> reply);
 
  private:
   ListTokensResponse Tokens() const;

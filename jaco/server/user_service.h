@@ -50,8 +50,10 @@ class UserService final : public UserApi {
 
   // Who shows `credentials`, those of HTTP's Basic scheme (RFC 7617):
   // token_invalid, rate_limited, the errors of a read. As of all that was
-  // acknowledged anywhere before this call.
-  void Authenticate(absl::string_view credentials, Reply<Caller> reply);
+  // acknowledged anywhere before this call or, with `stale` and without a
+  // leader, as this server knows it.
+  void Authenticate(absl::string_view credentials, bool stale,
+                    Reply<Caller> reply);
 
   // The row for a new password. validation_failed.
   void MakeUser(const std::string& name, std::string password,

@@ -45,18 +45,24 @@ void Bearer::Begin() {
       static_cast<NodeNumber>(prng_.Between(1, world_.servers()));
   // An event of the server's: a paused one does not take calls.
   world_.queue().Schedule(world_.now(), owner_, {EventKind::kClient, server},
-                          [this, secret, server] { Show(secret, server); });
+                          [this, secret, server, stale = prng_.Chance(1, 3)] {
+                            Show(secret, server, stale);
+                          });
 }
 
-void Bearer::Show(size_t secret, NodeNumber server) {
+void Bearer::Show(size_t secret, NodeNumber server, bool stale) {
   if (!world_.node(server).up()) return;
   const uint32_t number = ++shows_;
   const Moment called = world_.trace().events();
   const Workload::Secret& shown = workload_.secrets()[secret];
-  world_.trace().Note({EventKind::kCall, server, kWorld, number}, "show");
-  world_.node(server).server()->Authenticate(
-      shown.token, [this, identity = shown.identity, number, server,
-                    called](const absl::StatusOr<server::Caller>& caller) {
+  world_.trace().Note({EventKind::kCall, server, kWorld, number},
+                      stale ? "show stale" : "show");
+  server::Server& shown_to = *world_.node(server).server();
+  const uint64_t applied = shown_to.state().applied().value();
+  shown_to.Authenticate(
+      shown.token, stale,
+      [this, identity = shown.identity, number, server, stale, applied,
+       called](const absl::StatusOr<server::Caller>& caller) {
         const absl::string_view said =
             caller.ok() ? "ok" : ErrorCodeName(CodeOf(caller.status()));
         world_.trace().Note({EventKind::kReply, server, kWorld, number}, said);
@@ -69,8 +75,14 @@ void Bearer::Show(size_t secret, NodeNumber server) {
           return;
         }
         ++answers_;
-        workload_.history().OnShown(identity, result, called,
-                                    world_.trace().events(), world_.findings());
+        const Moment now = world_.trace().events();
+        if (stale) {
+          workload_.history().OnShownStale(identity, result, applied, called,
+                                           now, world_.findings());
+        } else {
+          workload_.history().OnShown(identity, result, called, now,
+                                      world_.findings());
+        }
       });
 }
 

@@ -30,7 +30,7 @@ class Bearer {
  private:
   void Rest();
   void Begin();
-  void Show(size_t secret, NodeNumber server);
+  void Show(size_t secret, NodeNumber server, bool stale);
 
   World& world_;
   Workload& workload_;

@@ -76,6 +76,7 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
   }
   result.snapshots.entries = options.snapshot_entries;
   result.snapshots.trailing_entries = options.snapshot_trailing;
+  result.snapshots.log_bytes = options.snapshot_log_bytes;
   result.snapshots.sending = {.chunk_bytes = options.snapshot_chunk_bytes,
                               .window_chunks = options.snapshot_window,
                               .resend_after = options.election_timeout,

@@ -168,6 +168,9 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   }
   DrawMediumFaults(seed, options);
   DrawDepartures(seed, options);
+  if (options.snapshot_entries < 1024 && prng.Chance(1, 2)) {
+    options.snapshot_log_bytes = uint64_t{256} << prng.Below(6);
+  }
   return options;
 }
 
@@ -208,7 +211,8 @@ std::string Describe(const SwarmOptions& options) {
       Text(options.client_pause), "/", Text(options.client_timeout),
       " seconds=", options.fault_time.milliseconds() / 1000,
       " snapshots=", options.snapshot_entries, "-", options.snapshot_trailing,
-      "/", options.snapshot_chunk_bytes, "*", options.snapshot_window);
+      "/", options.snapshot_log_bytes, "B/", options.snapshot_chunk_bytes, "*",
+      options.snapshot_window);
   for (int i = 0; i < kFaultKinds; ++i) {
     const FaultOptions& faults = options.faults[static_cast<size_t>(i)];
     if (faults.interval == Duration()) continue;

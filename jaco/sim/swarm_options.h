@@ -78,6 +78,7 @@ struct SwarmOptions {
   // drawn for all seeds.
   uint64_t snapshot_entries = 8192;
   uint64_t snapshot_trailing = 1024;
+  uint64_t snapshot_log_bytes = uint64_t{16} << 20;
   uint64_t snapshot_chunk_bytes = uint64_t{128} << 10;
   uint64_t snapshot_window = 4;
 

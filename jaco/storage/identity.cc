@@ -16,12 +16,24 @@ std::string PathIn(absl::string_view data_directory) {
   return absl::StrCat(data_directory, "/", kName);
 }
 
+void AppendText(const std::string& text, std::string* bytes) {
+  AppendLittleEndian(static_cast<uint32_t>(text.size()), bytes);
+  bytes->append(text);
+}
+
+std::string ReadText(ByteReader& reader) {
+  return std::string(reader.ReadBytes(reader.Read<uint32_t>()));
+}
+
 std::string Encode(const Identity& identity) {
   std::string bytes(kMagic);
   AppendLittleEndian(kVersion, &bytes);
   AppendLittleEndian(identity.node_id.value(), &bytes);
-  AppendLittleEndian(static_cast<uint32_t>(identity.node_name.size()), &bytes);
-  bytes.append(identity.node_name);
+  AppendText(identity.node_name, &bytes);
+  if (identity.placement.has_value()) {
+    AppendText(identity.placement->address, &bytes);
+    AppendText(identity.placement->instead_of, &bytes);
+  }
   AppendLittleEndian(Crc32c(bytes), &bytes);
   return bytes;
 }
@@ -45,7 +57,12 @@ absl::StatusOr<Identity> Decode(absl::string_view path,
   }
   Identity identity;
   identity.node_id = raft::NodeId(reader.Read<uint64_t>());
-  identity.node_name = std::string(reader.ReadBytes(reader.Read<uint32_t>()));
+  identity.node_name = ReadText(reader);
+  if (!reader.AtEnd()) {
+    Placement& placement = identity.placement.emplace();
+    placement.address = ReadText(reader);
+    placement.instead_of = ReadText(reader);
+  }
   if (!reader.AtEnd()) return damaged;
   return identity;
 }

@@ -1,5 +1,5 @@
-// Who a data directory belongs to: written once, when a server becomes a
-// member, and read at every start.
+// Who a data directory belongs to: written when a server becomes a member (and
+// when an operator says by peers.json where it is), read at every start.
 
 #ifndef JACO_STORAGE_IDENTITY_H_
 #define JACO_STORAGE_IDENTITY_H_
@@ -15,9 +15,19 @@
 
 namespace jaco::storage {
 
+// The address that an operator has given this server by peers.json, as long as
+// the server has nothing to say but what it said before.
+struct Placement {
+  std::string address;
+  std::string instead_of;  // what the server's settings say
+
+  friend bool operator==(const Placement&, const Placement&) = default;
+};
+
 struct Identity {
   raft::NodeId node_id;
   std::string node_name;
+  std::optional<Placement> placement = {};
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };

@@ -32,6 +32,8 @@ using CertificatePtr = std::unique_ptr<X509, FreeWith<X509_free>>;
 using RequestPtr = std::unique_ptr<X509_REQ, FreeWith<X509_REQ_free>>;
 using GeneralNamesPtr =
     std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
+using StoreContextPtr =
+    std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
 using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 
 // Why the last call failed, as OpenSSL says it; forgets it, and everything

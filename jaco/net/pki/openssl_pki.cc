@@ -208,14 +208,14 @@ absl::Status VerifyChain(const std::vector<CertificatePtr>& certificates,
   }
   STACK_OF(X509)* const others = sk_X509_new_null();
   for (const auto& other : certificates) sk_X509_push(others, other.get());
-  X509_STORE_CTX* const context = X509_STORE_CTX_new();
+  const StoreContextPtr owner(X509_STORE_CTX_new());
+  X509_STORE_CTX* const context = owner.get();
   X509_STORE_CTX_init(context, store.get(), certificates.front().get(), others);
   X509_VERIFY_PARAM* const rules = X509_STORE_CTX_get0_param(context);
   X509_VERIFY_PARAM_set_time(rules, absl::ToTimeT(now));
   X509_VERIFY_PARAM_set_purpose(rules, X509_PURPOSE_SSL_CLIENT);
   const bool trusted = X509_verify_cert(context) == 1;
   const int error = X509_STORE_CTX_get_error(context);
-  X509_STORE_CTX_free(context);
   sk_X509_free(others);
   ERR_clear_error();
   return trusted

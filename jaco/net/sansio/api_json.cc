@@ -228,6 +228,7 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"raft_term", response.raft_term},
       {"repair", Text(response.repair)},
       {"bootstrap", Text(response.bootstrap)},
+      {"joining", Text(response.joining)},
       {"feature_level", response.feature_level}});
 }
 
@@ -335,6 +336,7 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.raft_term = reader.Number("raft_term");
         response.repair = reader.String("repair");
         response.bootstrap = reader.String("bootstrap");
+        response.joining = reader.String("joining");
         response.feature_level =
             static_cast<uint32_t>(reader.Number("feature_level"));
         reader.Objects("nodes", [&](ResponseReader& node) {

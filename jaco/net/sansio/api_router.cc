@@ -1,6 +1,7 @@
 #include "jaco/net/sansio/api_router.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -68,6 +69,7 @@ struct ApiRouter::Route {
   absl::string_view path;  // one that ends in '/' takes one more segment
   bool before_init;
   void (ApiRouter::*handler)(Call);
+  bool local_read = false;
 
   bool Matches(absl::string_view target) const {
     if (!absl::EndsWith(path, "/")) return target == path;
@@ -78,11 +80,11 @@ struct ApiRouter::Route {
 
 const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/cluster/init", true, &ApiRouter::Init},
-    {"GET", "/v1/cluster/status", true, &ApiRouter::Status},
+    {"GET", "/v1/cluster/status", true, &ApiRouter::Status, true},
     {"POST", "/v1/cluster/rotate-ca", false, &ApiRouter::RotateAuthority},
     {"POST", "/v1/cluster/retire-ca", false, &ApiRouter::RetireAuthorities},
-    {"GET", "/v1/health", true, &ApiRouter::Health},
-    {"GET", "/v1/version", true, &ApiRouter::Version},
+    {"GET", "/v1/health", true, &ApiRouter::Health, true},
+    {"GET", "/v1/version", true, &ApiRouter::Version, true},
     {"GET", "/v1/tokens", false, &ApiRouter::ListTokens},
     {"POST", "/v1/token", false, &ApiRouter::IssueToken},
     {"DELETE", "/v1/token/", false, &ApiRouter::RevokeToken},
@@ -99,7 +101,7 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/server/hello", true, &ApiRouter::Hello},
     {"PUT", "/v1/agent/join", true, &ApiRouter::JoinServers},
     {"POST", "/v1/agent/join", true, &ApiRouter::JoinServers},
-    {"GET", "/v1/nodes", false, &ApiRouter::ListNodes},
+    {"GET", "/v1/nodes", false, &ApiRouter::ListNodes, true},
     {"GET", "/v1/users", false, &ApiRouter::ListUsers},
     {"PUT", "/v1/user/", false, &ApiRouter::SetUser},
     {"DELETE", "/v1/user/", false, &ApiRouter::RemoveUser},
@@ -165,6 +167,19 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
   (this->*route->handler)({caller, request.target, *std::move(argument),
                            request.body, std::move(reply)});
+}
+
+bool ApiRouter::IsLocalRead(absl::string_view method,
+                            absl::string_view target) {
+  const absl::string_view path = target.substr(0, target.find('?'));
+  if (NomadRouter::Knows(path)) {
+    return NomadRouter::IsLocalRead(method, target);
+  }
+  if (BootstrapRouter::Knows(path)) return method != "POST";
+  return std::any_of(
+      std::begin(kRoutes), std::end(kRoutes), [&](const Route& route) {
+        return route.local_read && route.method == method && route.path == path;
+      });
 }
 
 absl::Status ApiRouter::CheckInitialized() const {

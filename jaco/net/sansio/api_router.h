@@ -32,6 +32,10 @@ class ApiRouter {
   void Handle(const HttpRequest& request, const server::Caller& caller,
               HttpReply reply);
 
+  // Whether a request is answered from what this server knows, without asking
+  // anybody: then its token may be judged by that, too.
+  static bool IsLocalRead(absl::string_view method, absl::string_view target);
+
  private:
   struct Call;
   struct Route;

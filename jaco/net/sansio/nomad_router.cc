@@ -112,36 +112,54 @@ struct NomadRouter::Call {
   }
 };
 
+// Whether a read is answered from what this server knows.
+enum class NomadRouter::Local { kNo, kIfStale, kYes };
+
 struct NomadRouter::Route {
   absl::string_view method;
   absl::string_view path;
   // What Nomad says to other methods.
   int other_method;
   void (NomadRouter::*handler)(Call);
+  Local local = Local::kNo;
 };
 
 const NomadRouter::Route NomadRouter::kRoutes[] = {
-    {"GET", "/v1/operator/raft/configuration", 405, &NomadRouter::ListPeers},
+    {"GET", "/v1/operator/raft/configuration", 405, &NomadRouter::ListPeers,
+     Local::kIfStale},
     {"DELETE", "/v1/operator/raft/peer", 404, &NomadRouter::RemovePeer},
     {"PUT", "/v1/operator/raft/transfer-leadership", 405,
      &NomadRouter::TransferLeadership},
     {"POST", "/v1/operator/raft/transfer-leadership", 405,
      &NomadRouter::TransferLeadership},
     {"GET", "/v1/operator/autopilot/configuration", 404,
-     &NomadRouter::GetAutopilot},
+     &NomadRouter::GetAutopilot, Local::kIfStale},
     {"PUT", "/v1/operator/autopilot/configuration", 404,
      &NomadRouter::SetAutopilot},
     {"GET", "/v1/operator/autopilot/health", 404, &NomadRouter::Health},
-    {"GET", "/v1/status/leader", 405, &NomadRouter::StatusLeader},
-    {"GET", "/v1/status/peers", 405, &NomadRouter::StatusPeers},
-    {"GET", "/v1/agent/members", 405, &NomadRouter::AgentMembers},
-    {"GET", "/v1/agent/self", 405, &NomadRouter::AgentSelf},
-    {"GET", "/v1/regions", 405, &NomadRouter::Regions},
+    {"GET", "/v1/status/leader", 405, &NomadRouter::StatusLeader, Local::kYes},
+    {"GET", "/v1/status/peers", 405, &NomadRouter::StatusPeers, Local::kYes},
+    {"GET", "/v1/agent/members", 405, &NomadRouter::AgentMembers, Local::kYes},
+    {"GET", "/v1/agent/self", 405, &NomadRouter::AgentSelf, Local::kYes},
+    {"GET", "/v1/regions", 405, &NomadRouter::Regions, Local::kYes},
 };
 
 bool NomadRouter::Knows(absl::string_view path) {
   return std::any_of(std::begin(kRoutes), std::end(kRoutes),
                      [&](const Route& route) { return route.path == path; });
+}
+
+bool NomadRouter::IsLocalRead(absl::string_view method,
+                              absl::string_view target) {
+  const absl::string_view path = target.substr(0, target.find('?'));
+  const auto route = std::find_if(
+      std::begin(kRoutes), std::end(kRoutes), [&](const Route& candidate) {
+        return candidate.method == method && candidate.path == path;
+      });
+  if (route == std::end(kRoutes)) return false;
+  if (route->local != Local::kIfStale) return route->local == Local::kYes;
+  const auto query = Query::Of(target);
+  return query.ok() && query->Flag("stale").value_or(false);
 }
 
 void NomadRouter::Handle(const HttpRequest& request,

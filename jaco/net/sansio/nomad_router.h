@@ -18,6 +18,8 @@ class NomadRouter {
 
   // Whether the path (without a query) is one of these.
   static bool Knows(absl::string_view path);
+  // See ApiRouter; for a target whose path is known.
+  static bool IsLocalRead(absl::string_view method, absl::string_view target);
 
   // `request` has a path that is known. Answers through `reply` when the API
   // does; never, if that never does.
@@ -27,6 +29,7 @@ class NomadRouter {
  private:
   struct Call;
   struct Route;
+  enum class Local;
   static const Route kRoutes[];
 
   void ListPeers(Call call);

@@ -86,6 +86,31 @@ TEST_F(NomadRouterTest, StaleIsAFlag) {
              "Expect `true` or `false` for `stale` query string parameter");
 }
 
+TEST_F(NomadRouterTest, ReadsThatAskNobody) {
+  const auto local = [](absl::string_view method, absl::string_view target) {
+    return ApiRouter::IsLocalRead(method, target);
+  };
+  for (const char* path :
+       {"/v1/cluster/status", "/v1/health", "/v1/version", "/v1/status/leader",
+        "/v1/status/peers", "/v1/agent/self", "/v1/agent/members",
+        "/v1/regions", "/v1/cluster/status?x=y",
+        "/v1/operator/raft/configuration?stale",
+        "/v1/operator/autopilot/configuration?stale=true"}) {
+    EXPECT_TRUE(local("GET", path)) << path;
+    EXPECT_FALSE(local("PUT", path)) << path;
+  }
+  for (const char* path :
+       {"/v1/operator/raft/configuration",
+        "/v1/operator/raft/configuration?stale=false",
+        "/v1/operator/raft/configuration?stale=perhaps",
+        "/v1/operator/raft/configuration?stale&%x",
+        "/v1/operator/autopilot/health?stale", "/v1/tokens?stale",
+        "/v1/cluster/backup?stale", "/v1/token/health", "/", ""}) {
+    EXPECT_FALSE(local("GET", path)) << path;
+  }
+  EXPECT_FALSE(local("DELETE", "/v1/operator/raft/peer?stale"));
+}
+
 TEST_F(NomadRouterTest, ErrorsAreNomadsTextsOrOurJson) {
   EXPECT_CALL(operators_, ListPeers)
       .WillRepeatedly([](auto&, bool, auto reply) {

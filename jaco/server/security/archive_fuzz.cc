@@ -87,7 +87,7 @@ void CheckEdited(absl::string_view edits) {
 }
 
 void CheckSealed(absl::string_view bytes) {
-  constexpr absl::string_view kPlain = "what nobody may read";
+  static constexpr absl::string_view kPlain = "what nobody may read";
   static const auto& key = *new std::string(64, 'a');
   static const auto& sealed = *new std::string([] {
     ZeroEntropy entropy;

@@ -7,6 +7,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
 #include "jaco/base/error.h"
 #include "jaco/base/prng.h"
 #include "jaco/server/security/sealed_file.h"
@@ -135,6 +137,17 @@ TEST_F(SealedFileTest, NoByteCanBeChangedNoneIsMissing) {
   EXPECT_EQ(Code(OpenSealedFile(sealed.substr(0, 70) + twin.substr(70), key_)
                      .status()),
             "data_loss");
+}
+
+TEST_F(SealedFileTest, ANewerVersionIsRefusedByName) {
+  constexpr size_t kVersionAt = 8, kSumAt = 66;
+  std::string sealed = *SealWithKey(entropy_, key_, "treasure");
+  ++sealed[kVersionAt];
+  StoreLittleEndian(Crc32c(absl::string_view(sealed).substr(0, kSumAt)),
+                    &sealed[kSumAt]);
+  EXPECT_EQ(OpenSealedFile(sealed, key_).status().message(),
+            "the file is sealed in format version 2; this build knows version "
+            "1");
 }
 
 }  // namespace

@@ -119,6 +119,12 @@ absl::StatusOr<Head> DecodeHead(absl::string_view bytes) {
   }
   ByteReader reader(body.substr(kMagic.size()));
   const auto version = reader.Read<uint8_t>();
+  if (version != kVersion) {
+    return MakeError(
+        ErrorCode::kValidationFailed,
+        absl::StrCat("the file is sealed in format version ", version,
+                     "; this build knows version ", kVersion));
+  }
   const auto kind = reader.Read<uint8_t>();
   Head head;
   head.kind = static_cast<Kind>(kind);
@@ -127,7 +133,7 @@ absl::StatusOr<Head> DecodeHead(absl::string_view bytes) {
   head.salt = std::string(reader.ReadBytes(kSaltBytes));
   head.proof = std::string(reader.ReadBytes(kProofBytes));
   head.stream_head = std::string(reader.ReadBytes(kStreamHeadBytes));
-  const bool known = version == kVersion && (kind == 1 || kind == 2);
+  const bool known = kind == 1 || kind == 2;
   if (!known || head.cost.passes < 1 || head.cost.passes > kPassesMax ||
       head.cost.memory_kib < kMemoryKibMin ||
       head.cost.memory_kib > kMemoryKibMax) {

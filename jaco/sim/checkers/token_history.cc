@@ -59,6 +59,7 @@ void TokenHistory::OnRevoked(Identity identity, uint64_t index, Moment called,
   }
   token.issue.since = std::min(token.issue.since, now);
   token.revocation.since = std::min(token.revocation.since, now);
+  token.revocation.by_index = std::min(token.revocation.by_index, index);
   // Revoking again changes nothing, so `index` is not that of the change.
   CheckIndex(index, called, now, findings);
 }
@@ -126,6 +127,7 @@ void TokenHistory::CheckMissing(const Token& token, uint64_t list_index,
 void TokenHistory::Learn(const Token& token, Change& change, uint64_t index,
                          Moment now, Findings& findings) {
   change.since = std::min(change.since, now);
+  change.by_index = std::min(change.by_index, index);
   if (change.index == 0) change.index = index;
   if (change.calls > 0 && change.index == index) return;
   findings.Report(kLinearizability,
@@ -154,6 +156,20 @@ void TokenHistory::CheckIndex(uint64_t index, Moment called, Moment now,
 
 void TokenHistory::OnShown(Identity identity, Shown shown, Moment called,
                            Moment now, Findings& findings) {
+  Judge(identity, shown, tokens_[identity].revocation.since < called, called,
+        now, findings);
+}
+
+void TokenHistory::OnShownStale(Identity identity, Shown shown,
+                                uint64_t applied, Moment called, Moment now,
+                                Findings& findings) {
+  Judge(identity, shown, tokens_[identity].revocation.by_index <= applied,
+        called, now, findings);
+}
+
+// `too_late`: it must not be accepted any more.
+void TokenHistory::Judge(Identity identity, Shown shown, bool too_late,
+                         Moment called, Moment now, Findings& findings) {
   Token& token = tokens_[identity];
   if (shown != Shown::kUnknown) {
     token.issue.since = std::min(token.issue.since, now);
@@ -163,7 +179,7 @@ void TokenHistory::OnShown(Identity identity, Shown shown, Moment called,
     token.revocation.since = std::min(token.revocation.since, now);
   }
   const bool wrong =
-      (shown == Shown::kAccepted && revoked_since < called) ||
+      (shown == Shown::kAccepted && too_late) ||
       (shown == Shown::kRevoked && token.revocation.calls == 0) ||
       (shown == Shown::kUnknown && token.issue.since < called);
   if (!wrong) return;

@@ -57,6 +57,10 @@ class TokenHistory {
   enum class Shown { kAccepted, kRevoked, kUnknown };
   void OnShown(Identity identity, Shown shown, Moment called, Moment now,
                Findings& findings);
+  // The same of one that judges by its own state, which had everything up to
+  // `applied` when it was called: it may not have heard of the revocation.
+  void OnShownStale(Identity identity, Shown shown, uint64_t applied,
+                    Moment called, Moment now, Findings& findings);
 
   // `state` is what is left in the end: it has everything that was
   // acknowledged.
@@ -68,9 +72,10 @@ class TokenHistory {
   // What can happen to a token once.
   struct Change {
     const char* verb;
-    uint32_t calls = 0;     // that asked for it
-    uint64_t index = 0;     // 0: not known
-    Moment since = kNever;  // the first answer that proved it
+    uint32_t calls = 0;          // that asked for it
+    uint64_t index = 0;          // 0: not known
+    uint64_t by_index = kNever;  // it has happened when this is applied
+    Moment since = kNever;       // the first answer that proved it
   };
   struct Token {
     std::string name;
@@ -85,6 +90,8 @@ class TokenHistory {
 
   void CheckIndex(uint64_t index, Moment called, Moment now,
                   Findings& findings);
+  void Judge(Identity identity, Shown shown, bool too_late, Moment called,
+             Moment now, Findings& findings);
   static void Learn(const Token& token, Change& change, uint64_t index,
                     Moment now, Findings& findings);
   void CheckListed(Token& token, const server::TokenInfo& info,

@@ -68,9 +68,9 @@ class AnnounceTest : public ClusterTest {
     ASSERT_TRUE(done.has_value());
     ASSERT_TRUE(done->ok()) << *done;
   }
-  int AuditedAutopilot() {
+  int AuditedAutopilot(NodeNumber node = 1) {
     int count = 0;
-    for (const auto& event : At(1).state().audit()) {
+    for (const auto& event : At(node).state().audit()) {
       count += event.type() == fsm::AUDIT_TYPE_AUTOPILOT_SET ? 1 : 0;
     }
     return count;
@@ -211,6 +211,29 @@ TEST_F(AnnounceTest, AnOlderBuildDoesNotRun) {
   levels_.erase(old);
   Restart(old);
   Run(Seconds(3));
+  ExpectAllFound(3);
+}
+
+// Its log holds the entry that raised the level, and behind it one that means
+// more since; it learns in one go that both are committed.
+TEST_F(AnnounceTest, AnOlderBuildStopsBeforeWhatItMayNotKnow) {
+  tune_ = [](ServerOptions& options) { options.snapshots.entries = 1000; };
+  Found(3);
+  SetAutopilot();
+  ASSERT_EQ(AuditedAutopilot(1), 1);
+  const NodeNumber old = Other();
+  levels_[old] = 0;
+  Restart(old);
+  Run(Seconds(3));
+  const Process& process = *processes_.at(old);
+  ASSERT_TRUE(process.failed.has_value());
+  EXPECT_EQ(CodeOf(*process.failed), ErrorCode::kConfigMismatch);
+  EXPECT_EQ(At(old).state().feature_level(), kFeatureLevel);
+  EXPECT_EQ(AuditedAutopilot(old), 0);
+  levels_.erase(old);
+  Restart(old);
+  Run(Seconds(3));
+  EXPECT_EQ(AuditedAutopilot(old), 1);
   ExpectAllFound(3);
 }
 

@@ -19,6 +19,7 @@
 namespace jaco::server {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsSupersetOf;
 
 class BackupTest : public TokenJoinTest {
@@ -120,9 +121,10 @@ class BackupTest : public TokenJoinTest {
   }
   std::string NameOf(NodeNumber node, const std::string& token) {
     auto name = std::make_shared<std::string>("none");
-    At(node).Authenticate(token, [name](const absl::StatusOr<Caller>& caller) {
-      *name = caller.ok() ? caller->identity : CodeName(caller.status());
-    });
+    At(node).Authenticate(
+        token, /*stale=*/false, [name](const absl::StatusOr<Caller>& caller) {
+          *name = caller.ok() ? caller->identity : CodeName(caller.status());
+        });
     Run(Milliseconds(500));
     return *name;
   }
@@ -181,6 +183,35 @@ TEST_F(BackupTest, IsOfOneMomentUnderLoad) {
           return event.type() == fsm::AUDIT_TYPE_BACKUP_TAKEN;
         }));
   }
+}
+
+TEST_F(BackupTest, OneArchiveAtATime) {
+  FoundWithKeys(1);
+  const std::string archive = Backup(1);
+  std::vector<std::string> outcomes;
+  const auto tell = [&outcomes](const auto& response) {
+    outcomes.push_back(CodeName(response.status()));
+  };
+  At(1).Backup(Caller::Local(), tell);
+  At(1).Backup(Caller::Local(), tell);
+  At(1).SaveSnapshot(Caller::Local(), tell);
+  At(1).RestoreSnapshot(Caller::Local(), {archive}, tell);
+  Run(Seconds(1));
+  EXPECT_THAT(outcomes, ElementsAre("rate_limited", "rate_limited",
+                                    "rate_limited", "ok"));
+  outcomes.clear();
+  // Whatever comes of it, the next one has its turn.
+  At(1).RestoreSnapshot(Caller::Local(), {"x"}, tell);
+  At(1).Backup(Caller::Local(), tell);
+  Run(Seconds(1));
+  EXPECT_THAT(outcomes, ElementsAre("rate_limited", "data_loss"));
+  EXPECT_EQ(RestoreSnapshot(1, archive), "ok");
+  Start(4);
+  At(4).Restore(Caller::Local(), {archive}, tell);
+  At(4).Restore(Caller::Local(), {archive}, tell);
+  Run(Seconds(1));
+  EXPECT_EQ(outcomes.back(), "ok");
+  EXPECT_EQ(outcomes[2], "rate_limited");
 }
 
 TEST_F(BackupTest, BringsAClusterBackFromNothing) {

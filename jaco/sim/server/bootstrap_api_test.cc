@@ -23,7 +23,8 @@ namespace {
 
 class BootstrapApiTest : public TokenJoinTest {
  protected:
-  void Adjust(NodeNumber, ServerOptions* options) override {
+  void Adjust(NodeNumber node, ServerOptions* options) override {
+    TokenJoinTest::Adjust(node, options);
     options->bootstrap.remote = remote_;
   }
 
@@ -85,7 +86,7 @@ class BootstrapApiTest : public TokenJoinTest {
     At(node).Authenticate(
         absl::StrCat("Basic ",
                      absl::Base64Escape(absl::StrCat(name, ":", password))),
-        [said](const absl::StatusOr<Caller>& caller) {
+        /*stale=*/false, [said](const absl::StatusOr<Caller>& caller) {
           *said = caller.ok()
                       ? caller->identity
                       : std::string(ErrorCodeName(CodeOf(caller.status())));

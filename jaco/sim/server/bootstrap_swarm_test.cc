@@ -4,16 +4,14 @@
 //   JACO_SEEDS=1..5000 bazel run //jaco/sim/server:bootstrap_swarm_test
 
 #include <algorithm>
-#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "jaco/sim/server/testing/bootstrap_cluster.h"
+#include "jaco/sim/server/testing/seeds.h"
 
 namespace jaco::server {
 namespace {
@@ -111,21 +109,11 @@ class BootstrapSwarmTest : public BootstrapCluster {
   size_t servers_ = 0;
 };
 
-std::pair<uint64_t, uint64_t> Seeds() {
-  std::pair<uint64_t, uint64_t> seeds = {1, 300};
-  const char* text = std::getenv("JACO_SEEDS");
-  if (text == nullptr) return seeds;
-  const std::vector<std::string> ends = absl::StrSplit(text, "..");
-  EXPECT_TRUE(absl::SimpleAtoi(ends.front(), &seeds.first)) << text;
-  EXPECT_TRUE(absl::SimpleAtoi(ends.back(), &seeds.second)) << text;
-  return seeds;
-}
-
 class Halves : public BootstrapSwarmTest,
                public ::testing::WithParamInterface<int> {};
 
 TEST_P(Halves, AtMostOneClusterAndInTheEndAllAreInIt) {
-  const auto [first, last] = Seeds();
+  const auto [first, last] = sim::SeedsToRun({1, 300});
   for (uint64_t seed = first; seed <= last; ++seed) {
     if (static_cast<int>(seed % 2) != GetParam()) continue;
     SCOPED_TRACE(absl::StrCat("seed ", seed));

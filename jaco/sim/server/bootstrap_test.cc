@@ -172,6 +172,41 @@ TEST_F(BootstrapTest, ServerJoinMakesServersKnown) {
   ExpectOneClusterOf(4);
 }
 
+// One that asks and asks does not use up the join tokens of all.
+TEST_F(BootstrapTest, JoinTokensAreForEachAddressSoMany) {
+  Start(1);
+  At(1).Init({}, {}, [](const auto&) {});
+  Run(Seconds(2));
+  HelloRequest request;
+  request.set_server_id(77);
+  request.set_node_name("n7");
+  request.set_address(ApiOf(7));
+  request.set_ask(HelloRequest::JOIN_TOKEN);
+  const auto ask = [&](const std::string& address) {
+    std::string outcome = "none";
+    At(1).Hello(
+        {.bootstrap_peer = true, .address = address}, request,
+        [&](const absl::StatusOr<HelloResponse>& response) {
+          outcome = response.ok()
+                        ? "ok"
+                        : std::string(ErrorCodeName(CodeOf(response.status())));
+        });
+    Run(Milliseconds(100));
+    return outcome;
+  };
+  int issued = 0;
+  while (issued < 100 && ask("10.0.0.7") == "ok") ++issued;
+  EXPECT_EQ(issued, 32);
+  EXPECT_EQ(ask("10.0.0.7"), "rate_limited");
+  EXPECT_EQ(ask("10.0.0.8"), "ok");
+  request.set_ask(HelloRequest::NOTHING);
+  EXPECT_EQ(ask("10.0.0.7"), "ok");
+  request.set_ask(HelloRequest::JOIN_TOKEN);
+  Run(Seconds(120));
+  EXPECT_EQ(ask("10.0.0.7"), "ok");
+  EXPECT_EQ(ask("10.0.0.7"), "rate_limited");
+}
+
 TEST_F(BootstrapTest, NothingIsSaidWithoutTheKey) {
   Start(1);
   HelloRequest request;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/server/operator_api.h"
 #include "jaco/server/voter_policy.h"
 #include "jaco/sim/server/testing/joining_cluster.h"
 
@@ -46,6 +47,30 @@ class LeaveTest : public JoiningClusterTest {
     BeginRemove(asked, node, outcome, force);
     Run(Seconds(12));
     return *outcome;
+  }
+  // Nobody is what a test began with.
+  void Anew() {
+    NewDisks(1);
+    Start(1);
+    At(1).Init({}, {}, [](const auto&) {});
+    Run(Seconds(2));
+  }
+  bool KnowsThatItLeaves(NodeNumber node, NodeNumber other) {
+    const auto& nodes = At(node).state().nodes();
+    const auto row = nodes.find(At(other).raft()->id().value());
+    return row != nodes.end() && row->second.leaving() != fsm::NODE_LEAVING_NO;
+  }
+  // The bearer of `token`, or the code of the error.
+  std::string Bearer(NodeNumber node, const std::string& token, bool stale) {
+    std::string outcome = "none";
+    At(node).Authenticate(
+        token, stale, [&outcome](const absl::StatusOr<Caller>& caller) {
+          outcome = caller.ok()
+                        ? caller->identity
+                        : std::string(ErrorCodeName(CodeOf(caller.status())));
+        });
+    Run(Seconds(1));
+    return outcome;
   }
   void ExpectGone(const std::string& name, size_t members) {
     const NodeNumber leader = Leader();
@@ -90,12 +115,7 @@ TEST_F(LeaveTest, AFollowerThroughAnother) {
 
 TEST_F(LeaveTest, TheLeader) {
   for (const bool itself : {true, false}) {
-    if (!itself) {
-      NewDisks(1);
-      Start(1);
-      At(1).Init({}, {}, [](const auto&) {});
-      Run(Seconds(2));
-    }
+    if (!itself) Anew();
     Form(3);
     const NodeNumber leader = Leader();
     EXPECT_EQ(Remove(itself ? leader : Follower(), leader), "ok");
@@ -176,6 +196,59 @@ TEST_F(LeaveTest, OneThatCannotBeSparedStays) {
   ExpectRemoved(leader);
 }
 
+// The first choice dies when all have the same log, and looks well for long.
+TEST_F(LeaveTest, ALeaderTriesOneSuccessorAfterTheOther) {
+  tune_ = [](ServerOptions& options) {
+    options.autopilot.config.set_last_contact_threshold_ns(10'000'000'000);
+  };
+  Anew();
+  Form(5);
+  const NodeNumber leader = Leader();
+  NodeNumber first = 0;
+  for (NodeNumber node = 1; node <= 5; ++node) {
+    if (node == leader) continue;
+    if (first == 0 || At(node).raft()->id() < At(first).raft()->id()) {
+      first = node;
+    }
+  }
+  const auto outcome = std::make_shared<std::string>("none");
+  BeginRemove(leader, leader, outcome);
+  for (int i = 0; i < 1000 && !KnowsThatItLeaves(first, leader); ++i) {
+    Run(Milliseconds(1));
+  }
+  ASSERT_EQ(Leader(), leader);
+  PowerLoss(first);
+  Run(Seconds(5));
+  EXPECT_EQ(*outcome, "ok");
+  EXPECT_NE(Leader(), leader);
+  ExpectRemoved(leader);
+}
+
+// It was to leave for long, and stays because the other one went: that does
+// not count the next time.
+TEST_F(LeaveTest, PatienceBeginsAnewWithEachAttempt) {
+  Form(2);
+  const NodeNumber leader = Leader();
+  const auto other = static_cast<NodeNumber>(3 - leader);
+  const uint64_t id = At(other).raft()->id().value();
+  PowerLoss(other);
+  Run(Seconds(1));
+  EXPECT_EQ(Remove(leader, leader, /*force=*/true), "timeout");
+  At(leader).operators().RemovePeer({}, {.id = id}, [](const auto&) {});
+  Run(Seconds(2));
+  ExpectGone(absl::StrCat("n", int{other}), 1);
+  Start(3);
+  const auto joined = std::make_shared<std::string>("none");
+  BeginJoin(3, leader, NewJoinToken("", leader), joined);
+  for (int i = 0; i < 2000 && Configuration().Members().size() < 2; ++i) {
+    Run(Milliseconds(1));
+  }
+  EXPECT_EQ(*joined, "ok");
+  // It has not settled yet.
+  EXPECT_EQ(Remove(leader, leader), "ok");
+  EXPECT_EQ(Leader(), 3);
+}
+
 TEST_F(LeaveTest, TheNextLeaderGoesOn) {
   Form(3);
   const NodeNumber leader = Leader();
@@ -185,12 +258,7 @@ TEST_F(LeaveTest, TheNextLeaderGoesOn) {
       {}, {.node_name = absl::StrCat("n", int{leader}), .force = true},
       [](const auto&) {});
   // As soon as it is written down.
-  for (int i = 0; i < 1000; ++i) {
-    const auto& nodes = At(asked).state().nodes();
-    const auto own = nodes.find(At(leader).raft()->id().value());
-    if (own != nodes.end() && own->second.leaving() != fsm::NODE_LEAVING_NO) {
-      break;
-    }
+  for (int i = 0; i < 1000 && !KnowsThatItLeaves(asked, leader); ++i) {
     Run(Milliseconds(1));
   }
   PowerLoss(leader);
@@ -265,15 +333,8 @@ TEST_F(LeaveTest, ARevokedTokenIsRefusedByWhoeverIsCutOff) {
   Run(Seconds(1));
   const NodeNumber leader = Leader();
   const NodeNumber follower = Follower();
-  const auto bearer = [&](NodeNumber node) {
-    std::string outcome = "none";
-    At(node).Authenticate(secret, [&](const absl::StatusOr<Caller>& caller) {
-      outcome = caller.ok()
-                    ? caller->identity
-                    : std::string(ErrorCodeName(CodeOf(caller.status())));
-    });
-    Run(Seconds(1));
-    return outcome;
+  const auto bearer = [&](NodeNumber node, bool stale = false) {
+    return Bearer(node, secret, stale);
   };
   EXPECT_EQ(bearer(follower), "ops");
   fabric_.Cut(leader, follower);
@@ -285,9 +346,49 @@ TEST_F(LeaveTest, ARevokedTokenIsRefusedByWhoeverIsCutOff) {
   ASSERT_TRUE(revoked);
   ASSERT_EQ(At(follower).state().tokens().at("ops").revoked_at_unix_ms(), 0);
   EXPECT_EQ(bearer(follower), "no_leader");
+  EXPECT_EQ(bearer(follower, /*stale=*/true), "ops");
   fabric_.Mend(leader, follower);
   Run(Seconds(1));
   EXPECT_EQ(bearer(follower), "token_revoked");
+  EXPECT_EQ(bearer(follower, /*stale=*/true), "token_revoked");
+}
+
+// What is answered without a leader is answered to bearers, too.
+TEST_F(LeaveTest, WithoutAQuorumStaleReadsKnowTheirBearers) {
+  Form(3);
+  std::map<std::string, std::string> secrets;
+  for (const char* name : {"good", "bad"}) {
+    At(1).IssueToken({}, {.identity = name},
+                     [&secrets, name](const auto& response) {
+                       secrets[name] = response->token;
+                     });
+  }
+  Run(Seconds(1));
+  At(1).RevokeToken({}, {.identity = "bad"}, [](const auto&) {});
+  Run(Seconds(1));
+  const NodeNumber last = Follower();
+  for (NodeNumber node = 1; node <= 3; ++node) {
+    if (node != last) processes_.erase(node);
+  }
+  Run(Seconds(5));
+  EXPECT_EQ(Bearer(last, secrets["good"], /*stale=*/true), "good");
+  EXPECT_EQ(Bearer(last, secrets["bad"], /*stale=*/true), "token_revoked");
+  // It might be a new one.
+  EXPECT_EQ(Bearer(last, "x", /*stale=*/true), "quorum_lost");
+  EXPECT_EQ(Bearer(last, secrets["good"], /*stale=*/false), "quorum_lost");
+  EXPECT_EQ(Bearer(last, secrets["bad"], /*stale=*/false), "quorum_lost");
+}
+
+TEST_F(LeaveTest, AServerThatLeftKnowsNoBearers) {
+  Form(3);
+  std::string secret;
+  At(1).IssueToken({}, {.identity = "ops"},
+                   [&](const auto& response) { secret = response->token; });
+  Run(Seconds(1));
+  const NodeNumber follower = Follower();
+  ASSERT_EQ(Remove(Leader(), follower), "ok");
+  Run(Seconds(1));
+  EXPECT_EQ(Bearer(follower, secret, /*stale=*/true), "not_a_member");
 }
 
 }  // namespace

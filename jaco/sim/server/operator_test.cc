@@ -41,13 +41,13 @@ class OperatorTest : public ClusterTest {
   absl::StatusOr<TransferResponse> Transfer(NodeNumber through,
                                             PeerSelector to) {
     return Wait<TransferResponse>([&](Reply<TransferResponse> reply) {
-      Operators(through).TransferLeadership({}, std::move(to),
+      Operators(through).TransferLeadership({"carol"}, std::move(to),
                                             std::move(reply));
     });
   }
   absl::StatusOr<RaftPeer> Remove(NodeNumber through, PeerSelector peer) {
     return Wait<RaftPeer>([&](Reply<RaftPeer> reply) {
-      Operators(through).RemovePeer({}, std::move(peer), std::move(reply));
+      Operators(through).RemovePeer({"bob"}, std::move(peer), std::move(reply));
     });
   }
   absl::StatusOr<AutopilotHealth> Health(NodeNumber through) {
@@ -60,6 +60,30 @@ class OperatorTest : public ClusterTest {
     return Wait<AutopilotSettings>([&](Reply<AutopilotSettings> reply) {
       Operators(through).SetAutopilot({"alice"}, request, std::move(reply));
     });
+  }
+  // Who did what is of this kind, once for each.
+  std::string Audited(fsm::AuditType type) {
+    std::string who;
+    for (const fsm::AuditEvent& event : At(Leader()).state().audit()) {
+      if (event.type() != type) continue;
+      absl::StrAppend(&who, who.empty() ? "" : " ", event.identity());
+    }
+    return who;
+  }
+  // How often the leader's log has the removal of a node.
+  int Removals(uint64_t id) {
+    const raft::Log& log = At(Leader()).raft()->log();
+    int removals = 0;
+    for (auto i = log.start().index.Next(); i <= log.last().index; ++i) {
+      const raft::EntryPtr entry = log.At(i);
+      fsm::Command command;
+      removals += entry->kind == raft::EntryKind::kCommand &&
+                          command.ParseFromString(entry->data) &&
+                          command.node_remove().id() == id
+                      ? 1
+                      : 0;
+    }
+    return removals;
   }
   NodeNumber Other(int n = 1) {
     return static_cast<NodeNumber>((Leader() - 1 + n) % 3 + 1);
@@ -111,6 +135,8 @@ TEST_F(OperatorTest, LeadershipGoesWhereItIsSent) {
     Run(Milliseconds(200));
     EXPECT_EQ(Leader(), to);
   }
+  EXPECT_EQ(Audited(fsm::AUDIT_TYPE_LEADERSHIP_TRANSFER),
+            "carol carol carol carol carol carol");
   const auto again = Transfer(Other(), {.id = Leader()});
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(again->noop);
@@ -143,6 +169,8 @@ TEST_F(OperatorTest, ThroughAnyMemberAMemberIsRemoved) {
   const auto removed = Remove(Other(2), {.address = AddressOf(second)});
   ASSERT_TRUE(removed.ok()) << removed.status();
   EXPECT_EQ(removed->id, second);
+  EXPECT_EQ(Audited(fsm::AUDIT_TYPE_NODE_LEAVE), "bob");
+  EXPECT_EQ(Audited(fsm::AUDIT_TYPE_NODE_REMOVE), "system");
   EXPECT_EQ(CodeOf(Remove(Leader(), {.id = second}).status()),
             ErrorCode::kNodeNotFound);
   // The leader itself, which hands over first: asked directly.
@@ -155,6 +183,8 @@ TEST_F(OperatorTest, ThroughAnyMemberAMemberIsRemoved) {
   ASSERT_NE(next, leader);
   EXPECT_FALSE(At(next).raft()->configuration().Contains(raft::NodeId(leader)));
   EXPECT_FALSE(At(next).state().nodes().contains(leader));
+  EXPECT_EQ(Audited(fsm::AUDIT_TYPE_NODE_LEAVE), "bob bob");
+  EXPECT_EQ(Removals(leader), 1);
 }
 
 TEST_F(OperatorTest, TheLeaderIsRemovedThroughAFollower) {

@@ -1,6 +1,7 @@
 // A cluster loses its quorum for good, and comes back by raft/peers.json
 // (server/peers_file.h).
 
+#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -31,20 +32,44 @@ class RecoveryTest : public ClusterTest {
     ASSERT_TRUE((*file)->Sync().ok());
     ASSERT_TRUE(files_[node]->SyncDirectory("/data/raft").ok());
   }
-  static std::string PeersJson(const std::vector<NodeNumber>& nodes) {
-    return absl::StrCat("[",
-                        absl::StrJoin(nodes, ",",
-                                      [](std::string* out, NodeNumber node) {
-                                        absl::StrAppend(out, "{\"id\":\"",
-                                                        int{node},
-                                                        "\",\"address\":\"",
-                                                        AddressOf(node), "\"}");
-                                      }),
-                        "]");
+  std::string PeersJson(const std::vector<NodeNumber>& nodes) {
+    return absl::StrCat(
+        "[",
+        absl::StrJoin(nodes, ",",
+                      [this](std::string* out, NodeNumber node) {
+                        absl::StrAppend(out, "{\"id\":\"", int{node},
+                                        "\",\"address\":\"", AddressNow(node),
+                                        "\"}");
+                      }),
+        "]");
+  }
+  // By its settings, which need not be right.
+  void Adjust(NodeNumber node, ServerOptions* options) override {
+    if (says_.contains(node)) options->peer_address = says_[node];
+  }
+  void ExpectEverywhere(NodeNumber node, const std::string& address) {
+    for (const NodeNumber at : {1, 2, 3}) {
+      std::string known;
+      for (const auto& [id, place] : At(at).raft()->configuration().addresses) {
+        if (id == raft::NodeId(node)) known = place;
+      }
+      EXPECT_EQ(known, address) << int{at};
+      EXPECT_EQ(At(at).state().nodes().at(node).address(), address) << int{at};
+    }
+  }
+  void RestartAll(const std::string& peers_json = "") {
+    for (const NodeNumber node : {1, 2, 3}) PowerLoss(node);
+    for (const NodeNumber node : {1, 2, 3}) {
+      if (!peers_json.empty()) Write(node, kPeersJson, peers_json);
+      Start(node);
+    }
+    Run(Seconds(8));
   }
   bool Exists(NodeNumber node, const std::string& path) {
     return *files_[node]->Exists(path);
   }
+
+  std::map<NodeNumber, std::string> says_;
 };
 
 TEST_F(RecoveryTest, OneOfThreeGoesOnAlone) {
@@ -230,6 +255,68 @@ TEST_F(RecoveryTest, AddressesAloneWillDo) {
   Start(2);
   Run(Seconds(2));
   EXPECT_EQ(Leader(), 2);
+}
+
+// Server 2 cannot know where it is reached: it says what it always said.
+TEST_F(RecoveryTest, TheOperatorKnowsWhereAServerIs) {
+  policy_ = true;
+  Found(3);
+  Run(Seconds(2));
+  says_[2] = AddressOf(2);
+  moved_[2] = "10.0.9.2:7001";
+  RestartAll(PeersJson({1, 2, 3}));
+  ExpectEverywhere(2, moved_[2]);
+  RestartAll();
+  ExpectEverywhere(2, moved_[2]);
+  Issue(5);
+  Run(Seconds(1));
+  EXPECT_THAT(TokensAt(2), IsSupersetOf(acknowledged_));
+  // The next file has the last word.
+  moved_[2] = "10.0.8.2:7001";
+  RestartAll(PeersJson({1, 2, 3}));
+  ExpectEverywhere(2, moved_[2]);
+  // Until the server has something new to say, and for good.
+  for (const std::string address : {"10.0.7.2:7001", "10.0.0.2:7001"}) {
+    says_[2] = moved_[2] = address;
+    RestartAll();
+    ExpectEverywhere(2, address);
+  }
+}
+
+// It has moved since, and says so as ever.
+TEST_F(RecoveryTest, AnAddressThatNobodyKnewIsAnnounced) {
+  policy_ = true;
+  Found(3);
+  Run(Seconds(2));
+  const std::string peers = PeersJson({1, 2, 3});
+  moved_[2] = "10.0.9.2:7001";
+  RestartAll(peers);
+  ExpectEverywhere(2, moved_[2]);
+}
+
+// Cut off at any operation, it remembers the same.
+TEST_F(RecoveryTest, TheOperatorsWordMayBeCutOffAnywhere) {
+  for (uint64_t n = 1; n <= 60; n += 2) {
+    SCOPED_TRACE(absl::StrCat("the power fails at operation ", n));
+    moved_.clear();
+    says_.clear();
+    NewDisks(n);
+    Found(1);
+    Run(Seconds(1));
+    PowerLoss(1);
+    says_[1] = AddressOf(1);
+    moved_[1] = "10.0.9.1:7001";
+    Write(1, kPeersJson, PeersJson({1}));
+    files_[1]->FailAt(files_[1]->operations() + n,
+                      sim::SimFileSystem::Fault::kCrash);
+    Start(1);
+    PowerLoss(1);
+    Start(1);
+    ASSERT_TRUE(processes_[1]->started->ok()) << *processes_[1]->started;
+    Run(Seconds(3));
+    EXPECT_EQ(At(1).raft()->configuration().addresses[0].second, moved_[1]);
+    EXPECT_EQ(At(1).state().nodes().at(1).address(), moved_[1]);
+  }
 }
 
 TEST_F(RecoveryTest, AFileWithoutPeersInfoIsRemoved) {

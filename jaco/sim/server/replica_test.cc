@@ -165,7 +165,7 @@ class ReplicaTest : public ::testing::Test {
 
   // A server that knows the first members and has nothing else. It takes a
   // snapshot after every four entries and keeps `trailing` before it.
-  void Start(uint64_t trailing) {
+  void Start(uint64_t trailing, uint64_t log_bytes = 1 << 20) {
     storage::RecoveredLog recovered;
     auto log = storage::RaftLog::Open(files_, log_options_, &recovered);
     ASSERT_TRUE(log.ok()) << log.status();
@@ -178,9 +178,11 @@ class ReplicaTest : public ::testing::Test {
     parts.reopen_store = [](env::FileSystem&) {
       return absl::UnimplementedError("");
     };
-    parts.snapshot_options = {.entries = 4, .trailing_entries = trailing};
+    parts.snapshot_options = {
+        .entries = 4, .log_bytes = log_bytes, .trailing_entries = trailing};
     parts.failed = [](const absl::Status& status) { FAIL() << status; };
     parts.role_changed = [](const raft::RoleChange&) {};
+    parts.may_go_on = [] { return absl::OkStatus(); };
     parts.applied = [] {};
     replica_ = std::make_unique<Replica>(
         env::Environment{&clock_, &loop_, &network_, &disk_, nullptr, &logger_},
@@ -206,7 +208,12 @@ class ReplicaTest : public ::testing::Test {
   }
   // Server 2 leads term 1, and all of this is committed up to `commit`.
   void Follow(std::vector<raft::EntryPtr> entries, uint64_t commit) {
+    raft::EntryId previous;
+    if (!entries.empty() && entries.front()->id.index > LogIndex(1)) {
+      previous = {Term(1), entries.front()->id.index - 1};
+    }
     Hear(2, raft::AppendEntriesRequest{.term = Term(1),
+                                       .previous = previous,
                                        .commit = LogIndex(commit),
                                        .round = 1,
                                        .entries = std::move(entries)});
@@ -305,6 +312,19 @@ TEST_F(ReplicaTest, ACompactedLogBeginsWithTheMembersOfItsStart) {
   ASSERT_TRUE(log.ok()) << log.status();
   EXPECT_EQ(recovered.log_start, (EntryId{Term(1), LogIndex(4)}));
   EXPECT_EQ(recovered.configuration, Members({1, 2, 3}));
+}
+
+TEST_F(ReplicaTest, FewLargeEntriesAreASnapshotAndFewAreKept) {
+  constexpr uint64_t kLogBytes = 100'000;
+  Start(/*trailing=*/100, kLogBytes);
+  for (uint64_t index = 1; index <= 9; ++index) {
+    auto large = std::make_shared<raft::Entry>(*Command(index));
+    large->data = std::string(kLogBytes / 2 - 1, 'x');
+    Follow({std::move(large)}, /*commit=*/index);
+  }
+  // One is taken with every third of them, and two are kept.
+  EXPECT_EQ((*snapshots_.List(files_))[0].index, LogIndex(9));
+  EXPECT_EQ(raft().log().start().index, LogIndex(7));
 }
 
 // Else a follower that takes longer for a snapshot than the leader for the next

@@ -535,9 +535,10 @@ TEST_P(ServerTest, AuthenticatesTokens) {
   // The bearer's identity, or the code of the error.
   const auto bearer = [this](const std::string& token) {
     std::string result = "no answer";
-    server().Authenticate(token, [&](const absl::StatusOr<Caller>& caller) {
-      result = caller.ok() ? caller->identity : CodeNameOf(caller.status());
-    });
+    server().Authenticate(
+        token, /*stale=*/false, [&](const absl::StatusOr<Caller>& caller) {
+          result = caller.ok() ? caller->identity : CodeNameOf(caller.status());
+        });
     Settle();
     return result;
   };

@@ -15,7 +15,8 @@ using ::testing::HasSubstr;
 using Fault = sim::SimFileSystem::Fault;
 
 const Identity kOld{raft::NodeId(7), "alpha"};
-const Identity kNew{raft::NodeId(8), ""};
+const Identity kNew{raft::NodeId(8), "",
+                    Placement{"10.0.0.8:7001", "10.9.9.8:7001"}};
 
 class IdentityTest : public ::testing::Test {
  protected:

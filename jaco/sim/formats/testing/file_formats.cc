@@ -9,6 +9,7 @@
 #include "jaco/base/endian.h"
 #include "jaco/base/prng.h"
 #include "jaco/fsm/snapshot.h"
+#include "jaco/server/bootstrap_record.h"
 #include "jaco/server/security/keyring.h"
 #include "jaco/server/security/secrets.h"
 #include "jaco/sim/formats/testing/format.h"
@@ -64,6 +65,27 @@ Format IdentityFormat() {
                 if (!read.ok()) return read.status();
                 return CheckEqual((*read)->node_id == identity.node_id &&
                                   (*read)->node_name == identity.node_name);
+              },
+          .make_newer = Increment(8)};
+}
+
+Format BootstrapFormat() {
+  server::BootstrapRecord record;
+  record.set_server_id(7);
+  record.mutable_vote()->mutable_promised()->set_round(2);
+  record.mutable_vote()->mutable_promised()->set_server(9);
+  record.mutable_vote()->mutable_founder()->set_server_id(7);
+  record.set_join_token("token");
+  record.add_addresses("10.0.0.1:7000");
+  record.set_cluster_id("cluster");
+  return {.name = "bootstrap",
+          .bytes = server::EncodeBootstrapRecord(record),
+          .read =
+              [record](absl::string_view bytes) {
+                const auto read = server::DecodeBootstrapRecord(bytes);
+                if (!read.ok()) return read.status();
+                return CheckEqual(read->SerializeAsString() ==
+                                  record.SerializeAsString());
               },
           .make_newer = Increment(8)};
 }
@@ -170,9 +192,9 @@ Format SealedFormat() {
 }  // namespace
 
 std::vector<Format> FileFormats() {
-  return {IdentityFormat(),     SnapshotFormat(),    StateFormat(),
-          SecretsFormat(false), SecretsFormat(true), KeysFormat(),
-          SealedFormat()};
+  return {IdentityFormat(), BootstrapFormat(),    SnapshotFormat(),
+          StateFormat(),    SecretsFormat(false), SecretsFormat(true),
+          KeysFormat(),     SealedFormat()};
 }
 
 }  // namespace jaco::formats

@@ -9,6 +9,7 @@
 #include "jaco/net/sansio/frame_reader.h"
 #include "jaco/raft/codec.h"
 #include "jaco/server/forward_codec.h"
+#include "jaco/server/leader_call.pb.h"
 #include "jaco/sim/formats/testing/format.h"
 
 namespace jaco::formats {
@@ -105,6 +106,12 @@ Format ForwardFrame(const std::string& name,
           .make_newer = Increment(1)};
 }
 
+std::string Call() {
+  server::LeaderCall call;
+  call.mutable_transfer()->set_to(3);
+  return call.SerializeAsString();
+}
+
 Format HelloFormat() {
   return {.name = "peer-hello",
           .bytes = net::EncodeHello({.sender = 7, .cluster = 0x1234567890}),
@@ -190,6 +197,10 @@ std::vector<Format> FrameFormats() {
               .incarnation = 0x5566,
               .sequence = 9,
               .status = MakeError(ErrorCode::kNoLeader, "not the leader")}),
+      ForwardFrame("forward-call",
+                   server::ForwardRequest{Term(7), 0x5566, 9, Call(), true}),
+      ForwardFrame("forward-address",
+                   server::ForwardAddress{NodeId(7), "10.0.0.7:7001"}),
   };
 }
 

@@ -95,9 +95,11 @@ class BootstrapCluster : public ClusterTest {
                Reply<HelloResponse> reply) override {
       world->Call<HelloResponse>(
           self, address, std::move(reply),
-          [request = std::move(request)](Server& server,
+          [from = absl::StrCat("10.0.0.", int{self}),
+           request = std::move(request)](Server& server,
                                          Reply<HelloResponse> answer) {
-            server.Hello({.bootstrap_peer = true}, request, std::move(answer));
+            server.Hello({.bootstrap_peer = true, .address = from}, request,
+                         std::move(answer));
           });
     }
     void Admit(const std::string& peer, const std::string&,
@@ -108,8 +110,9 @@ class BootstrapCluster : public ClusterTest {
           [join_token, request = std::move(request)](
               Server& server, Reply<AdmitResponse> answer) {
             server.Authenticate(
-                join_token, [&server, request, answer = std::move(answer)](
-                                const absl::StatusOr<Caller>& caller) mutable {
+                join_token, /*stale=*/false,
+                [&server, request, answer = std::move(answer)](
+                    const absl::StatusOr<Caller>& caller) mutable {
                   if (!caller.ok()) return answer(caller.status());
                   server.Admit(*caller, request, std::move(answer));
                 });

@@ -3,6 +3,8 @@
 #ifndef JACO_SIM_SERVER_TESTING_JOINING_CLUSTER_H_
 #define JACO_SIM_SERVER_TESTING_JOINING_CLUSTER_H_
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,26 +26,45 @@ class TokenJoinTest : public ClusterTest, public JoinPeer {
     join_peer_ = this;
   }
 
-  // The way there and back takes an event each; a member that is not up does
-  // not answer.
+  ~TokenJoinTest() override { processes_.clear(); }
+
+  void Adjust(NodeNumber node, ServerOptions* options) override {
+    askers_[options->node_name] = {node, started_};
+  }
+
+  // The way there and back takes an event each. Who is not up does not answer,
+  // and hears no answer.
   void Admit(const std::string& peer, const std::string& fingerprint,
              const std::string& join_token, AdmitRequest request,
              Reply<AdmitResponse> reply) override {
     fingerprint_ = fingerprint;
     const auto node = static_cast<NodeNumber>(peer[0] - '0');
-    auto kept = std::make_shared<Reply<AdmitResponse>>(std::move(reply));
+    const std::string asker = request.node_name;
+    auto answer = [this, asker, number = askers_[asker].second,
+                   kept = std::make_shared<Reply<AdmitResponse>>(
+                       std::move(reply))](auto response) {
+      if (askers_[asker].second != number) return;
+      if (!processes_.contains(askers_[asker].first)) return;
+      (*kept)(std::move(response));
+    };
     queue_.Schedule(
         queue_.now() + Milliseconds(1), sim::kWorldOwner,
         {sim::EventKind::kTask},
-        [this, node, join_token, request = std::move(request), kept]() mutable {
+        [this, node, join_token, request = std::move(request), answer] {
+          using Answer = absl::StatusOr<AdmitResponse>;
+          if (!processes_.contains(node)) {
+            return answer(
+                Answer(MakeError(ErrorCode::kPeerUnreachable, "refused")));
+          }
           At(node).Authenticate(
-              join_token, [this, node, request = std::move(request),
-                           kept](absl::StatusOr<Caller> caller) mutable {
-                if (!caller.ok()) return (*kept)(caller.status());
-                At(node).Admit(*caller, std::move(request),
-                               [kept](absl::StatusOr<AdmitResponse> response) {
-                                 (*kept)(std::move(response));
-                               });
+              join_token, /*stale=*/false,
+              [this, node, request, answer](absl::StatusOr<Caller> caller) {
+                if (!caller.ok()) return answer(Answer(caller.status()));
+                At(node).Admit(
+                    *caller, request,
+                    [answer](absl::StatusOr<AdmitResponse> response) {
+                      answer(std::move(response));
+                    });
               });
         });
   }
@@ -123,6 +144,8 @@ class TokenJoinTest : public ClusterTest, public JoinPeer {
   std::string fingerprint_;
   bool somebody_in_between_ = false;
   int conversations_ = 0;
+  // By name: which server it is, and the start of it that runs.
+  std::map<std::string, std::pair<NodeNumber, uint64_t>> askers_;
 };
 
 // Server 1 is a cluster.

@@ -34,12 +34,12 @@ std::vector<std::string> Corpus(Prng& prng) {
   return corpus;
 }
 
-TEST(CodecFuzzTest, RandomBytes) {
+TEST(CodecDamageTest, RandomBytes) {
   Prng prng(1);
   for (int i = 0; i < 20000; ++i) Feed(SampleBytes(prng, 100));
 }
 
-TEST(CodecFuzzTest, MutatedSamples) {
+TEST(CodecDamageTest, MutatedSamples) {
   Prng prng(2);
   for (int i = 0; i < 300; ++i) {
     for (std::string bytes : Corpus(prng)) {

@@ -1,0 +1,183 @@
+// Servers that were admitted and hear from no leader: they find out why, say
+// so, and get in without being wiped.
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "jaco/sim/server/testing/joining_cluster.h"
+
+namespace jaco::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+class NewcomerTest : public JoiningClusterTest {
+ protected:
+  void Adjust(NodeNumber node, ServerOptions* options) override {
+    JoiningClusterTest::Adjust(node, options);
+    if (says_.contains(node)) options->peer_address = says_[node];
+  }
+  // Server `node` tells an address where nobody is.
+  void JoinFromNowhere(NodeNumber node) {
+    says_[node] = absl::StrCat("10.9.9.", int{node}, ":7001");
+    Start(node);
+    ASSERT_EQ(Join(node, 1, NewJoinToken()), "ok");
+    Run(Seconds(8));
+    ASSERT_EQ(At(node).raft()->last().index.value(), 0u);
+  }
+  void Restart(NodeNumber node) {
+    PowerLoss(node);
+    Start(node);
+  }
+  std::string Joining(NodeNumber node) { return At(node).Status().joining; }
+  std::string Remove(NodeNumber node) {
+    std::string outcome = "none";
+    At(1).RemoveNode({}, {.node_name = absl::StrCat("n", int{node})},
+                     [&outcome](const auto& response) {
+                       outcome =
+                           response.ok() ? "ok" : response.status().ToString();
+                     });
+    Run(Seconds(8));
+    return outcome;
+  }
+  void ExpectIn(NodeNumber node) {
+    Run(Seconds(5));
+    EXPECT_EQ(At(node).lifecycle(), Lifecycle::kMember);
+    EXPECT_EQ(Joining(node), "");
+    EXPECT_EQ(At(1).state().nodes().size(), 2u);
+    EXPECT_EQ(At(1).state().digest(), At(node).state().digest());
+    const auto& row = At(1).state().nodes().at(At(node).raft()->id().value());
+    EXPECT_EQ(row.status(), fsm::NODE_STATUS_READY);
+    EXPECT_EQ(row.address(), AddressNow(node));
+    EXPECT_FALSE(*files_[node]->Exists("/data/node/joining"));
+  }
+
+  std::map<NodeNumber, std::string> says_;
+};
+
+TEST_F(NewcomerTest, AWrongAddressIsToldAndMended) {
+  JoinFromNowhere(2);
+  EXPECT_THAT(Joining(2), HasSubstr("at 10.9.9.2:7001. If that stays so"));
+  EXPECT_THAT(Joining(2), HasSubstr("correct cluster_addr"));
+  // The setting is put right; that is all.
+  says_.clear();
+  Restart(2);
+  ExpectIn(2);
+}
+
+TEST_F(NewcomerTest, ANewTokenIsFineToo) {
+  JoinFromNowhere(2);
+  const raft::NodeId before = At(2).raft()->id();
+  const std::string token = NewJoinToken();
+  says_.clear();
+  Restart(2);
+  EXPECT_EQ(Join(2, 1, token), "ok");
+  ExpectIn(2);
+  // It is no other node for that.
+  EXPECT_EQ(At(2).raft()->id(), before);
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "cluster_already_initialized");
+}
+
+TEST_F(NewcomerTest, OneThatWasRemovedLearnsIt) {
+  JoinFromNowhere(2);
+  EXPECT_EQ(Remove(2), "ok");
+  EXPECT_EQ(At(1).state().nodes().size(), 1u);
+  Run(Seconds(60));
+  EXPECT_EQ(At(2).lifecycle(), Lifecycle::kRemoved);
+  // Also when it has been down.
+  Restart(2);
+  Run(Seconds(2));
+  EXPECT_EQ(At(2).lifecycle(), Lifecycle::kRemoved);
+  says_.clear();
+  Restart(2);
+  Run(Seconds(2));
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  ExpectIn(2);
+}
+
+// Without knowing that it was removed.
+TEST_F(NewcomerTest, OneThatWasRemovedJoinsAnew) {
+  JoinFromNowhere(2);
+  const raft::NodeId before = At(2).raft()->id();
+  PowerLoss(2);
+  EXPECT_EQ(Remove(2), "ok");
+  says_.clear();
+  const std::string token = NewJoinToken();
+  Start(2);
+  EXPECT_EQ(Join(2, 1, token), "ok");
+  ExpectIn(2);
+  EXPECT_NE(At(2).raft()->id(), before);
+}
+
+TEST_F(NewcomerTest, AMemberThatIsGoneIsNamed) {
+  Start(3);
+  ASSERT_EQ(Join(3, 1, NewJoinToken()), "ok");
+  Run(Seconds(3));
+  says_[2] = "10.9.9.2:7001";
+  Start(2);
+  ASSERT_EQ(Join(2, 3, NewJoinToken()), "ok");
+  PowerLoss(3);
+  Run(Seconds(8));
+  EXPECT_THAT(Joining(2), HasSubstr("asking 3 again: peer_unreachable"));
+  EXPECT_THAT(Joining(2), HasSubstr("another one as --peer"));
+  // The one that it used has no hold on it.
+  says_.clear();
+  Restart(2);
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(5));
+  EXPECT_EQ(Joining(2), "");
+  EXPECT_GT(At(2).raft()->last().index.value(), 0u);
+}
+
+// What it had of an earlier cluster is worth more than what it waited with.
+TEST_F(NewcomerTest, WhatIsKeptStaysKept) {
+  Start(2);
+  ASSERT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(3));
+  ASSERT_EQ(Remove(2), "ok");
+  PowerLoss(2);
+  JoinFromNowhere(2);
+  const std::string kept = files_[2]->Contents("/data/former/identity");
+  ASSERT_EQ(Remove(2), "ok");
+  says_.clear();
+  Restart(2);
+  ASSERT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  ExpectIn(2);
+  EXPECT_EQ(files_[2]->Contents("/data/former/identity"), kept);
+}
+
+// The power fails at every operation of its disk.
+TEST_F(NewcomerTest, AJoinThatWasCutOffCanBeRepeated) {
+  for (const bool removed : {false, true}) {
+    bool cut_off = true;
+    for (uint64_t n = 1; cut_off; ++n) {
+      ASSERT_LT(n, 200u);
+      SCOPED_TRACE(n);
+      NewDisks(n);
+      Start(1);
+      At(1).Init({}, {}, [](const auto&) {});
+      Run(Seconds(2));
+      JoinFromNowhere(2);
+      PowerLoss(2);
+      if (removed) {
+        ASSERT_EQ(Remove(2), "ok");
+      }
+      says_.clear();
+      const std::string token = NewJoinToken();
+      files_[2]->FailAt(files_[2]->operations() + n,
+                        sim::SimFileSystem::Fault::kCrash);
+      Start(2);
+      Join(2, 1, token);
+      cut_off = files_[2]->crashed();
+      Restart(2);
+      const std::string again = Join(2, 1, token);
+      EXPECT_TRUE(again == "ok" || again == "cluster_already_initialized")
+          << again;
+      ExpectIn(2);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace jaco::server
