@@ -23,7 +23,9 @@ _RAFT_TYPES = ['jaco/raft/types.h', 'jaco/raft/message.h', 'jaco/raft/ready.h',
 _RAFT_CODEC = ['jaco/raft/codec.h']
 _ENV = ['jaco/env/*.h']  # The interfaces, not env/posix.
 _SERVER_API = [
-    'jaco/server/api.h', 'jaco/server/operator_api.h', 'jaco/server/server.h'
+    'jaco/server/api.h', 'jaco/server/bootstrap_api.h',
+    'jaco/server/operator_api.h', 'jaco/server/server.h',
+    'jaco/server/user_api.h'
 ]
 # The parts of net that do no I/O: a server and the simulator may use them.
 _NET_WITHOUT_IO = ['jaco/net/sansio/**']
@@ -39,7 +41,9 @@ LAYERS = [
                        'jaco/fsm/**'] + _ENV + _NET_WITHOUT_IO),
     ('jaco/net/**', ['jaco/base/**'] + _ENV + _SERVER_API +
      ['jaco/server/join_peer.h', 'jaco/server/bootstrap_peer.h',
-      'jaco/server/bootstrap.pb.h', 'jaco/server/bootstrap_proto_cc']),
+      'jaco/server/bootstrap.pb.h', 'jaco/server/bootstrap_proto_cc',
+      'jaco/server/password_join.pb.h',
+      'jaco/server/password_join_proto_cc']),
     ('jaco/sim/**', ['jaco/base/**', 'jaco/raft/**', 'jaco/fsm/**',
                     'jaco/storage/**', 'jaco/server/**'] + _ENV +
      _NET_WITHOUT_IO),

@@ -46,6 +46,7 @@ absl::StatusOr<std::string> FindToken(const ApiClientOptions& options) {
     if (!text.ok()) return text.status();
     token = *std::move(text);
   }
+  if (!token && !options.token_needed) return "";
   if (!token) {
     return Invalid(
         "--token-file or JACO_TOKEN env is required when --server is set");

@@ -24,6 +24,7 @@ struct ApiClientOptions {
   std::optional<std::string> token_variable;    // $JACO_TOKEN
   std::optional<std::string> ca_cert_variable;  // $JACO_CA_CERT
   std::string default_ca_cert;                  // of a member on this host
+  bool token_needed = true;                     // with --server
 };
 
 class ApiClient {

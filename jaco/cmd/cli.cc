@@ -13,6 +13,7 @@
 #include "jaco/base/version.h"
 #include "jaco/cmd/api_client.h"
 #include "jaco/cmd/archive_commands.h"
+#include "jaco/cmd/cli_bootstrap.h"
 #include "jaco/cmd/cli_completion.h"
 #include "jaco/cmd/cli_join.h"
 #include "jaco/cmd/cli_operator.h"
@@ -40,6 +41,7 @@ struct Options {
   ArchiveOptions archive;
   OperatorOptions operators;
   JoinOptions join;
+  BootstrapCommandOptions bootstrap;
   std::string shell;
 };
 
@@ -418,6 +420,9 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   AddTokenCommands(&app, &options, &command);
   AddArchiveCommands(&app, &options, &command);
   AddOperatorCommands(&app, &options, &command);
+  AddBootstrapCommands(&app, &options.bootstrap, &options.output,
+                       &options.api.token_needed, Choose(&command));
+  AddUserCommands(&app, &options.bootstrap, &options.output, Choose(&command));
   bool version = false;
   app.add_subcommand("version", "Print the version")->callback([&version] {
     version = true;

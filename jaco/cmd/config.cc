@@ -161,11 +161,11 @@ bool Contains(const std::vector<std::string>& keys, const std::string& key) {
 const std::vector<std::string>& Keys() {
   static const auto& keys = *[] {
     auto* all = new std::vector<std::string>{
-        "node_name",          "data_dir",          "unix_socket",
-        "listen_addr",        "cluster_addr",      "log_level",
-        "api_listeners",      "seal_key_file",     "socket_group",
-        "leave_on_terminate", "bootstrap_expect",  "retry_join",
-        "bootstrap_key",      "bootstrap_key_file"};
+        "node_name",          "data_dir",           "unix_socket",
+        "listen_addr",        "cluster_addr",       "log_level",
+        "api_listeners",      "seal_key_file",      "socket_group",
+        "leave_on_terminate", "bootstrap_expect",   "retry_join",
+        "bootstrap_key",      "bootstrap_key_file", "remote_bootstrap"};
     all->insert(all->end(), RaftKeys().begin(), RaftKeys().end());
     return all;
   }();
@@ -184,6 +184,9 @@ absl::Status Set(const std::string& key, const std::string& value,
   if (key == "seal_key_file") return SetText(value, &config->seal_key_file);
   if (key == "leave_on_terminate") {
     return SetBool(value, &config->leave_on_terminate);
+  }
+  if (key == "remote_bootstrap") {
+    return SetBool(value, &config->remote_bootstrap);
   }
   if (Contains(RaftKeys(), key)) return SetRaft(key, value, &config->raft);
   if (key == "api_listeners") {

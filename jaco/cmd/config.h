@@ -39,7 +39,9 @@ struct Config {
   std::string bootstrap_key;            // secret; empty: there is none
   std::string bootstrap_key_file;       // that holds it instead
   LogLevel log_level = LogLevel::kInfo;
-  bool leave_on_terminate = false;    // SIGTERM takes the server out
+  bool leave_on_terminate = false;  // SIGTERM takes the server out
+  // The bootstrap API founds and joins also for those who come over TCP.
+  bool remote_bootstrap = false;
   raft::Options raft;                 // those of raft_settings.h
   std::vector<std::string> warnings;  // of LoadConfig, for the log
 };

@@ -28,6 +28,7 @@
 #include "jaco/env/posix/posix_entropy.h"
 #include "jaco/env/posix/posix_event_loop.h"
 #include "jaco/env/posix/posix_file_system.h"
+#include "jaco/env/posix/posix_host.h"
 #include "jaco/env/posix/spdlog_logger.h"
 #include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/http_server.h"
@@ -37,7 +38,9 @@
 #include "jaco/net/pki/openssl_pki.h"
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/tls_identity.h"
+#include "jaco/server/bootstrap_api.h"
 #include "jaco/server/server.h"
+#include "jaco/storage/atomic_file.h"
 
 namespace jaco::cmd {
 namespace {
@@ -102,6 +105,7 @@ class Daemon {
   // answers as soon as the loop runs, while the server is still starting.
   absl::Status Open() {
     absl::Status status = OpenDataDir();
+    if (status.ok()) status = ShowMeanwhile();
     if (status.ok()) status = OpenBootstrapPeer();
     if (status.ok()) status = OpenPeerTransport();
     if (status.ok()) status = OpenServer();
@@ -114,6 +118,18 @@ class Daemon {
     lock_ = *std::move(lock);
     disk_.emplace(&loop_, &files_);
     return absl::OkStatus();
+  }
+
+  // A server without a cluster tells everybody how it is, over TLS, with a
+  // certificate that nobody can know.
+  absl::Status ShowMeanwhile() {
+    auto provisional = ProvisionalCredentials(config_, pki_, clock_.WallNow());
+    if (!provisional.ok()) return provisional.status();
+    const absl::Status shown = tls_.ShowMeanwhile(*provisional);
+    if (!shown.ok() || !config_.remote_bootstrap) return shown;
+    // For those who have a way to this host, to know it from elsewhere.
+    return storage::ReplaceFile(files_, config_.data_dir, "provisional.crt",
+                                provisional->bundle);
   }
 
   absl::Status OpenBootstrapPeer() {
@@ -166,7 +182,8 @@ class Daemon {
                                                .disk = &*disk_,
                                                .entropy = &entropy_,
                                                .logger = &logger_,
-                                               .pki = &pki_});
+                                               .pki = &pki_,
+                                               .host = &host_});
     server_->WatchCredentials([this](const server::Credentials& credentials) {
       OnCredentials(credentials);
     });
@@ -201,6 +218,8 @@ class Daemon {
                       router_->Handle(request, caller, std::move(reply));
                     });
     }
+    remote_http_->OpenTo(
+        [this](absl::string_view target) { return IsOpen(target); });
     absl::Status status = AsConflict(
         local_http_->ListenUnix(config_.unix_socket, config_.socket_group));
     if (!status.ok()) return status;
@@ -212,6 +231,11 @@ class Daemon {
       if (status.ok()) status = ListenOn(listener);
     }
     return status;
+  }
+
+  bool IsOpen(absl::string_view target) {
+    return net::IsProofTarget(target) ||
+           (net::IsBootstrapTarget(target) && server_->bootstrap().IsOpen());
   }
 
   absl::Status ListenOn(const ApiListener& listener) {
@@ -348,6 +372,7 @@ class Daemon {
   env::PosixClock clock_;
   env::PosixEntropy entropy_;
   env::PosixFileSystem files_;
+  env::PosixHost host_;
   std::unique_ptr<env::FileLock> lock_;
   env::PosixEventLoop loop_;
   std::optional<env::PosixDisk> disk_;

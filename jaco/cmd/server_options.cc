@@ -72,9 +72,25 @@ server::BootstrapOptions BootstrapOptionsOf(const Config& config) {
   server::BootstrapOptions options;
   options.expect = config.bootstrap_expect;
   options.retry_join = config.retry_join;
+  options.remote = config.remote_bootstrap;
   options.api_address = net::JoinHostPort(
       AdvertisedHost(api->host, ListInterfaceAddresses()), api->port);
   return options;
+}
+
+absl::StatusOr<net::TlsCredentials> ProvisionalCredentials(const Config& config,
+                                                           env::Pki& pki,
+                                                           absl::Time now) {
+  const env::NodeNames names{"uninitialized", 1, "uninitialized",
+                             HostsOfCertificate(config)};
+  const auto authority = pki.CreateAuthority(names.cluster_id, now);
+  if (!authority.ok()) return authority.status();
+  const auto request = pki.CreateRequest(names);
+  if (!request.ok()) return request.status();
+  const auto certificate = pki.Issue(*authority, request->request, names, now);
+  if (!certificate.ok()) return certificate.status();
+  return net::TlsCredentials{request->key, *certificate,
+                             authority->certificate};
 }
 
 absl::StatusOr<std::string> ReadBootstrapKey(const Config& config,

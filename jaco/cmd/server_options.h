@@ -5,8 +5,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "jaco/cmd/config.h"
 #include "jaco/env/file_system.h"
+#include "jaco/env/pki.h"
+#include "jaco/net/tls_identity.h"
 #include "jaco/server/server.h"
 
 namespace jaco::cmd {
@@ -27,6 +30,12 @@ server::BootstrapOptions BootstrapOptionsOf(const Config& config);
 // the setting; and as of files.
 absl::StatusOr<std::string> ReadBootstrapKey(const Config& config,
                                              env::FileSystem& files);
+
+// What a server without a cluster shows to clients: a certificate for its host
+// names, of an authority that is forgotten at once.
+absl::StatusOr<net::TlsCredentials> ProvisionalCredentials(const Config& config,
+                                                           env::Pki& pki,
+                                                           absl::Time now);
 
 }  // namespace jaco::cmd
 

@@ -7,9 +7,10 @@
 
 namespace jaco::env {
 
-// Independent queues of disk work; in production a thread each.
-enum class Lane { kLog, kApply, kSnapshot };
-inline constexpr int kLaneCount = 3;
+// Independent queues of disk work; in production a thread each. kCompute is for
+// what takes a processor for long, and no file: passwords.
+enum class Lane { kLog, kApply, kSnapshot, kCompute };
+inline constexpr int kLaneCount = 4;
 
 // Blocking work off the loop. Twins: PosixDisk, SimDisk.
 class Disk {

@@ -8,6 +8,7 @@
 #include "jaco/env/disk.h"
 #include "jaco/env/entropy.h"
 #include "jaco/env/event_loop.h"
+#include "jaco/env/host.h"
 #include "jaco/env/network.h"
 #include "jaco/env/pki.h"
 
@@ -23,6 +24,8 @@ struct Environment {
   Logger* logger = nullptr;
   // nullptr: a world without certificates, whose network needs none.
   Pki* pki = nullptr;
+  // nullptr: nothing is known of it.
+  Host* host = nullptr;
 };
 
 }  // namespace jaco::env

@@ -53,6 +53,7 @@ bool IsKnown(const Command& command) {
     case Command::kClusterInit: {
       const auto& nodes = command.cluster_init().nodes();
       return HasOnlyKnownFields(command.cluster_init()) &&
+             HasOnlyKnownFields(command.cluster_init().user()) &&
              AreKnown(command.cluster_init().authorities()) &&
              std::all_of(nodes.begin(), nodes.end(),
                          [](const Node& node) { return IsKnown(node); });
@@ -91,6 +92,11 @@ bool IsKnown(const Command& command) {
              ArchiveKind_IsValid(command.archive_take().kind());
     case Command::kNodeAnnounce:
       return HasOnlyKnownFields(command.node_announce());
+    case Command::kUserSet:
+      return HasOnlyKnownFields(command.user_set()) &&
+             HasOnlyKnownFields(command.user_set().user());
+    case Command::kUserRemove:
+      return HasOnlyKnownFields(command.user_remove());
     case Command::kLeadershipTransfer:
       return HasOnlyKnownFields(command.leadership_transfer());
     case Command::PAYLOAD_NOT_SET:
@@ -240,6 +246,10 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
       return TakeArchive(index);
     case Command::kNodeAnnounce:
       return AnnounceNode(index);
+    case Command::kUserSet:
+      return SetUser(index);
+    case Command::kUserRemove:
+      return RemoveUser(index);
     case Command::kLeadershipTransfer:
       return NoteTransfer(index);
     case Command::PAYLOAD_NOT_SET:
@@ -260,6 +270,7 @@ absl::StatusOr<std::string> ClusterState::InitCluster(raft::LogIndex index) {
   for (const Node& node : init.nodes()) PutNode(index, node);
   AddToken(index, kBootstrapIdentity, init.token_hash(),
            /*allow_privileged=*/false);
+  if (init.has_user()) PutUser(index, init.user());
   Cluster cluster;
   cluster.set_id(init.cluster_id());
   cluster.set_name(init.cluster_name());
@@ -294,6 +305,11 @@ absl::Status ClusterState::CheckInit(const ClusterInit& init) const {
   if (absl::Status status = CheckAuthorities(init.authorities());
       !status.ok()) {
     return status;
+  }
+  if (init.has_user()) {
+    if (absl::Status status = ValidateUser(init.user()); !status.ok()) {
+      return status;
+    }
   }
   return CheckNewToken(kBootstrapIdentity, init.token_hash());
 }

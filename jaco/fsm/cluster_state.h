@@ -45,6 +45,7 @@ class ClusterState final : public StateMachine {
   // identity from another.
   static constexpr int64_t kRevokedTokenMemoryMs =
       int64_t{90} * 24 * 3600 * 1000;
+  static constexpr size_t kUsersMax = 1'000;
   // Of a snapshot that comes in pieces.
   static constexpr uint64_t kRestoreBytesMax = uint64_t{256} << 20;
   // Removed nodes: the newest of them, and for longer than their certificates
@@ -107,6 +108,9 @@ class ClusterState final : public StateMachine {
   const std::map<std::string, JoinToken>& join_tokens() const {  // by hash
     return tables_.join_tokens();
   }
+  const std::map<std::string, User>& users() const {  // by name
+    return tables_.users();
+  }
   const std::deque<AuditEvent>& audit() const { return tables_.audit(); }
   // What every server of the cluster can do. It only ever rises.
   uint32_t feature_level() const;
@@ -151,6 +155,11 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> JoinNode(raft::LogIndex index);
   absl::StatusOr<const JoinToken*> CheckJoinToken(const NodeJoin& join) const;
   void ForgetJoinTokens();
+
+  // cluster_state_users.cc.
+  absl::StatusOr<std::string> SetUser(raft::LogIndex index);
+  absl::StatusOr<std::string> RemoveUser(raft::LogIndex index);
+  std::string PutUser(raft::LogIndex index, User user);
 
   // cluster_state_archive.cc.
   absl::StatusOr<std::string> TakeArchive(raft::LogIndex index);

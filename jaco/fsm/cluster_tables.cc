@@ -35,6 +35,7 @@ std::string KeyOf(const Token& token) {
 std::string KeyOf(const JoinToken& token) {
   return absl::StrCat("j/", token.hash());
 }
+std::string KeyOf(const User& user) { return absl::StrCat("u/", user.name()); }
 std::string KeyOf(const AuditEvent& event) {
   return HexKey("a/", event.index());
 }
@@ -80,6 +81,11 @@ const Token* ClusterTables::FirstRevokedToken() const {
 const JoinToken* ClusterTables::FindJoinToken(const std::string& hash) const {
   const auto it = join_tokens_.find(hash);
   return it == join_tokens_.end() ? nullptr : &it->second;
+}
+
+const User* ClusterTables::FindUser(const std::string& name) const {
+  const auto it = users_.find(name);
+  return it == users_.end() ? nullptr : &it->second;
 }
 
 const std::string& ClusterTables::PutCluster(Cluster cluster) {
@@ -133,6 +139,20 @@ const std::string& ClusterTables::PutJoinToken(JoinToken token) {
   const std::string hash = token.hash();
   join_tokens_.insert_or_assign(hash, std::move(token));
   return value;
+}
+
+const std::string& ClusterTables::PutUser(User user) {
+  const std::string& value = rows_.Put(KeyOf(user), user.SerializeAsString());
+  const std::string name = user.name();
+  users_.insert_or_assign(name, std::move(user));
+  return value;
+}
+
+void ClusterTables::RemoveUser(const std::string& name) {
+  const auto it = users_.find(name);
+  JACO_CHECK(it != users_.end());
+  rows_.Remove(KeyOf(it->second));
+  users_.erase(it);
 }
 
 void ClusterTables::PutRestorePiece(RestorePiece piece) {
@@ -224,6 +244,8 @@ absl::Status ClusterTables::LoadRow(const KeyValue& row) {
       return LoadAs<RemovedNode>(row);
     case 't':
       return LoadAs<Token>(row);
+    case 'u':
+      return LoadAs<User>(row);
     default:
       return BadRow(row.first, "of no table");
   }
@@ -285,6 +307,12 @@ absl::Status ClusterTables::Insert(Token token) {
 absl::Status ClusterTables::Insert(JoinToken token) {
   const std::string hash = token.hash();
   join_tokens_.emplace(hash, std::move(token));
+  return absl::OkStatus();
+}
+
+absl::Status ClusterTables::Insert(User user) {
+  const std::string name = user.name();
+  users_.emplace(name, std::move(user));
   return absl::OkStatus();
 }
 

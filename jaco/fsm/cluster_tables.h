@@ -8,6 +8,7 @@
 //   p/<offset, hex> RestorePiece
 //   r/<id, hex>     RemovedNode
 //   t/<identity>    Token
+//   u/<name>        User
 //   a/<index, hex>  AuditEvent; a command causes at most one
 // A value is the serialised protobuf. Keys and values are part of the digest
 // and of the durable format: never change either for an entity that exists.
@@ -52,6 +53,7 @@ class ClusterTables {
   const std::map<std::string, JoinToken>& join_tokens() const {
     return join_tokens_;
   }
+  const std::map<std::string, User>& users() const { return users_; }
   const std::deque<AuditEvent>& audit() const { return audit_; }
   // Of a snapshot that is not whole yet, by offset.
   const std::map<uint64_t, RestorePiece>& restore_pieces() const {
@@ -66,6 +68,7 @@ class ClusterTables {
   size_t revoked_tokens() const { return revoked_tokens_.size(); }
   const Token* FindTokenByHash(absl::string_view hash) const;
   const JoinToken* FindJoinToken(const std::string& hash) const;
+  const User* FindUser(const std::string& name) const;
 
   // These add an entity or replace it, and return its serialised form, which
   // lives until the next non-const call. The caller has made sure that no other
@@ -76,12 +79,14 @@ class ClusterTables {
   const std::string& PutRemoved(RemovedNode node);
   const std::string& PutToken(Token token);
   const std::string& PutJoinToken(JoinToken token);
+  const std::string& PutUser(User user);
   void PutRestorePiece(RestorePiece piece);
   // The caller has made sure that it exists.
   void RemoveNode(uint64_t id);
   void ForgetRemoved(uint64_t id);
   void RemoveJoinToken(const std::string& hash);
   void RemoveToken(const std::string& identity);
+  void RemoveUser(const std::string& name);
   void ClearRestorePieces();
   // `event.index()` is above that of every earlier event. The oldest goes when
   // there would be more than kAuditEventsMax.
@@ -112,6 +117,7 @@ class ClusterTables {
   absl::Status Insert(RemovedNode node);
   absl::Status Insert(Token token);
   absl::Status Insert(JoinToken token);
+  absl::Status Insert(User user);
   absl::Status Insert(AuditEvent event);
   absl::Status Insert(RestorePiece piece);
 
@@ -121,6 +127,7 @@ class ClusterTables {
   std::map<uint64_t, RemovedNode> removed_;
   std::map<std::string, JoinToken> join_tokens_;
   std::map<std::string, Token> tokens_;
+  std::map<std::string, User> users_;
   // Only ever looked up: its order reaches nobody.
   absl::flat_hash_map<absl::string_view, const Token*> token_by_hash_;
   // Index of the revocation, identity.

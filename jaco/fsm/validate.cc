@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/error.h"
@@ -66,6 +68,56 @@ absl::Status ValidateIdentity(absl::string_view name) {
     return Refuse("identity", absl::StrCat("\"", name, "\" is reserved"));
   }
   return ValidateName("identity", name);
+}
+
+absl::Status ValidateUserName(absl::string_view name) {
+  if (absl::Status status = CheckSize("user name", name, kUserNameBytesMax);
+      !status.ok()) {
+    return status;
+  }
+  constexpr absl::string_view kBad = "&<>\":";
+  const bool fits =
+      std::none_of(name.begin(), name.end(), [&](unsigned char c) {
+        return !absl::ascii_isprint(c) ||
+               absl::StrContains(kBad, static_cast<char>(c));
+      });
+  if (!fits) {
+    return Refuse("user name",
+                  "is not printable ASCII without & < > \" and colon");
+  }
+  if (UserIdentity(name).size() > kNameBytesMax) {
+    return Refuse("user name", "is too long, for one of such characters");
+  }
+  return absl::OkStatus();
+}
+
+std::string UserIdentity(absl::string_view name) {
+  std::string identity = "user:";
+  for (const char c : name) {
+    if (IsNameByte(c) && c != ':') {
+      identity.push_back(c);
+    } else {
+      absl::StrAppend(
+          &identity, ":",
+          absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    }
+  }
+  return identity;
+}
+
+absl::Status ValidateUser(const User& user) {
+  if (absl::Status status = ValidateUserName(user.name()); !status.ok()) {
+    return status;
+  }
+  if (user.salt().size() != kPasswordSaltBytes ||
+      user.stored_key().size() != kPasswordKeyBytes ||
+      user.server_key().size() != kPasswordKeyBytes || user.passes() == 0 ||
+      user.passes() > kPasswordPassesMax ||
+      user.memory_kib() < kPasswordMemoryKibMin ||
+      user.memory_kib() > kPasswordMemoryKibMax) {
+    return Refuse("password", "has a salt, keys or a cost that cannot be");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ValidateAddress(absl::string_view address) {

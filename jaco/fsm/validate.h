@@ -5,6 +5,8 @@
 #define JACO_FSM_VALIDATE_H_
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -14,6 +16,13 @@ namespace jaco::fsm {
 
 inline constexpr size_t kNameBytesMax = 128;
 inline constexpr size_t kAddressBytesMax = 256;
+inline constexpr size_t kUserNameBytesMax = 64;
+inline constexpr size_t kPasswordSaltBytes = 16;
+inline constexpr size_t kPasswordKeyBytes = 32;
+// What checking a password may cost.
+inline constexpr uint32_t kPasswordPassesMax = 16;
+inline constexpr uint32_t kPasswordMemoryKibMin = 8;
+inline constexpr uint32_t kPasswordMemoryKibMax = uint32_t{1} << 20;
 
 // A name of anything (identity, node, cluster): 1 to kNameBytesMax bytes of
 // [A-Za-z0-9._@:-]. These need no quoting in a shell, a URL's path, a log line
@@ -23,6 +32,17 @@ absl::Status ValidateName(absl::string_view what, absl::string_view name);
 // A name that a token may be issued to: not one that audit events have for who
 // needs none. Error: validation_failed.
 absl::Status ValidateIdentity(absl::string_view name);
+
+// The name of a user: 1 to kUserNameBytesMax characters of printable ASCII but
+// &, <, >, " and the colon, which ends it in HTTP's Basic scheme.
+// Error: validation_failed.
+absl::Status ValidateUserName(absl::string_view name);
+// Under which a user is in the audit log: "user:" and the name, where a byte
+// that ValidateName refuses is a colon and two hex digits. No two names have
+// the same one, and none is a name for those who need no password.
+std::string UserIdentity(absl::string_view name);
+// A name, a salt, keys and a cost that can be. Error: validation_failed.
+absl::Status ValidateUser(const User& user);
 
 // 1 to kAddressBytesMax bytes of printable ASCII without blanks; whether it
 // leads anywhere is the network's business. Error: validation_failed.

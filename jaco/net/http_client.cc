@@ -185,10 +185,11 @@ absl::StatusOr<HttpAnswer> Exchange(Channel& connection, absl::string_view name,
 
 std::string Request(absl::string_view method, absl::string_view target,
                     absl::string_view host, absl::string_view token,
-                    absl::string_view body) {
+                    absl::string_view body, bool keep = false) {
   return absl::StrCat(
       method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\nUser-Agent: jaco/",
-      kVersion, "\r\nAccept: application/json\r\nConnection: close\r\n",
+      kVersion, "\r\nAccept: application/json\r\nConnection: ",
+      keep ? "keep-alive" : "close", "\r\n",
       token.empty() ? "" : "Authorization: Bearer ", token,
       token.empty() ? "" : "\r\n",
       "Content-Type: application/json\r\nContent-Length: ", body.size(),
@@ -285,6 +286,16 @@ class TlsChannel final : public Channel {
       return std::string(data, static_cast<size_t>(length));
     }
     return "";
+  }
+
+  std::string ChannelBinding() {
+    constexpr absl::string_view kLabel = "EXPORTER-Channel-Binding";
+    std::string binding(32, '\0');
+    SSL_export_keying_material(ssl_.get(),
+                               reinterpret_cast<unsigned char*>(binding.data()),
+                               binding.size(), kLabel.data(), kLabel.size(),
+                               nullptr, 0, /*use_context=*/1);
+    return binding;
   }
 
   absl::Status Write(absl::string_view data) override {
@@ -410,6 +421,24 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
   const absl::Status opened = channel.Open(remote);
   if (!opened.ok()) return opened;
   return Exchange(channel, name, request);
+}
+
+absl::Status TalkToAnybody(
+    const std::string& host, uint16_t port, absl::Duration timeout,
+    absl::FunctionRef<absl::Status(absl::string_view channel_binding, Post)>
+        talk) {
+  const std::string name = JoinHostPort(host, port);
+  const auto connection =
+      ConnectTcp({.host = host, .port = port}, name, absl::Now() + timeout);
+  if (!connection.ok()) return connection.status();
+  TlsChannel channel(**connection, name);
+  const absl::Status opened = channel.OpenUnverified();
+  if (!opened.ok()) return opened;
+  return talk(channel.ChannelBinding(), [&](absl::string_view target,
+                                            absl::string_view body) {
+    return Exchange(channel, name,
+                    Request("POST", target, name, "", body, /*keep=*/true));
+  });
 }
 
 absl::StatusOr<std::string> FindAuthority(const std::string& host,

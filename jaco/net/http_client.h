@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -47,6 +49,16 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
                                       absl::string_view target,
                                       absl::string_view body,
                                       absl::Duration timeout);
+
+// One TLS connection to whoever is at `host`:`port`: `talk` gets the binding of
+// the connection (RFC 9266), and what sends a POST over it. Who is there is for
+// `talk` to find out. The errors of CallRemote, and those of `talk`.
+using Post = absl::FunctionRef<absl::StatusOr<HttpAnswer>(
+    absl::string_view target, absl::string_view body)>;
+absl::Status TalkToAnybody(
+    const std::string& host, uint16_t port, absl::Duration timeout,
+    absl::FunctionRef<absl::Status(absl::string_view channel_binding, Post)>
+        talk);
 
 // The PEM of the authority, with this fingerprint (lower-case hex SHA-256),
 // that the server at `host`:`port` shows with its certificate. Nothing is sent

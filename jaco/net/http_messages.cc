@@ -40,7 +40,8 @@ HttpRequest RequestOf(const HttpWireRequest& message) {
           .target = TargetOf(message),
           .body = message.body(),
           .wants_json =
-              absl::StrContains(View(message[http::field::accept]), "json")};
+              absl::StrContains(View(message[http::field::accept]), "json"),
+          .content_type = View(message[http::field::content_type])};
 }
 
 absl::string_view TargetOf(const HttpWireRequest& message) {
@@ -52,7 +53,7 @@ absl::string_view TokenOf(const HttpWireRequest& message) {
   constexpr absl::string_view kScheme = "bearer ";
   if (absl::StartsWithIgnoreCase(header, kScheme)) {
     header.remove_prefix(kScheme.size());
-  } else {
+  } else if (!absl::StartsWithIgnoreCase(header, "basic ")) {
     header = View(message["X-Nomad-Token"]);
   }
   return absl::StripAsciiWhitespace(header);
@@ -82,6 +83,8 @@ HttpWireResponse EncodeResponse(HttpResponse response, bool keep_alive,
   }
   if (response.status == 401) {
     wire.set(http::field::www_authenticate, "Bearer");
+    wire.insert(http::field::www_authenticate,
+                "Basic realm=\"jaco\", charset=\"UTF-8\"");
   }
   if (response.retry_after_seconds > 0) {
     wire.set(http::field::retry_after,

@@ -24,7 +24,8 @@ using HttpWireResponse =
 // All of these point into `message`.
 HttpRequest RequestOf(const HttpWireRequest& message);
 absl::string_view TargetOf(const HttpWireRequest& message);
-// Of `Authorization: Bearer` or `X-Nomad-Token`; empty when there is none.
+// Of `Authorization: Bearer` or `X-Nomad-Token`; of the Basic scheme, the whole
+// header; empty when there is none.
 absl::string_view TokenOf(const HttpWireRequest& message);
 
 // See ApiRouter.

@@ -120,9 +120,16 @@ class HttpServer::Impl final : public HttpSessionOwner,
     for (const auto& session : sessions_) session->Close();
     sessions_.clear();
     handler_ = nullptr;
+    is_open_ = nullptr;
   }
 
+  void OpenTo(HttpServer::IsOpen is_open) { is_open_ = std::move(is_open); }
+
   const HttpServerOptions& options() const override { return options_; }
+
+  bool IsOpenTarget(absl::string_view target) override {
+    return is_open_ != nullptr && is_open_(target);
+  }
 
   void Handle(HttpSession* session, const HttpRequest& request,
               const server::Caller& caller, HttpReply reply) override {
@@ -139,9 +146,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   void Identify(HttpServer::Authenticate& authenticate,
                 const std::string& address, absl::string_view token, bool stale,
                 Identified done) override {
-    const Instant now = SteadyNow();
-    if (const Duration wait = failures_.Wait(address, now); wait > Duration()) {
-      const int64_t wait_seconds = 1 + wait.milliseconds() / 1000;
+    if (const int64_t wait_seconds = WaitSeconds(address); wait_seconds > 0) {
       return done(MakeError(ErrorCode::kRateLimited,
                             absl::StrCat("too many bad tokens from ", address,
                                          "; wait ", wait_seconds, " s")),
@@ -160,6 +165,16 @@ class HttpServer::Impl final : public HttpSessionOwner,
                    if (!caller.ok()) self->OnRefused(address, caller.status());
                    done(std::move(caller), 0);
                  });
+  }
+
+  int64_t WaitSeconds(const std::string& address) override {
+    const Duration wait = failures_.Wait(address, SteadyNow());
+    return wait > Duration() ? 1 + wait.milliseconds() / 1000 : 0;
+  }
+
+  void OnBadProof(const std::string& address) override {
+    OnRefused(address,
+              MakeError(ErrorCode::kTokenInvalid, "a password was not proved"));
   }
 
   std::shared_ptr<void> TakeArchivePlace() override {
@@ -291,6 +306,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   asio::io_context& context_;
   Logger* logger_;
   HttpHandler handler_;
+  HttpServer::IsOpen is_open_;
   const HttpServerOptions options_;
   UnixAcceptor unix_acceptor_;
   std::vector<std::unique_ptr<TcpListener>> tcp_listeners_;
@@ -315,6 +331,8 @@ absl::Status HttpServer::ListenUnix(absl::string_view path,
                                     absl::string_view group) {
   return impl_->ListenUnix(path, group);
 }
+
+void HttpServer::OpenTo(IsOpen is_open) { impl_->OpenTo(std::move(is_open)); }
 
 absl::StatusOr<uint16_t> HttpServer::ListenTls(absl::string_view host_port,
                                                const TlsIdentity* tls,

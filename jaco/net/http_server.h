@@ -50,9 +50,12 @@ struct HttpServerOptions {
 // 429 until some time has passed. Loop thread.
 class HttpServer {
  public:
-  // Resolves a bearer token, once, at once or later: token_invalid,
-  // token_revoked, or why that cannot be told now; with `stale` by what this
-  // server knows.
+  // Which targets are for everybody now.
+  using IsOpen = absl::AnyInvocable<bool(absl::string_view target)>;
+
+  // Resolves a bearer token, or "Basic ..." as in the header, once, at once or
+  // later: token_invalid, token_revoked, or why that cannot be told now; with
+  // `stale` by what this server knows.
   using Authenticate = absl::AnyInvocable<void(
       absl::string_view token, bool stale, server::Reply<server::Caller>)>;
 
@@ -85,6 +88,10 @@ class HttpServer {
   // loopback.
   absl::StatusOr<uint16_t> ListenLoopback(absl::string_view host_port,
                                           Authenticate authenticate);
+
+  // Who comes over TCP to a target that is open is anonymous, whatever they say
+  // of themselves. Before listening.
+  void OpenTo(IsOpen is_open);
 
  private:
   class Impl;

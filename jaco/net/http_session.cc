@@ -224,6 +224,9 @@ class Session final : public HttpSession,
                                  .address = listener_.address},
                   0);
     }
+    if (owner_->IsOpenTarget(TargetOf(parser_->get()))) {
+      return Welcome(next);
+    }
     owner_->Identify(
         *listener_.authenticate, listener_.address, TokenOf(parser_->get()),
         IsLocalRead(parser_->get()),
@@ -236,6 +239,25 @@ class Session final : public HttpSession,
           }
           next(*self, std::move(caller), wait_seconds);
         });
+  }
+
+  // Anybody, but not those who have failed too often.
+  void Welcome(Identified next) {
+    const int64_t wait_seconds = owner_->WaitSeconds(listener_.address);
+    if (wait_seconds > 0) {
+      return next(
+          *this,
+          MakeError(ErrorCode::kRateLimited,
+                    absl::StrCat("too many failures from ", listener_.address,
+                                 "; wait ", wait_seconds, " s")),
+          wait_seconds);
+    }
+    next(*this,
+         server::Caller{.identity = "anonymous",
+                        .anonymous = true,
+                        .channel_binding = stream_.channel_binding(),
+                        .address = listener_.address},
+         0);
   }
 
   void AwaitReply(uint64_t request) {
@@ -264,8 +286,12 @@ class Session final : public HttpSession,
   void Handle(const server::Caller& caller) {
     owner_->Handle(
         this, RequestOf(parser_->get()), caller,
-        [weak = weak_from_this(), request = requests_](HttpResponse response) {
+        [weak = weak_from_this(), request = requests_,
+         anonymous = caller.anonymous](HttpResponse response) {
           if (const auto self = weak.lock()) {
+            if (anonymous && response.status == 401 && self->Awaits(request)) {
+              self->owner_->OnBadProof(self->listener_.address);
+            }
             self->OnReply(request, std::move(response));
           }
         });

@@ -30,6 +30,12 @@ class HttpSessionOwner {
   virtual void Identify(HttpServer::Authenticate& authenticate,
                         const std::string& address, absl::string_view token,
                         bool stale, Identified done) = 0;
+  // Whether what is at `target` is for everybody.
+  virtual bool IsOpenTarget(absl::string_view target) = 0;
+  // How many seconds `address` has to wait before it is heard; 0: none.
+  virtual int64_t WaitSeconds(const std::string& address) = 0;
+  // Somebody anonymous there could not prove what has to be proved.
+  virtual void OnBadProof(const std::string& address) = 0;
   // The right to read or write an archive, while it is kept; nullptr while
   // another has it.
   virtual std::shared_ptr<void> TakeArchivePlace() = 0;

@@ -10,8 +10,10 @@
 #include <boost/beast/core/rate_policy.hpp>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "jaco/net/bootstrap_psk.h"
 
 namespace jaco::net {
@@ -39,6 +41,19 @@ class HttpStream {
   Plain* operator->() { return &plain_; }
   executor_type get_executor() { return plain_.get_executor(); }
   bool secure() const { return ssl_.has_value(); }
+  // RFC 9266: of no other connection. Empty without TLS.
+  std::string channel_binding() {
+    constexpr absl::string_view kLabel = "EXPORTER-Channel-Binding";
+    std::string binding(32, '\0');
+    if (!ssl_ || SSL_export_keying_material(
+                     ssl_->native_handle(),
+                     reinterpret_cast<unsigned char*>(binding.data()),
+                     binding.size(), kLabel.data(), kLabel.size(), nullptr, 0,
+                     /*use_context=*/1) != 1) {
+      return "";
+    }
+    return binding;
+  }
   // Whether the client has shown the bootstrap key.
   bool bootstrap_peer() {
     return ssl_ && BootstrapPsk::IsUsedBy(ssl_->native_handle());

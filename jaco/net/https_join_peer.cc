@@ -20,22 +20,54 @@ absl::Status Unreachable(const absl::Status& status) {
   return MakeError(ErrorCode::kPeerUnreachable, status.message());
 }
 
-// What a member's API answered.
-absl::StatusOr<server::AdmitResponse> Read(const HttpAnswer& answer) {
-  if (answer.status / 100 == 2) return DecodeAdmitResponse(answer.body);
+// Why a member's API refuses.
+absl::Status Refusal(const HttpAnswer& answer) {
   const auto error = DecodeError(answer.body);
   if (!error.ok()) {
     return MakeError(
         ErrorCode::kPeerUnreachable,
         absl::StrCat("the peer answers with HTTP status ", answer.status));
   }
-  const auto code = ErrorCodeFromName(error->code);
+  return MakeError(
+      ErrorCodeFromName(error->code).value_or(ErrorCode::kInternal),
+      error->message);
+}
+
+absl::StatusOr<server::AdmitResponse> Read(const HttpAnswer& answer) {
+  if (answer.status / 100 == 2) return DecodeAdmitResponse(answer.body);
+  absl::Status refusal = Refusal(answer);
   // To the member it is just a bearer's token.
-  if (code == ErrorCode::kTokenInvalid) {
-    return MakeError(ErrorCode::kJoinTokenInvalid,
-                     "the peer does not know the join token");
+  if (CodeOf(refusal) != ErrorCode::kTokenInvalid) return refusal;
+  return MakeError(ErrorCode::kJoinTokenInvalid,
+                   "the peer does not know the join token");
+}
+
+// Both requests, over one connection.
+absl::Status Talk(const std::string& peer,
+                  server::PasswordConversation& conversation) {
+  const auto target = ParseHostPort(peer);
+  if (!target.ok()) {
+    return MakeError(ErrorCode::kValidationFailed, target.status().message());
   }
-  return MakeError(code.value_or(ErrorCode::kInternal), error->message);
+  absl::Status verdict;
+  const absl::Status reached = TalkToAnybody(
+      target->host, target->port, kAnswerTimeout,
+      [&](absl::string_view channel_binding, Post post) -> absl::Status {
+        const auto challenge =
+            post("/v1/server/challenge", conversation.Begin(channel_binding));
+        if (!challenge.ok()) return challenge.status();
+        if (challenge->status != 200) verdict = Refusal(*challenge);
+        if (!verdict.ok()) return absl::OkStatus();
+        const auto proof = conversation.Answer(challenge->body);
+        verdict = proof.status();
+        if (!verdict.ok()) return absl::OkStatus();
+        const auto answer = post("/v1/server/prove", *proof);
+        if (!answer.ok()) return answer.status();
+        verdict = answer->status == 200 ? conversation.Finish(answer->body)
+                                        : Refusal(*answer);
+        return absl::OkStatus();
+      });
+  return reached.ok() ? verdict : Unreachable(reached);
 }
 
 absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
@@ -65,6 +97,22 @@ absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
 
 HttpsJoinPeer::~HttpsJoinPeer() {
   if (thread_.joinable()) thread_.join();
+  if (conversation_.joinable()) conversation_.join();
+}
+
+void HttpsJoinPeer::Converse(
+    const std::string& peer,
+    std::shared_ptr<server::PasswordConversation> conversation,
+    absl::AnyInvocable<void(absl::Status)> done) {
+  if (conversation_.joinable()) conversation_.join();
+  conversation_ =
+      std::thread([this, peer, conversation = std::move(conversation),
+                   done = std::move(done)]() mutable {
+        absl::Status said = Talk(peer, *conversation);
+        post_([done = std::move(done), said = std::move(said)]() mutable {
+          done(std::move(said));
+        });
+      });
 }
 
 void HttpsJoinPeer::Admit(const std::string& peer,

@@ -1,6 +1,8 @@
 #ifndef JACO_NET_HTTPS_JOIN_PEER_H_
 #define JACO_NET_HTTPS_JOIN_PEER_H_
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -24,10 +26,14 @@ class HttpsJoinPeer final : public server::JoinPeer {
   void Admit(const std::string& peer, const std::string& authority_fingerprint,
              const std::string& join_token, server::AdmitRequest request,
              server::Reply<server::AdmitResponse> reply) override;
+  // One at a time, too, and besides an Admit.
+  void Converse(const std::string& peer,
+                std::shared_ptr<server::PasswordConversation> conversation,
+                absl::AnyInvocable<void(absl::Status)> done) override;
 
  private:
   const Post post_;
-  std::thread thread_;
+  std::thread thread_, conversation_;
 };
 
 }  // namespace jaco::net

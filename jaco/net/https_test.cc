@@ -67,8 +67,12 @@ class HttpsTest : public testing::Test {
           context_, &logger_,
           [](const HttpRequest& request, const server::Caller& caller,
              HttpReply reply) {
-            reply({.body = absl::StrCat(request.target, " ", caller.identity,
-                                        " ", request.body.size())});
+            if (request.target == "/bad") return reply({.status = 401});
+            reply({.body =
+                       caller.anonymous
+                           ? caller.channel_binding
+                           : absl::StrCat(request.target, " ", caller.identity,
+                                          " ", request.body.size())});
           },
           HttpServerOptions{.connections_max = 20,
                             .handshake_timeout = Milliseconds(500)});
@@ -147,6 +151,43 @@ TEST_F(HttpsTest, BearersAreServed) {
   HttpRemote nobody = remote_;
   nobody.token.clear();
   EXPECT_EQ(Call(nobody)->status, 401);
+}
+
+// Both ends of a connection know what binds to it, and to no other.
+TEST_F(HttpsTest, AnybodyMayTalkWhereItIsOpen) {
+  OnLoop([&] {
+    server_->OpenTo([](absl::string_view target) {
+      return target == "/open" || target == "/bad";
+    });
+  });
+  std::string bindings[2];
+  for (std::string& binding : bindings) {
+    const absl::Status status =
+        TalkToAnybody("127.0.0.1", remote_.port, absl::Seconds(10),
+                      [&](absl::string_view ours, Post post) -> absl::Status {
+                        binding = std::string(ours);
+                        EXPECT_EQ(post("/open", "first")->body, ours);
+                        EXPECT_EQ(post("/open", "second")->body, ours);
+                        EXPECT_EQ(post("/closed", "")->status, 401);
+                        return absl::OkStatus();
+                      });
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_EQ(binding.size(), 32u);
+  }
+  EXPECT_NE(bindings[0], bindings[1]);
+  // Those who fail there are not heard for a while, there and elsewhere.
+  std::vector<int> statuses;
+  for (int i = 0; i < 15; ++i) {
+    EXPECT_TRUE(TalkToAnybody("127.0.0.1", remote_.port, absl::Seconds(10),
+                              [&](absl::string_view, Post post) {
+                                statuses.push_back(post("/bad", "")->status);
+                                return absl::OkStatus();
+                              })
+                    .ok());
+  }
+  EXPECT_EQ(statuses.front(), 401);
+  EXPECT_EQ(statuses.back(), 429);
+  EXPECT_EQ(Call(remote_)->status, 429);
 }
 
 TEST_F(HttpsTest, TheRequestSaysWhatItsTokenIsJudgedBy) {

@@ -112,16 +112,25 @@ absl::Status TlsIdentity::Update(const TlsCredentials& credentials) {
   return absl::OkStatus();
 }
 
+absl::Status TlsIdentity::ShowMeanwhile(const TlsCredentials& provisional) {
+  auto setup = TlsSetup::Create(provisional);
+  if (!setup.ok()) return setup.status();
+  meanwhile_ = std::shared_ptr<ssl::context>(*setup, &(*setup)->api());
+  return absl::OkStatus();
+}
+
 void TlsIdentity::AllowBootstrap(BootstrapPsk psk) {
   bootstrap_ = std::move(psk);
-  bootstrap_only_ = std::make_shared<ssl::context>(ssl::context::tls);
-  Restrict(bootstrap_only_->native_handle());
-  bootstrap_->AllowOn(bootstrap_only_->native_handle());
+  if (meanwhile_ == nullptr) {
+    meanwhile_ = std::make_shared<ssl::context>(ssl::context::tls);
+    Restrict(meanwhile_->native_handle());
+  }
+  bootstrap_->AllowOn(meanwhile_->native_handle());
   if (current_) bootstrap_->AllowOn(current_->api().native_handle());
 }
 
 std::shared_ptr<ssl::context> TlsIdentity::api() const {
-  if (current_ == nullptr) return bootstrap_only_;
+  if (current_ == nullptr) return meanwhile_;
   return std::shared_ptr<ssl::context>(current_, &current_->api());
 }
 

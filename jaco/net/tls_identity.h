@@ -59,6 +59,11 @@ class TlsIdentity {
   // ours: as a bootstrap peer.
   void AllowBootstrap(BootstrapPsk psk);
 
+  // Shown to clients of the API for as long as there are no credentials. The
+  // bundle of `provisional` is shown, too; trusts nobody. Before
+  // AllowBootstrap.
+  absl::Status ShowMeanwhile(const TlsCredentials& provisional);
+
   // Null while there is none: connections are refused.
   const std::shared_ptr<TlsSetup>& current() const { return current_; }
   // For connections to the API; null as above.
@@ -68,7 +73,7 @@ class TlsIdentity {
   std::shared_ptr<TlsSetup> current_;
   std::optional<BootstrapPsk> bootstrap_;
   // For as long as there are no credentials.
-  std::shared_ptr<boost::asio::ssl::context> bootstrap_only_;
+  std::shared_ptr<boost::asio::ssl::context> meanwhile_;
 };
 
 // The names in the certificate that the other side of an established connection

@@ -31,6 +31,10 @@ struct Caller {
   // May take the whole cluster away, and put another state in its place: those
   // on the host, and bearers of a token that allows it.
   bool privileged = false;
+  // Nobody in particular: may use what is open to everybody, and nothing else.
+  bool anonymous = false;
+  // Of the TLS connection (RFC 9266); only where `anonymous`.
+  std::string channel_binding = {};
   // Where the call came from over the network; empty: from the host.
   std::string address = {};
 
@@ -66,6 +70,8 @@ struct NodeStatus {
                          // vouch for it: only a leader can
   std::string version;   // of its build; empty: it has not said
   uint32_t feature_level = 0;  // of its build
+  uint64_t id = 0;             // its Raft id
+  uint64_t create_index = 0;   // of the write that took it in
 };
 struct StatusResponse {
   bool initialized = false;
@@ -191,6 +197,8 @@ struct RestoreSnapshotResponse {
 };
 
 class OperatorApi;
+class BootstrapApi;
+class UserApi;
 
 struct RemoveNodeRequest {
   std::string node_name;
@@ -279,6 +287,9 @@ class Api {
 
   // What operator_api.h has; lives as long as this.
   virtual OperatorApi& operators() = 0;
+  // bootstrap_api.h and user_api.h.
+  virtual BootstrapApi& bootstrap() = 0;
+  virtual UserApi& users() = 0;
 };
 
 }  // namespace jaco::server

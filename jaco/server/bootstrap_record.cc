@@ -13,12 +13,11 @@
 namespace jaco::server {
 namespace {
 
-constexpr absl::string_view kName = "bootstrap";
 constexpr absl::string_view kMagic = "jaco-bs\n";
 constexpr uint32_t kVersion = 1;
 
-std::string PathIn(const std::string& data_dir) {
-  return absl::StrCat(data_dir, "/", kName);
+std::string PathIn(const std::string& data_dir, absl::string_view name) {
+  return absl::StrCat(data_dir, "/", name);
 }
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadFrom(
@@ -124,19 +123,21 @@ absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes) {
 }
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
-    env::FileSystem& fs, const std::string& data_dir) {
-  return LoadFrom(fs, PathIn(data_dir));
+    env::FileSystem& fs, const std::string& data_dir, absl::string_view name) {
+  return LoadFrom(fs, PathIn(data_dir, name));
 }
 
 absl::Status StoreBootstrapRecord(env::FileSystem& fs,
                                   const std::string& data_dir,
-                                  absl::string_view bytes) {
-  return storage::ReplaceFile(fs, data_dir, kName, bytes);
+                                  absl::string_view bytes,
+                                  absl::string_view name) {
+  return storage::ReplaceFile(fs, data_dir, name, bytes);
 }
 
 absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
-                                   const std::string& data_dir) {
-  return RemoveFrom(fs, data_dir, kName);
+                                   const std::string& data_dir,
+                                   absl::string_view name) {
+  return RemoveFrom(fs, data_dir, name);
 }
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadJoinRecord(

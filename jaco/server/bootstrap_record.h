@@ -38,16 +38,24 @@ std::string EncodeBootstrapRecord(const BootstrapRecord& record);
 // data_loss for anything that EncodeBootstrapRecord does not make.
 absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes);
 
-// <data_dir>/bootstrap. Blocking: for a job on a disk lane.
+// <data_dir>/bootstrap, and the same for a join by password:
+// <data_dir>/joining, of which only the join token counts.
+inline constexpr absl::string_view kBootstrapFile = "bootstrap";
+inline constexpr absl::string_view kJoiningFile = "joining";
+
+// Blocking: for a job on a disk lane.
 // nullopt when there is none; data_loss for a damaged one.
 absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
-    env::FileSystem& fs, const std::string& data_dir);
+    env::FileSystem& fs, const std::string& data_dir,
+    absl::string_view name = kBootstrapFile);
 // `bytes` are those of EncodeBootstrapRecord.
 absl::Status StoreBootstrapRecord(env::FileSystem& fs,
                                   const std::string& data_dir,
-                                  absl::string_view bytes);
+                                  absl::string_view bytes,
+                                  absl::string_view name = kBootstrapFile);
 absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
-                                   const std::string& data_dir);
+                                   const std::string& data_dir,
+                                   absl::string_view name = kBootstrapFile);
 
 // <data_dir>/node/joining: how a server was admitted that has heard from no
 // leader yet. A BootstrapRecord with its node id, the token, and the address of

@@ -32,9 +32,9 @@ std::string ShownStatus(const fsm::Node& node) {
   return fsm::NodeStatus_Name(node.status()).substr(kPrefix.size());
 }
 
-void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
+void ClusterService::Init(InitRequest request, std::optional<fsm::User> user,
                           Reply<InitResponse> reply) {
-  absl::Status status = Validate(request, node_->options());
+  absl::Status status = CheckInit(request);
   if (!status.ok()) return node_->Refuse(std::move(status), std::move(reply));
   env::Entropy& entropy = *node_->env().entropy;
   const raft::NodeId self(NewNodeId(entropy));
@@ -48,6 +48,7 @@ void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
                               ? response.cluster_id
                               : std::move(request.cluster_name);
   founding.token_hash = HashToken(response.operator_token);
+  founding.user = std::move(user);
   founding.time_unix_ms = absl::ToUnixMillis(node_->env().clock->WallNow());
   founding.members = {{self, node_->options().node_name,
                        node_->options().peer_address, node_->options().version,
@@ -82,6 +83,10 @@ void ClusterService::Init(const Caller& /*caller*/, InitRequest request,
       });
 }
 
+absl::Status ClusterService::CheckInit(const InitRequest& request) const {
+  return Validate(request, node_->options());
+}
+
 std::string ClusterService::SuffrageOf(raft::NodeId id) const {
   const raft::Raft* raft = node_->raft();
   if (raft->role() != raft::Role::kLeader) return "?";
@@ -112,7 +117,9 @@ StatusResponse ClusterService::Status() const {
                               .status = ShownStatus(node),
                               .suffrage = SuffrageOf(raft::NodeId(id)),
                               .version = node.version(),
-                              .feature_level = node.feature_level()});
+                              .feature_level = node.feature_level(),
+                              .id = id,
+                              .create_index = node.create_index()});
   }
   std::sort(response.nodes.begin(), response.nodes.end(),
             [](const NodeStatus& a, const NodeStatus& b) {

@@ -3,8 +3,10 @@
 #ifndef JACO_SERVER_CLUSTER_SERVICE_H_
 #define JACO_SERVER_CLUSTER_SERVICE_H_
 
+#include <optional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "jaco/fsm/command.pb.h"
 #include "jaco/server/api.h"
 #include "jaco/server/certificates.h"
@@ -20,9 +22,11 @@ class ClusterService {
   ClusterService(Node* node, Certificates* certificates)
       : node_(node), certificates_(certificates) {}
 
-  // See Api.
-  void Init(const Caller& caller, InitRequest request,
+  // See Api. `user` is there from the beginning.
+  void Init(InitRequest request, std::optional<fsm::User> user,
             Reply<InitResponse> reply);
+  // Whether Init could take these words.
+  absl::Status CheckInit(const InitRequest& request) const;
   StatusResponse Status() const;
 
  private:

@@ -31,6 +31,7 @@ FoundingWrite FoundingWriteOf(const Founding& founding) {
   init.set_cluster_id(founding.cluster_id);
   init.set_cluster_name(founding.cluster_name);
   init.set_token_hash(founding.token_hash);
+  if (founding.user) *init.mutable_user() = *founding.user;
   for (const fsm::Authority& authority : founding.authorities) {
     *init.add_authorities() = authority;
   }

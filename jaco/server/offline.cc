@@ -198,6 +198,11 @@ std::string SummarizeCommand(const fsm::Command& command) {
                           " runs ", announce.version(), ", feature level ",
                           announce.feature_level());
     }
+    case fsm::Command::kUserSet:
+      return absl::StrCat("set password of ",
+                          Quoted(command.user_set().user().name()));
+    case fsm::Command::kUserRemove:
+      return absl::StrCat("remove user ", Quoted(command.user_remove().name()));
     case fsm::Command::kLeadershipTransfer:
       return absl::StrCat("hand leadership over to node ",
                           command.leadership_transfer().to());

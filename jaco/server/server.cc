@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "jaco/server/announcer.h"
 #include "jaco/server/autopilot.h"
 #include "jaco/server/backup_service.h"
+#include "jaco/server/bootstrap_actions.h"
 #include "jaco/server/bootstrap_service.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/cluster_service.h"
@@ -13,6 +15,7 @@
 #include "jaco/server/node.h"
 #include "jaco/server/operator_service.h"
 #include "jaco/server/token_service.h"
+#include "jaco/server/user_service.h"
 
 namespace jaco::server {
 
@@ -28,6 +31,8 @@ struct Server::Impl {
         operators(&node, &leaves, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
         backups(&node, &certificates),
+        users(&node, &certificates, &joins),
+        actions(&node, {&cluster, &joins, &backups, &bootstrap, &users}),
         announcer(&node, &certificates) {}
 
   Node node;
@@ -40,6 +45,8 @@ struct Server::Impl {
   OperatorService operators;
   BootstrapService bootstrap;
   BackupService backups;
+  UserService users;
+  BootstrapActions actions;
   Announcer announcer;
 };
 
@@ -100,6 +107,11 @@ void Server::RemoveMember(raft::NodeId id,
 
 void Server::Authenticate(absl::string_view token, bool stale,
                           Reply<Caller> reply) {
+  constexpr absl::string_view kBasic = "basic ";
+  if (absl::StartsWithIgnoreCase(token, kBasic)) {
+    return impl_->users.Authenticate(token.substr(kBasic.size()), stale,
+                                     std::move(reply));
+  }
   impl_->tokens.Authenticate(token, stale, std::move(reply));
 }
 
@@ -128,12 +140,16 @@ void Server::ReloadCredentials(absl::AnyInvocable<void(absl::Status)> done) {
 
 OperatorApi& Server::operators() { return impl_->operators; }
 
-void Server::Init(const Caller& caller, InitRequest request,
+BootstrapApi& Server::bootstrap() { return impl_->actions; }
+
+UserApi& Server::users() { return impl_->users; }
+
+void Server::Init(const Caller& /*caller*/, InitRequest request,
                   Reply<InitResponse> reply) {
   if (absl::Status status = impl_->bootstrap.CheckMayInit(); !status.ok()) {
     return impl_->node.Refuse(std::move(status), std::move(reply));
   }
-  impl_->cluster.Init(caller, std::move(request), std::move(reply));
+  impl_->cluster.Init(std::move(request), std::nullopt, std::move(reply));
 }
 
 StatusResponse Server::Status() {

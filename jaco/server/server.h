@@ -5,6 +5,7 @@
 #define JACO_SERVER_SERVER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "jaco/server/api.h"
 #include "jaco/server/bootstrap_peer.h"
 #include "jaco/server/join_peer.h"
+#include "jaco/server/security/password.h"
 #include "jaco/server/security/secrets.h"
 #include "jaco/server/snapshots.h"
 #include "jaco/storage/raft_log.h"
@@ -50,6 +52,8 @@ struct BootstrapOptions {
   Duration retry_max = Seconds(30);
   // Outlives the server; nullptr: there is no bootstrap key.
   BootstrapPeer* peer = nullptr;
+  // Whether others than those on the host may begin an action of BootstrapApi.
+  bool remote = false;
 };
 
 struct ServerOptions {
@@ -74,6 +78,7 @@ struct ServerOptions {
   // Outlives the server; nullptr: it cannot join by itself.
   JoinPeer* join_peer = nullptr;
   BootstrapOptions bootstrap;
+  PasswordCost password_cost;
 };
 
 // A member of the cluster that BootstrapMember founds.
@@ -94,6 +99,7 @@ struct Founding {
   int64_t time_unix_ms = 0;
   std::vector<FoundingMember> members;
   std::vector<fsm::Authority> authorities;
+  std::optional<fsm::User> user;
   // Not the same everywhere: what is written before the cluster is founded.
   SecretFiles secrets;
 };
@@ -155,6 +161,8 @@ class Server final : public Api {
   void RestoreSnapshot(const Caller& caller, RestoreRequest request,
                        Reply<RestoreSnapshotResponse> reply) override;
   OperatorApi& operators() override;
+  BootstrapApi& bootstrap() override;
+  UserApi& users() override;
   void RemoveNode(const Caller& caller, RemoveNodeRequest request,
                   Reply<RemoveNodeResponse> reply) override;
   void Hello(const Caller& caller, HelloRequest request,
@@ -162,10 +170,11 @@ class Server final : public Api {
   void JoinServers(const Caller& caller, JoinServersRequest request,
                    Reply<JoinServersResponse> reply) override;
 
-  // Who bears `token`: token_invalid, token_revoked, as of all that was
-  // acknowledged anywhere before this call; else the errors of a read. With
+  // Who bears `token`, or who has the name and password of "Basic ..." as in
+  // HTTP's Authorization header: token_invalid, token_revoked, as of all that
+  // was acknowledged anywhere before this call; else the errors of a read. With
   // `stale`, for requests that are answered from what this server knows, a
-  // token that it knows is judged by that, also without a leader.
+  // token or user that it knows is judged by that, also without a leader.
   void Authenticate(absl::string_view token, bool stale, Reply<Caller> reply);
 
   // Proposes a node with this id, which the leader then takes in: for servers

@@ -14,7 +14,7 @@ SimDisk::SimDisk(EventQueue& queue, const SimEventLoop& loop,
       files_(files),
       options_(options),
       lanes_{LaneState(Prng(prng.Next())), LaneState(Prng(prng.Next())),
-             LaneState(Prng(prng.Next()))} {}
+             LaneState(Prng(prng.Next())), LaneState(Prng(prng.Next()))} {}
 
 void SimDisk::Submit(env::Lane lane, Job job, Done done) {
   LaneState& state = StateOf(lane);

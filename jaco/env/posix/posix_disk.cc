@@ -13,8 +13,8 @@
 namespace jaco::env {
 namespace {
 
-constexpr const char* kLaneNames[kLaneCount] = {"jaco-log", "jaco-apply",
-                                                "jaco-snapshot"};
+constexpr const char* kLaneNames[kLaneCount] = {
+    "jaco-log", "jaco-apply", "jaco-snapshot", "jaco-compute"};
 
 struct Work {
   Disk::Job job;

@@ -13,6 +13,7 @@
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/net/sansio/api_json.h"
+#include "jaco/net/sansio/api_router_call.h"
 #include "jaco/net/sansio/host_port.h"
 #include "jaco/net/sansio/http_error.h"
 #include "jaco/net/sansio/json_fields.h"
@@ -22,17 +23,6 @@
 
 namespace jaco::net {
 namespace {
-
-// Turns the reply of a service into one of HTTP.
-template <typename Response>
-server::Reply<Response> Encoded(HttpReply reply,
-                                std::string (*encode)(const Response&)) {
-  return [reply = std::move(reply),
-          encode](absl::StatusOr<Response> response) mutable {
-    reply(response.ok() ? HttpResponse{.body = encode(*response)}
-                        : ErrorResponse(response.status()));
-  };
-}
 
 // The body is an archive; the digest is as in RFC 3230.
 server::Reply<server::ArchiveResponse> Archived(
@@ -81,14 +71,6 @@ std::string Shown(absl::string_view text) {
 
 }  // namespace
 
-struct ApiRouter::Call {
-  const server::Caller& caller;
-  absl::string_view target;  // with the query
-  std::string argument;      // the last segment of a path that ends in one
-  absl::string_view body;
-  HttpReply reply;
-};
-
 struct ApiRouter::Route {
   absl::string_view method;
   absl::string_view path;  // one that ends in '/' takes one more segment
@@ -126,6 +108,12 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"POST", "/v1/server/hello", true, &ApiRouter::Hello},
     {"PUT", "/v1/agent/join", true, &ApiRouter::JoinServers},
     {"POST", "/v1/agent/join", true, &ApiRouter::JoinServers},
+    {"GET", "/v1/nodes", false, &ApiRouter::ListNodes, true},
+    {"GET", "/v1/users", false, &ApiRouter::ListUsers},
+    {"PUT", "/v1/user/", false, &ApiRouter::SetUser},
+    {"DELETE", "/v1/user/", false, &ApiRouter::RemoveUser},
+    {"POST", "/v1/server/challenge", false, &ApiRouter::Challenge},
+    {"POST", "/v1/server/prove", false, &ApiRouter::Prove},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
@@ -134,6 +122,10 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
       request.target.substr(0, request.target.find('?'));
   if (NomadRouter::Knows(path)) {
     return nomad_.Handle(request, caller, std::move(reply));
+  }
+  if (BootstrapRouter::Knows(path) && caller.join_token_hash.empty() &&
+      !caller.bootstrap_peer) {
+    return bootstrap_.Handle(request, caller, std::move(reply));
   }
   const Route* route = nullptr;
   std::string allow;
@@ -174,6 +166,10 @@ void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
         ErrorResponse(MakeError(ErrorCode::kPermissionDenied,
                                 "the bootstrap key is good for one call")));
   }
+  if (caller.anonymous && !IsProofTarget(request.target)) {
+    return reply(ErrorResponse(
+        MakeError(ErrorCode::kPermissionDenied, "a token is needed")));
+  }
   auto argument = PercentDecode(path.substr(route->path.size()));
   if (!argument.ok()) return reply(ErrorResponse(argument.status()));
   (this->*route->handler)({caller, request.target, *std::move(argument),
@@ -186,6 +182,7 @@ bool ApiRouter::IsLocalRead(absl::string_view method,
   if (NomadRouter::Knows(path)) {
     return NomadRouter::IsLocalRead(method, target);
   }
+  if (BootstrapRouter::Knows(path)) return method != "POST";
   return std::any_of(
       std::begin(kRoutes), std::end(kRoutes), [&](const Route& route) {
         return route.local_read && route.method == method && route.path == path;
@@ -325,6 +322,14 @@ bool IsArchiveTarget(absl::string_view target) {
   target = target.substr(0, target.find('?'));
   return target == "/v1/cluster/backup" || target == "/v1/cluster/restore" ||
          target == "/v1/operator/snapshot";
+}
+
+bool IsProofTarget(absl::string_view target) {
+  return target == "/v1/server/challenge" || target == "/v1/server/prove";
+}
+
+bool IsBootstrapTarget(absl::string_view target) {
+  return BootstrapRouter::Knows(target.substr(0, target.find('?')));
 }
 
 void ApiRouter::RotateAuthority(Call call) {

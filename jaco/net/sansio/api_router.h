@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "jaco/net/sansio/bootstrap_router.h"
 #include "jaco/net/sansio/http_error.h"
 #include "jaco/net/sansio/http_types.h"
 #include "jaco/net/sansio/nomad_router.h"
@@ -17,13 +18,15 @@ namespace jaco::net {
 // that a fuzzer or a simulated client can drive it.
 //
 // Every error is {"code", "message", "details"} with the HTTP status of its
-// code; for paths that are Nomad's see NomadRouter. Before a cluster exists
+// code; for paths that are Nomad's or Redis' see NomadRouter and
+// BootstrapRouter. Before a cluster exists
 // everything but init, status, health and version is `cluster_uninitialized`.
 // Loop thread.
 class ApiRouter {
  public:
   // `api` is borrowed; it outlives the router.
-  explicit ApiRouter(server::Api* api) : api_(api), nomad_(api) {}
+  explicit ApiRouter(server::Api* api)
+      : api_(api), nomad_(api), bootstrap_(api) {}
 
   // Answers through `reply` when `api` does; never, if `api` never does.
   void Handle(const HttpRequest& request, const server::Caller& caller,
@@ -56,6 +59,12 @@ class ApiRouter {
   void RemoveNamedNode(Call call);
   void Hello(Call call);
   void JoinServers(Call call);
+  void ListNodes(Call call);
+  void ListUsers(Call call);
+  void SetUser(Call call);
+  void RemoveUser(Call call);
+  void Challenge(Call call);
+  void Prove(Call call);
   void Health(Call call);
   void Version(Call call);
 
@@ -63,12 +72,18 @@ class ApiRouter {
 
   server::Api* api_;
   NomadRouter nomad_;
+  BootstrapRouter bootstrap_;
 };
 
 // Whether requests for `target` may carry, and their answers be, whole
 // archives: larger, and for longer, than anything else; from privileged callers
 // only.
 bool IsArchiveTarget(absl::string_view target);
+// Whether `target` is for everybody, also those who say nothing of themselves:
+// to prove that one knows a password, by which a server may join.
+bool IsProofTarget(absl::string_view target);
+// Whether it is for everybody as long as BootstrapApi::IsOpen.
+bool IsBootstrapTarget(absl::string_view target);
 
 }  // namespace jaco::net
 

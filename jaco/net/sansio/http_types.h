@@ -18,7 +18,8 @@ struct HttpRequest {
   absl::string_view method;  // "GET"
   absl::string_view target;  // path and query as sent
   absl::string_view body;
-  bool wants_json = false;  // its Accept header names JSON
+  bool wants_json = false;              // its Accept header names JSON
+  absl::string_view content_type = {};  // empty: it does not say
 };
 
 // The body is JSON, unless it says otherwise.

@@ -176,7 +176,8 @@ void NomadRouter::Handle(const HttpRequest& request,
               request.wants_json, std::move(reply)};
     if (!query.ok()) return call.Fail(query.status());
     // Each opens one door, which is not here.
-    if (!caller.join_token_hash.empty() || caller.bootstrap_peer) {
+    if (!caller.join_token_hash.empty() || caller.bootstrap_peer ||
+        caller.anonymous) {
       return call.Fail(MakeError(ErrorCode::kPermissionDenied,
                                  "this credential is good for joining only"));
     }

@@ -4,7 +4,10 @@
 #include "gmock/gmock.h"
 #include "jaco/server/api.h"
 #include "jaco/server/bootstrap.pb.h"
+#include "jaco/server/bootstrap_api.h"
 #include "jaco/server/operator_api.h"
+#include "jaco/server/password_join.pb.h"
+#include "jaco/server/user_api.h"
 
 namespace jaco::net {
 
@@ -40,6 +43,42 @@ class MockOperatorApi : public server::OperatorApi {
   MOCK_METHOD(void, RetireAuthorities,
               (const server::Caller&, server::RetireAuthoritiesRequest,
                server::Reply<server::AuthoritiesResponse>),
+              (override));
+};
+
+class MockBootstrapApi : public server::BootstrapApi {
+ public:
+  MOCK_METHOD(bool, IsOpen, (), (const, override));
+  MOCK_METHOD(void, Report, (server::Reply<server::BootstrapReport>),
+              (override));
+  MOCK_METHOD(absl::Status, CheckMayBegin,
+              (const server::Caller&, const server::BootstrapRequest&),
+              (const, override));
+  MOCK_METHOD(absl::Status, Begin,
+              (const server::Caller&, server::BootstrapRequest), (override));
+  MOCK_METHOD(void, Validate, (server::BootstrapRequest, Done), (override));
+};
+
+class MockUserApi : public server::UserApi {
+ public:
+  MOCK_METHOD(void, SetUser,
+              (const server::Caller&, server::SetUserRequest,
+               server::Reply<server::UserResponse>),
+              (override));
+  MOCK_METHOD(void, RemoveUser,
+              (const server::Caller&, server::RemoveUserRequest,
+               server::Reply<server::UserResponse>),
+              (override));
+  MOCK_METHOD(void, ListUsers,
+              (const server::Caller&, server::Reply<server::ListUsersResponse>),
+              (override));
+  MOCK_METHOD(void, Challenge,
+              (const server::Caller&, server::PasswordChallengeRequest,
+               server::Reply<server::PasswordChallenge>),
+              (override));
+  MOCK_METHOD(void, Prove,
+              (const server::Caller&, server::PasswordProof,
+               server::Reply<server::PasswordVerdict>),
               (override));
 };
 
@@ -103,6 +142,8 @@ class MockApi : public server::Api {
                server::Reply<server::ListTokensResponse>),
               (override));
   MOCK_METHOD(server::OperatorApi&, operators, (), (override));
+  MOCK_METHOD(server::BootstrapApi&, bootstrap, (), (override));
+  MOCK_METHOD(server::UserApi&, users, (), (override));
 };
 
 }  // namespace jaco::net

@@ -137,6 +137,11 @@ class BootstrapCluster : public ClusterTest {
           });
     }
 
+    void Converse(const std::string&, std::shared_ptr<PasswordConversation>,
+                  absl::AnyInvocable<void(absl::Status)>) override {
+      ADD_FAILURE() << "there are no passwords here";
+    }
+
     BootstrapCluster* const world;
     const NodeNumber self;
   };

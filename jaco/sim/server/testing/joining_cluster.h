@@ -13,6 +13,8 @@
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/server/join_peer.h"
+#include "jaco/server/password_join.pb.h"
+#include "jaco/server/user_api.h"
 #include "jaco/sim/server/testing/test_cluster.h"
 
 namespace jaco::server {
@@ -67,6 +69,50 @@ class TokenJoinTest : public ClusterTest, public JoinPeer {
         });
   }
 
+  // The same for a password; who is in between sees two connections.
+  void Converse(const std::string& peer,
+                std::shared_ptr<PasswordConversation> conversation,
+                absl::AnyInvocable<void(absl::Status)> done) override {
+    ++conversations_;
+    const auto node = static_cast<NodeNumber>(peer[0] - '0');
+    auto kept = std::make_shared<absl::AnyInvocable<void(absl::Status)>>(
+        std::move(done));
+    queue_.Schedule(queue_.now() + Milliseconds(1), sim::kWorldOwner,
+                    {sim::EventKind::kTask}, [this, node, conversation, kept] {
+                      if (processes_.contains(node)) {
+                        return Talk(node, conversation, kept);
+                      }
+                      (*kept)(MakeError(ErrorCode::kPeerUnreachable, "down"));
+                    });
+  }
+  void Talk(NodeNumber node, std::shared_ptr<PasswordConversation> conversation,
+            std::shared_ptr<absl::AnyInvocable<void(absl::Status)>> done) {
+    const Caller caller{
+        .anonymous = true,
+        .channel_binding = somebody_in_between_ ? "another" : "connection"};
+    PasswordChallengeRequest request;
+    EXPECT_TRUE(request.ParseFromString(conversation->Begin("connection")));
+    At(node).users().Challenge(
+        caller, request,
+        [this, node, caller, conversation,
+         done](const absl::StatusOr<PasswordChallenge>& challenge) {
+          if (!challenge.ok()) return (*done)(challenge.status());
+          const auto answer =
+              conversation->Answer(challenge->SerializeAsString());
+          if (!answer.ok()) return (*done)(answer.status());
+          PasswordProof proof;
+          EXPECT_TRUE(proof.ParseFromString(*answer));
+          At(node).users().Prove(
+              caller, proof,
+              [conversation,
+               done](const absl::StatusOr<PasswordVerdict>& verdict) {
+                (*done)(verdict.ok()
+                            ? conversation->Finish(verdict->SerializeAsString())
+                            : verdict.status());
+              });
+        });
+  }
+
   std::string NewJoinToken(const std::string& node_name = "",
                            NodeNumber member = 1) {
     std::string token;
@@ -96,6 +142,8 @@ class TokenJoinTest : public ClusterTest, public JoinPeer {
   }
 
   std::string fingerprint_;
+  bool somebody_in_between_ = false;
+  int conversations_ = 0;
   // By name: which server it is, and the start of it that runs.
   std::map<std::string, std::pair<NodeNumber, uint64_t>> askers_;
 };

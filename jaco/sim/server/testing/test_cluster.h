@@ -26,6 +26,7 @@
 #include "jaco/sim/sim_entropy.h"
 #include "jaco/sim/sim_event_loop.h"
 #include "jaco/sim/sim_file_system.h"
+#include "jaco/sim/sim_host.h"
 #include "jaco/sim/sim_network.h"
 #include "jaco/sim/sim_pki.h"
 #include "jaco/sim/trace.h"
@@ -47,6 +48,7 @@ inline ServerOptions OptionsOf(NodeNumber node) {
   options.data_dir = "/data";
   options.peer_address = AddressOf(node);
   options.use_rocksdb = false;
+  options.password_cost = {.passes = 1, .memory_kib = 8};
   options.log_segment_bytes = 4096;
   options.raft.election_timeout = Milliseconds(300);
   options.raft.heartbeat_interval = Milliseconds(30);
@@ -107,8 +109,9 @@ struct Process {
         disk(queue, loop, files, {}, Prng(number)),
         entropy(number),
         pki(&entropy),
-        server(options,
-               {&clock, &loop, &network, &disk, &entropy, &logger, &pki}) {
+        host(options.peer_address),
+        server(options, {&clock, &loop, &network, &disk, &entropy, &logger,
+                         &pki, &host}) {
     server.Start([this](absl::Status status) { started = std::move(status); },
                  [this](absl::Status status) { failed = std::move(status); });
   }
@@ -119,6 +122,7 @@ struct Process {
   sim::SimDisk disk;
   sim::SimEntropy entropy;
   sim::SimPki pki;
+  sim::SimHost host;
   NullLogger logger;
   std::optional<absl::Status> started;
   std::optional<absl::Status> failed;
