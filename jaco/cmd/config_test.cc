@@ -53,7 +53,7 @@ TEST(ParseConfigTest, TheExample) {
   EXPECT_EQ(ErrorOf(as_it_stands), "");
   EXPECT_EQ(ErrorOf(all), "");
   // All but bootstrap_key, which is better in a file of its own.
-  EXPECT_EQ(keys, 18);
+  EXPECT_EQ(keys, 19);
 }
 
 TEST(ParseConfigTest, NodeNamesAreWhatTheClusterTakes) {

@@ -325,12 +325,19 @@ class SecurityTest(unittest.TestCase):
     self.assertEqual(host.identities(), {'bootstrap'})
     self.assertEqual(self.get(self.token, '/v1/health')[0].status, 200)
 
-  def test_before_init_there_is_no_certificate(self):
+  def test_before_init_nobody_can_vouch_for_it(self):
     host = self.host()
     host.start()
-    with socket.create_connection(('127.0.0.1', self.api), timeout=20) as s:
-      self.assertEqual(s.recv(1), b'')
-    self.assertIn('no certificate yet', host.read_log())
+    for context, status in ((ssl.create_default_context(), None),
+                            (ssl._create_unverified_context(), 401)):
+      connection = http.client.HTTPSConnection('127.0.0.1', self.api,
+                                               context=context, timeout=20)
+      try:
+        connection.request('GET', '/v1/cluster/status')
+        self.assertEqual(connection.getresponse().status, status)
+      except ssl.SSLCertVerificationError:
+        self.assertIsNone(status)
+      connection.close()
 
   def wait_for_log(self, host, text):
     deadline = time.monotonic() + 20
