@@ -24,10 +24,13 @@ absl::StatusOr<std::string> ClusterState::LeaveNode(raft::LogIndex index) {
     return node->SerializeAsString();
   }
   const bool leaves = leave.leaving() != NODE_LEAVING_NO;
+  // A peer may be removed when all others are about to leave: perhaps they
+  // cannot as long as it is there, and the last one stays.
+  const bool as_peer = !leave.address().empty();
   const bool others_stay =
       std::any_of(nodes().begin(), nodes().end(), [&](const auto& other) {
         return other.first != leave.id() &&
-               other.second.leaving() == NODE_LEAVING_NO;
+               (as_peer || other.second.leaving() == NODE_LEAVING_NO);
       });
   if (leaves && !others_stay) {
     return MakeError(ErrorCode::kConflict,
