@@ -118,7 +118,7 @@ class FaultTest(unittest.TestCase):
       except (OSError, http.client.HTTPException):
         time.sleep(0.001)
     self.assertRegex(host.read_log(),
-                     r'\AError: disk_full: .*%s.*No space' % disk)
+                     r'(?m)^Error: disk_full: .*%s.*No space' % disk)
     # While it starts, and while it stops.
     for status, answer in answers:
       self.assertIn((status, answer['code']),

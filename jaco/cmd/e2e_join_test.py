@@ -85,6 +85,9 @@ class JoinTest(unittest.TestCase):
       self.assertEqual(refused.returncode, 1)
       self.assertIn(said, refused.stderr)
     self.assertEqual(self.join(host, member, used).returncode, 0)
+    # Until it has heard from the leader it may be told once more.
+    wait('it is a member', lambda: host.call(
+        'GET', '/v1/cluster/status')[1]['joining'] == '')
     again = self.join(host, member, used)
     self.assertIn('Error: cluster_already_initialized: ', again.stderr)
     late = self.join(self.host(3), member, used)
