@@ -199,7 +199,11 @@ class BootstrapTest(unittest.TestCase):
         victim.process.wait()
         victim.launch()
       for host in hosts:
-        wait('the socket', lambda: os.path.exists(host.socket))
+        try:
+          wait('the socket', lambda: os.path.exists(host.socket))
+        except AssertionError:
+          print(host.read_log(), file=sys.stderr)
+          raise
 
       def answers():
         try:

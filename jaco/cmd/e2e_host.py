@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,9 +38,15 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def free_port():
-  with socket.socket() as s:
-    s.bind(('127.0.0.1', 0))
-    return s.getsockname()[1]
+  """Not one that a connection may be given while its server is down."""
+  while True:
+    port = random.randrange(10_000, 32_000)
+    with socket.socket() as s:
+      try:
+        s.bind(('127.0.0.1', port))
+      except OSError:
+        continue
+      return port
 
 
 def open_private(path, mode='w'):
