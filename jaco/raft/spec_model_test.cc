@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -50,7 +51,7 @@ class Numbered {
 
  private:
   std::map<std::string, uint32_t> numbers_;
-  std::vector<Value> values_;
+  std::deque<Value> values_;  // At's references outlive the next Number
 };
 
 struct State {
