@@ -10,6 +10,7 @@
 #include "jaco/server/bootstrap_actions.h"
 #include "jaco/server/bootstrap_record.h"
 #include "jaco/server/join_peer.h"
+#include "jaco/server/join_service.h"
 #include "jaco/server/security/archive.h"
 #include "jaco/server/security/sealed_file.h"
 #include "jaco/storage/atomic_file.h"
@@ -22,19 +23,11 @@ bool IsRecoverable(const absl::Status& status) {
   return BootstrapErrorCode(status) == "connect_error";
 }
 
-// A token of an earlier attempt that this cluster does not take.
-bool IsSpent(const absl::Status& status) {
-  switch (CodeOf(status)) {
-    case ErrorCode::kJoinTokenInvalid:
-    case ErrorCode::kJoinTokenExpired:
-    case ErrorCode::kJoinTokenConsumed:
-    case ErrorCode::kTokenInvalid:
-    case ErrorCode::kPeerUntrusted:
-    case ErrorCode::kConflict:
-      return true;
-    default:
-      return false;
-  }
+// A token of an earlier attempt, perhaps of another cluster.
+bool IsOutdated(const absl::Status& status) {
+  return JoinToken::IsSpent(status) ||
+         CodeOf(status) == ErrorCode::kPeerUntrusted ||
+         CodeOf(status) == ErrorCode::kConflict;
 }
 
 absl::Status PathError(const std::string& path, absl::string_view why) {
@@ -176,7 +169,7 @@ void BootstrapActions::UseToken(std::shared_ptr<Joining> joining) {
       [this, joining](const absl::StatusOr<JoinResponse>& joined) {
         if (joined.ok()) return OnJoined();
         joining->last = joined.status();
-        if (joining->remembered && IsSpent(joined.status())) {
+        if (joining->remembered && IsOutdated(joined.status())) {
           joining->token.clear();
         } else if (IsRecoverable(joined.status())) {
           ++joining->at;

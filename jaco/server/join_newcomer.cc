@@ -33,14 +33,6 @@ std::string WaitingText(const std::string& peer, const std::string& address,
       ": correct cluster_addr, or what is in the way, and restart jacod");
 }
 
-// The cluster does not take this token from this server again.
-bool IsSpent(ErrorCode code) {
-  return code == ErrorCode::kJoinTokenConsumed ||
-         code == ErrorCode::kJoinTokenExpired ||
-         code == ErrorCode::kJoinTokenInvalid ||
-         code == ErrorCode::kTokenInvalid;
-}
-
 }  // namespace
 
 void JoinService::Start() {
@@ -124,7 +116,7 @@ void JoinService::Report(const absl::Status& status) {
           : absl::StrCat("asking ", peer,
                          " again: ", ErrorCodeName(CodeOf(status)), ": ",
                          status.message(),
-                         IsSpent(CodeOf(status))
+                         JoinToken::IsSpent(status)
                              ? "; run `jaco node join` with a new token"
                              : "; it is tried again. If the member is gone, "
                                "run `jaco node join` with another one as "
@@ -160,7 +152,7 @@ void JoinService::JoinAgain(std::string peer, JoinToken fresh,
   Ask(peer, *known,
       [this, peer, fresh,
        reply = std::move(reply)](absl::StatusOr<JoinResponse> answer) mutable {
-        if (!answer.ok() && IsSpent(CodeOf(answer.status()))) {
+        if (!answer.ok() && JoinToken::IsSpent(answer.status())) {
           return Ask(peer, fresh, std::move(reply));
         }
         reply(std::move(answer));

@@ -66,6 +66,18 @@ absl::StatusOr<JoinToken> JoinToken::Parse(absl::string_view text) {
   return JoinToken{std::string(parts.first), std::string(parts.second)};
 }
 
+bool JoinToken::IsSpent(const absl::Status& refusal) {
+  switch (CodeOf(refusal)) {
+    case ErrorCode::kJoinTokenConsumed:
+    case ErrorCode::kJoinTokenExpired:
+    case ErrorCode::kJoinTokenInvalid:
+    case ErrorCode::kTokenInvalid:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // ---- The member's side.
 
 void JoinService::IssueToken(const Caller& caller,

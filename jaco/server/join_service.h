@@ -32,6 +32,9 @@ struct JoinToken {
   std::string Text() const;
   // join_token_invalid, without a word of the text.
   static absl::StatusOr<JoinToken> Parse(absl::string_view text);
+  // Whether `refusal`, of a join, says that the cluster does not take the token
+  // from this server again.
+  static bool IsSpent(const absl::Status& refusal);
 };
 
 class JoinService {
