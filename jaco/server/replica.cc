@@ -264,6 +264,7 @@ void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
         LogLevel::kError, kSubsystem,
         absl::StrCat(status.message(), "; writes wait until there is room"));
   }
+  raft_.OnWriteRefused(env_.clock->Now());
   writes_.insert(writes_.begin(), std::make_move_iterator(batch.begin()),
                  std::make_move_iterator(batch.end()));
   // `writing_` stays: nothing else goes out before the next try.
@@ -284,7 +285,7 @@ void Replica::HandOver() {
   const raft::Progress* best = nullptr;
   bool any = false;
   for (const raft::Progress& peer : *raft_.progress()) {
-    if (!voters.IsVoter(peer.id) || peer.departing) continue;
+    if (!voters.IsVoter(peer.id) || peer.departing || peer.silent) continue;
     any = true;
     if (handed_to_.contains(peer.id)) continue;
     if (best == nullptr || peer.match > best->match) best = &peer;

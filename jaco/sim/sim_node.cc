@@ -58,8 +58,9 @@ void SetAutopilot(const SwarmOptions& options,
   autopilot.config.set_server_stabilization_time_ns(0);
 }
 
-server::ServerOptions OptionsOf(const SwarmOptions& options,
-                                NodeNumber number) {
+// `incarnation` draws what may differ from start to start.
+server::ServerOptions OptionsOf(const SwarmOptions& options, NodeNumber number,
+                                Prng incarnation) {
   const server::FoundingMember member = MemberOf(number);
   server::ServerOptions result;
   result.node_name = member.name;
@@ -69,7 +70,8 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
   result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
-  result.raft.lease_reads = options.lease_reads;
+  result.raft.lease_reads =
+      options.lease_reads && !(options.lease_mixed && incarnation.Chance(1, 3));
   result.raft.clock_drift_ppm_max = options.drift_ppm_max;
   if (options.priorities) {
     result.raft.priority = static_cast<uint8_t>(
@@ -117,12 +119,15 @@ struct SimNode::Incarnation {
              MakeStream(context.seed, Stream::kDisk, node, number)),
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
         logger(context.trace, node),
-        server(OptionsOf(context.options, node), {.clock = &clock,
-                                                  .loop = &loop,
-                                                  .network = &network,
-                                                  .disk = &disk,
-                                                  .entropy = &entropy,
-                                                  .logger = &logger}) {}
+        server(
+            OptionsOf(context.options, node,
+                      MakeStream(context.seed, Stream::kOptions, node, number)),
+            {.clock = &clock,
+             .loop = &loop,
+             .network = &network,
+             .disk = &disk,
+             .entropy = &entropy,
+             .logger = &logger}) {}
 
   SimClock clock;
   SimEventLoop loop;
