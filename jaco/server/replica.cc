@@ -306,15 +306,13 @@ void Replica::HandOver() {
 
 void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
   if (entries.empty()) return;
-  uint64_t bytes = 0;
   for (const raft::EntryPtr& entry : entries) {
     // What was applied last may have changed what the next one means.
     if (!ApplyEntry(*entry) || !MayGoOn()) return;
-    bytes += entry->data.size();
+    snapshots_.OnApplied(*entry);
   }
   raft_.OnApplied(env_.clock->Now(), entries.back()->id.index);
   CollectEdits();
-  snapshots_.OnApplied(bytes);
   applied_();
   FinishReads();
   // What they wait for goes to members only.

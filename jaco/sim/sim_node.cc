@@ -17,7 +17,6 @@
 namespace jaco::sim {
 namespace {
 
-constexpr char kDataDirectory[] = "/jaco";
 constexpr int kPriorityStep = 10;
 
 // Shows a server's lines in the trace.
@@ -64,7 +63,7 @@ server::ServerOptions OptionsOf(const SwarmOptions& options, NodeNumber number,
   const server::FoundingMember member = MemberOf(number);
   server::ServerOptions result;
   result.node_name = member.name;
-  result.data_dir = kDataDirectory;
+  result.data_dir = SimNode::kDataDirectory;
   result.peer_address = member.address;
   result.use_rocksdb = options.rocksdb;
   result.log_segment_bytes = options.segment_bytes;
