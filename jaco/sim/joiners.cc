@@ -165,9 +165,11 @@ void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
   Spare& spare = spares_[number];
   spare.trying = false;
   const bool spent = IsSpent(status);
-  // It may have been let in and not have heard so.
+  // It may have been let in and not have heard so. One that is just starting
+  // does not know yet.
   const bool in =
-      status.ok() || IsCode(status, ErrorCode::kClusterAlreadyInitialized);
+      status.ok() || (IsCode(status, ErrorCode::kClusterAlreadyInitialized) &&
+                      node.server()->raft() != nullptr);
   // An operator looks at the clocks then.
   if (IsCode(status, ErrorCode::kPeerUntrusted)) {
     for (NodeNumber i = 1; i <= world_.servers(); ++i) {

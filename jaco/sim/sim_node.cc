@@ -225,7 +225,8 @@ void SimNode::Begin(server::Server& server) {
   const bool founder = number_ <= context_.options.servers;
   const auto done = [this](const absl::Status& result) { OnFounded(result); };
   if (context_.join_peer != nullptr) {
-    if (!founder) return;
+    // Once only: it may have left since, and waits as the others do.
+    if (!founder || id_ != raft::kNoNode) return;
     server.Init({}, {}, [done](const absl::StatusOr<server::InitResponse>& r) {
       done(r.status());
     });

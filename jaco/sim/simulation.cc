@@ -242,8 +242,10 @@ bool Simulation::MemberSettled(NodeNumber number, NodeNumber leader) {
 // Who knows only of others that left has nobody to hear it from.
 bool Simulation::KnowsThatItLeft(NodeNumber number, NodeNumber leader) {
   if (!world_.node(number).last_seen().has_value()) return true;
-  const raft::Configuration& known =
-      world_.node(number).server()->raft()->configuration();
+  const server::Server& server = *world_.node(number).server();
+  // A member may have told it.
+  if (server.lifecycle() == server::Lifecycle::kRemoved) return true;
+  const raft::Configuration& known = server.raft()->configuration();
   return !known.IsVoter(world_.IdOf(leader)) ||
          !known.Contains(world_.IdOf(number));
 }
