@@ -57,10 +57,9 @@ struct Overrides {
 };
 
 void AddOverrides(CLI::App& app, Overrides& overrides) {
-  auto* servers =
-      app.add_option("--servers", overrides.servers,
-                     "How many, not 3 or 5 by seed")
-          ->check(CLI::Range(1, kNodesMax));
+  auto* servers = app.add_option("--servers", overrides.servers,
+                                 "How many, not 3 or 5 by seed")
+                      ->check(CLI::Range(1, kNodesMax));
   app.add_option("--rocksdb", overrides.rocksdb,
                  "Keep state in RocksDB (true) or in memory (false)");
   app.add_option("--seconds", overrides.seconds,

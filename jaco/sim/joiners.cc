@@ -11,7 +11,7 @@ namespace jaco::sim {
 namespace {
 
 // Between attempts, on average.
-constexpr Duration kPause = Milliseconds(100);
+constexpr Duration kPause = Milliseconds(30);
 // For so long somebody waits for a token.
 constexpr Duration kIssuePatience = Seconds(1);
 

@@ -47,7 +47,8 @@ class Joiners {
 
   void Issue(NodeNumber asked, const std::string& name,
              std::vector<NodeNumber> servers);
-  void HandOut(const std::string& token, const std::vector<NodeNumber>& servers);
+  void HandOut(const std::string& token,
+               const std::vector<NodeNumber>& servers);
   void Arm();
   void Tick();
   void Try(NodeNumber number, NodeNumber peer);

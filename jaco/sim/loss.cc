@@ -69,9 +69,9 @@ bool AllStarted(World& world) {
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
     SimNode& node = world.node(i);
     if (!node.up()) return false;
-    const bool waits = world.options().walk &&
-                       node.server()->lifecycle() ==
-                           server::Lifecycle::kUninitialized;
+    const bool waits =
+        world.options().walk &&
+        node.server()->lifecycle() == server::Lifecycle::kUninitialized;
     if (!waits && !node.last_seen().has_value()) return false;
   }
   return true;

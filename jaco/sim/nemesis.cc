@@ -241,8 +241,8 @@ void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
         } else {
           raft::Configuration target =
               DrawConfiguration(Prng(fault.draw), world_.servers());
-          if (!HasQuorumWithout(world_, world_.Damaged(),
-                                target.voters)) return;
+          if (!HasQuorumWithout(world_, world_.Damaged(), target.voters))
+            return;
           server.ChangeConfiguration(std::move(target),
                                      [](const absl::Status&) {});
         }

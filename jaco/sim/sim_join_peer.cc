@@ -83,8 +83,8 @@ void SimJoinPeer::Converse(
     const std::string& /*peer*/,
     std::shared_ptr<server::PasswordConversation> /*conversation*/,
     absl::AnyInvocable<void(absl::Status)> done) {
-  auto kept = std::make_shared<absl::AnyInvocable<void(absl::Status)>>(
-      std::move(done));
+  auto kept =
+      std::make_shared<absl::AnyInvocable<void(absl::Status)>>(std::move(done));
   In(patience_, kWorld, [kept] { (*kept)(Unreachable()); });
 }
 

@@ -90,7 +90,8 @@ RunResult Simulation::Run() {
           .leases = world_.leases(),
           .damages = world_.damages(),
           .repairs = world_.repairs(),
-          .steps = nemesis_.steps()};
+          .steps = nemesis_.steps(),
+          .refusals = nemesis_.joiners().refused()};
 }
 
 bool Simulation::RunUntil(Instant deadline, absl::string_view wish,
@@ -200,12 +201,11 @@ bool Simulation::Settled() {
     }
   }
   // The leader knows it, too.
-  return std::all_of(
-      raft.progress()->begin(), raft.progress()->end(),
-      [&](const raft::Progress& peer) {
-        return peer.match == raft.last().index ||
-               lost_.servers.contains(world_.NumberOf(peer.id));
-      });
+  return std::all_of(raft.progress()->begin(), raft.progress()->end(),
+                     [&](const raft::Progress& peer) {
+                       return peer.match == raft.last().index ||
+                              lost_.servers.contains(world_.NumberOf(peer.id));
+                     });
 }
 
 // Whoever can never be spared waits for ever if that was asked for.

@@ -43,8 +43,7 @@ World::World(uint64_t seed, const SwarmOptions& options, Trace& trace)
       options_(options),
       trace_(trace),
       fabric_(queue_, trace, seed, options.link),
-      join_peer_(queue_, *this, MakeStream(seed, Stream::kJoin),
-                 kJoinPatience),
+      join_peer_(queue_, *this, MakeStream(seed, Stream::kJoin), kJoinPatience),
       context_{queue_,
                trace_,
                fabric_,
@@ -120,14 +119,20 @@ void World::Observe(SimNode& node) {
                    .machine_applied = state.applied(),
                    .digest = state.digest()},
                   findings_);
-  if (options_.walk) {
-    joins_.Check(checkers_.state().machine().nodes(), findings_);
-    joins_.CheckMembers(raft->configuration(), findings_);
-  }
+  if (options_.walk) CheckJoins(node);
   seen = now;
   trace_.State(node.number(), now.role, now.hard_state.term.value(),
                now.last.index.value(), now.commit.index.value(),
                now.applied.value());
+}
+
+void World::CheckJoins(SimNode& node) {
+  joins_.Check(checkers_.state().machine().nodes(), findings_);
+  const raft::Raft& raft = *node.server()->raft();
+  raft::LogIndex& seen = members_of_[node.number()];
+  if (seen == raft.configuration_index()) return;
+  seen = raft.configuration_index();
+  joins_.CheckMembers(raft.configuration(), findings_);
 }
 
 // Whether the node has joined again. Nothing that its former self sent may be

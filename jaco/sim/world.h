@@ -99,6 +99,7 @@ class World : SimJoinPeer::Place {
   bool MayDamage(NodeNumber number) const;
   void Observe(SimNode& node);
   bool Recognize(SimNode& node, raft::NodeId id);
+  void CheckJoins(SimNode& node);
   void CheckLeases(NodeNumber leader, raft::Term term);
   void StopNode(SimNode& node, StopKind kind);
   void RestartAfter(NodeNumber number, Duration down_for);
@@ -116,6 +117,7 @@ class World : SimJoinPeer::Place {
   PerNode<EventId> restarts_ = {};
   ClusterCheckers checkers_;
   JoinHistory joins_;
+  PerNode<raft::LogIndex> members_of_ = {};     // the last that were looked at
   std::map<raft::NodeId, NodeNumber> numbers_;  // of servers that join
   absl::AnyInvocable<void(NodeNumber)> down_observer_;
   PerNode<bool> damaged_ = {};        // and not known to be sound yet

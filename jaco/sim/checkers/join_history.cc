@@ -22,17 +22,19 @@ void JoinHistory::OnSpent(NodeNumber server, const std::string& token,
   const auto by = admitted_by_.find(token);
   if (by == admitted_by_.end() || !present_.contains(by->second)) return;
   if (asked_.at(by->second).server != server) return;
-  findings.Report(kInvariant,
-                  absl::StrCat("server ", server, " is told that its token is "
-                               "spent, by which it is node ", by->second));
+  findings.Report(kInvariant, absl::StrCat("server ", server,
+                                           " is told that its token is "
+                                           "spent, by which it is node ",
+                                           by->second));
 }
 
 void JoinHistory::Check(const std::map<uint64_t, fsm::Node>& nodes,
                         Findings& findings) {
   // Mostly nothing has changed.
   if (nodes.size() == present_.size() &&
-      std::equal(nodes.begin(), nodes.end(), present_.begin(),
-                 [](const auto& node, uint64_t id) { return node.first == id; })) {
+      std::equal(
+          nodes.begin(), nodes.end(), present_.begin(),
+          [](const auto& node, uint64_t id) { return node.first == id; })) {
     return;
   }
   std::set<uint64_t> present;

@@ -44,10 +44,10 @@ class JoinHistory {
 
   void Admit(uint64_t id, Findings& findings);
 
-  std::map<uint64_t, Asked> asked_;               // by id
-  std::map<std::string, uint64_t> admitted_by_;   // token -> id
-  std::set<uint64_t> known_;                      // that were ever in the table
-  std::set<uint64_t> present_;                    // that are in it
+  std::map<uint64_t, Asked> asked_;              // by id
+  std::map<std::string, uint64_t> admitted_by_;  // token -> id
+  std::set<uint64_t> known_;                     // that were ever in the table
+  std::set<uint64_t> present_;                   // that are in it
 };
 
 }  // namespace jaco::sim

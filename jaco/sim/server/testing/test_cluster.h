@@ -63,7 +63,8 @@ inline ServerOptions OptionsOf(NodeNumber node) {
 struct Process {
   Process(sim::EventQueue& queue, sim::Fabric& fabric, NodeNumber node,
           env::FileSystem& files, uint64_t number, const ServerOptions& options,
-          sim::AddressedNetwork::IdOf id_of, sim::AddressedNetwork::NodeAt node_at)
+          sim::AddressedNetwork::IdOf id_of,
+          sim::AddressedNetwork::NodeAt node_at)
       : clock(queue, {}),
         loop(queue, clock, node, Duration(), Prng(number)),
         network(fabric, node, std::move(id_of), std::move(node_at)),
