@@ -121,6 +121,7 @@ void Joiners::Tick() {
     const SimNode& node = world_.node(i);
     if (spare.token.empty() || !node.up()) continue;
     if (spare.trying && spare.incarnation == node.starts()) continue;
+    spare.asked = spare.asked || spare.trying;
     spare.trying = true;
     spare.incarnation = node.starts();
     const NodeNumber peer = DrawPeer(i);
@@ -157,6 +158,19 @@ void Joiners::Try(NodeNumber number, NodeNumber peer) {
       });
 }
 
+// Of one that may have been let in and not have heard so. Not the former self
+// of a server that asked: it has yet to hear that it was removed. One that is
+// starting does not know yet.
+bool Joiners::IsIn(NodeNumber number, const absl::Status& status) {
+  const raft::Raft* raft = world_.node(number).server()->raft();
+  if (!IsCode(status, ErrorCode::kClusterAlreadyInitialized) ||
+      raft == nullptr) {
+    return false;
+  }
+  const auto& nodes = world_.checkers().state().machine().nodes();
+  return !spares_[number].asked || nodes.contains(raft->id().value());
+}
+
 void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
   world_.trace().Note({EventKind::kReply, number},
                       status.ok() ? "ok" : ErrorCodeName(CodeOf(status)));
@@ -165,11 +179,9 @@ void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
   Spare& spare = spares_[number];
   spare.trying = false;
   const bool spent = IsSpent(status);
-  // It may have been let in and not have heard so. One that is just starting
-  // does not know yet.
-  const bool in =
-      status.ok() || (IsCode(status, ErrorCode::kClusterAlreadyInitialized) &&
-                      node.server()->raft() != nullptr);
+  const bool in = status.ok() || IsIn(number, status);
+  spare.asked =
+      spare.asked || !IsCode(status, ErrorCode::kClusterAlreadyInitialized);
   // An operator looks at the clocks then.
   if (IsCode(status, ErrorCode::kPeerUntrusted)) {
     for (NodeNumber i = 1; i <= world_.servers(); ++i) {

@@ -40,7 +40,8 @@ class Joiners {
 
  private:
   struct Spare {
-    std::string token;  // empty: none
+    std::string token;   // empty: none
+    bool asked = false;  // some member, perhaps
     bool trying = false;
     uint64_t incarnation = 0;  // that is trying
   };
@@ -52,6 +53,7 @@ class Joiners {
   void Arm();
   void Tick();
   void Try(NodeNumber number, NodeNumber peer);
+  bool IsIn(NodeNumber number, const absl::Status& status);
   void OnOutcome(NodeNumber number, const absl::Status& status);
   NodeNumber DrawPeer(NodeNumber number);
 

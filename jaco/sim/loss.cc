@@ -72,7 +72,9 @@ bool AllStarted(World& world) {
     const bool waits =
         world.options().walk &&
         node.server()->lifecycle() == server::Lifecycle::kUninitialized;
-    if (!waits && !node.last_seen().has_value()) return false;
+    const bool runs =
+        node.last_seen().has_value() && node.server()->raft() != nullptr;
+    if (!waits && !runs) return false;
   }
   return true;
 }

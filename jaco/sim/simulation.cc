@@ -245,6 +245,10 @@ bool Simulation::KnowsThatItLeft(NodeNumber number, NodeNumber leader) {
   const server::Server& server = *world_.node(number).server();
   // A member may have told it.
   if (server.lifecycle() == server::Lifecycle::kRemoved) return true;
+  // Unless it is just about to put away what it was.
+  if (server.raft() == nullptr) {
+    return server.lifecycle() == server::Lifecycle::kUninitialized;
+  }
   const raft::Configuration& known = server.raft()->configuration();
   return !known.IsVoter(world_.IdOf(leader)) ||
          !known.Contains(world_.IdOf(number));
