@@ -21,7 +21,6 @@
 namespace jaco::sim {
 namespace {
 
-constexpr char kDataDirectory[] = "/jaco";
 constexpr int kPriorityStep = 10;
 constexpr absl::string_view kAddressHead = "10.0.0.";
 constexpr absl::string_view kAddressTail = ":7001";
@@ -64,18 +63,21 @@ void SetAutopilot(const SwarmOptions& options,
   autopilot.config.set_server_stabilization_time_ns(0);
 }
 
-server::ServerOptions OptionsOf(const NodeContext& context, NodeNumber number) {
+// `incarnation` draws what may differ from start to start.
+server::ServerOptions OptionsOf(const NodeContext& context, NodeNumber number,
+                                Prng incarnation) {
   const SwarmOptions& options = context.options;
   const server::FoundingMember member = MemberOf(number);
   server::ServerOptions result;
   result.node_name = member.name;
-  result.data_dir = kDataDirectory;
+  result.data_dir = SimNode::kDataDirectory;
   result.peer_address = member.address;
   result.use_rocksdb = options.rocksdb;
   result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
-  result.raft.lease_reads = options.lease_reads;
+  result.raft.lease_reads =
+      options.lease_reads && !(options.lease_mixed && incarnation.Chance(1, 3));
   result.raft.clock_drift_ppm_max = options.drift_ppm_max;
   if (options.priorities) {
     result.raft.priority = static_cast<uint8_t>(
@@ -147,14 +149,16 @@ struct SimNode::Incarnation {
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
         pki(&entropy),
         logger(context.trace, node),
-        server(OptionsOf(context, node),
-               {.clock = &clock,
-                .loop = &loop,
-                .network = network.get(),
-                .disk = &disk,
-                .entropy = &entropy,
-                .logger = &logger,
-                .pki = context.join_peer == nullptr ? nullptr : &pki}) {}
+        server(
+            OptionsOf(context, node,
+                      MakeStream(context.seed, Stream::kOptions, node, number)),
+            {.clock = &clock,
+             .loop = &loop,
+             .network = network.get(),
+             .disk = &disk,
+             .entropy = &entropy,
+             .logger = &logger,
+             .pki = context.join_peer == nullptr ? nullptr : &pki}) {}
 
   SimClock clock;
   SimEventLoop loop;
