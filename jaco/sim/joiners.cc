@@ -1,5 +1,6 @@
 #include "jaco/sim/joiners.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr Duration kPause = Milliseconds(30);
 // For so long somebody waits for a token.
 constexpr Duration kIssuePatience = Seconds(1);
+// Once all is sound, what may still come of an earlier attempt has come.
+constexpr Duration kGiveUpAfter = Seconds(5);
 
 bool IsCode(const absl::Status& status, ErrorCode code) {
   return !status.ok() && CodeOf(status) == code;
@@ -168,7 +171,13 @@ bool Joiners::IsIn(NodeNumber number, const absl::Status& status) {
     return false;
   }
   const auto& nodes = world_.checkers().state().machine().nodes();
-  return !spares_[number].asked || nodes.contains(raft->id().value());
+  if (!spares_[number].asked || nodes.contains(raft->id().value())) return true;
+  // All that it knows have left, too: nobody will tell it, nor waits for it.
+  const std::string name = MemberOf(number).name;
+  return finishing_ && world_.now() - finished_ >= kGiveUpAfter &&
+         std::none_of(nodes.begin(), nodes.end(), [&name](const auto& node) {
+           return node.second.name() == name;
+         });
 }
 
 void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {

@@ -29,7 +29,10 @@ class Joiners {
   // Begins with one more server than `members`, once the last one is through.
   void Begin(Prng prng, const raft::Configuration& members);
   // From now on nobody is given a token. Those who have one go on.
-  void Finish() { finishing_ = true; }
+  void Finish() {
+    finishing_ = true;
+    finished_ = world_.now();
+  }
   // Nobody has a token and does not know yet what became of it.
   bool Idle() const;
 
@@ -67,6 +70,7 @@ class Joiners {
   uint64_t issues_ = 0;
   bool armed_ = false;
   bool finishing_ = false;
+  Instant finished_;
   uint64_t joined_ = 0;
   uint64_t refused_ = 0;
 };

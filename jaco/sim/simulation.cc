@@ -278,7 +278,8 @@ std::string Simulation::WhereNodesStand() {
     absl::StrAppend(&text, "; node ", i);
     if (!node.up()) {
       absl::StrAppend(&text, " down");
-    } else if (!node.last_seen().has_value()) {
+    } else if (!node.last_seen().has_value() ||
+               node.server()->raft() == nullptr) {
       absl::StrAppend(&text, " no member");
     } else {
       const raft::Observation& seen = *node.last_seen();
