@@ -321,10 +321,11 @@ void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
 }
 
 absl::Status Replica::CheckMembership() const {
-  const raft::Configuration& configuration = raft_.configuration();
-  const bool outside = !configuration.voters.empty() &&
-                       !configuration.Contains(raft_.id()) &&
-                       raft_.configuration_index() <= raft_.commit();
+  const raft::Configuration& committed = raft_.ConfigurationAt(raft_.commit());
+  // What is not committed yet may not come, but may also make it a member.
+  const bool outside = !committed.voters.empty() &&
+                       !committed.Contains(raft_.id()) &&
+                       !raft_.configuration().Contains(raft_.id());
   if (!outside && !dismissed_) return absl::OkStatus();
   return MakeError(ErrorCode::kNotAMember,
                    "this server is not a member of the cluster");

@@ -314,6 +314,18 @@ class ReplicaTest : public ::testing::Test {
   std::unique_ptr<Replica> replica_;
 };
 
+// Else it refuses, as a member that it is not, the answer to its next join.
+TEST_F(ReplicaTest, AServerThatLeftStaysOutsideWhileOthersComeAndGo) {
+  Start(/*trailing=*/100);
+  Follow({Change(1, Members({2, 3}))}, /*commit=*/0);
+  EXPECT_TRUE(replica_->CheckMembership().ok());
+  Follow({Change(2, Members({2, 3, 4}))}, /*commit=*/1);
+  EXPECT_FALSE(replica_->CheckMembership().ok());
+  // Not yet for good, but it is to be one again.
+  Follow({Change(3, Members({1, 2, 3}))}, /*commit=*/2);
+  EXPECT_TRUE(replica_->CheckMembership().ok());
+}
+
 // Whoever forwarded it: it would stop every server that applies it.
 TEST_F(ReplicaTest, WhatIsUnknownDoesNotGetIntoTheLog) {
   Start(/*trailing=*/100);
