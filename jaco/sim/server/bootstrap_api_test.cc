@@ -355,8 +355,8 @@ TEST_F(BootstrapApiTest, AnybodyGetsSoManyChallenges) {
           {.channel_binding = absl::StrCat(i), .address = address}, request,
           [&, address](const auto& challenge) {
             granted[address] += challenge.ok();
-            refused[address] +=
-                CodeOf(challenge.status()) == ErrorCode::kRateLimited;
+            refused[address] += !challenge.ok() && CodeOf(challenge.status()) ==
+                                                       ErrorCode::kRateLimited;
           });
     }
     Run(Milliseconds(500));
