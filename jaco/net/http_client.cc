@@ -34,6 +34,8 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr size_t kAnswerBytesMax = size_t{256} << 20;
+// Of somebody who may be anybody.
+constexpr size_t kUnverifiedBytesMax = 64 << 10;
 
 std::string Reason(int error) { return std::generic_category().message(error); }
 
@@ -139,9 +141,10 @@ absl::StatusOr<int> Connect(absl::string_view path, absl::Time deadline) {
 }
 
 absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
-                                      absl::string_view path) {
+                                      absl::string_view path,
+                                      size_t bytes_max) {
   http::response_parser<http::string_body> parser;
-  parser.body_limit(kAnswerBytesMax);
+  parser.body_limit(bytes_max);
   // The parser may need what came before together with what comes: it keeps
   // nothing itself while it is in the header.
   std::string pending;
@@ -175,9 +178,10 @@ absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
 
 // Sends a request and reads the answer. `name` is for messages.
 absl::StatusOr<HttpAnswer> Exchange(Channel& connection, absl::string_view name,
-                                    const std::string& request) {
+                                    const std::string& request,
+                                    size_t bytes_max = kAnswerBytesMax) {
   const absl::Status written = connection.Write(request);
-  auto answer = ReadAnswer(connection, name);
+  auto answer = ReadAnswer(connection, name, bytes_max);
   // A server that refuses a request may answer before it was sent whole.
   if (!answer.ok() && !written.ok()) return written;
   return answer;
@@ -437,7 +441,8 @@ absl::Status TalkToAnybody(
   return talk(channel.ChannelBinding(), [&](absl::string_view target,
                                             absl::string_view body) {
     return Exchange(channel, name,
-                    Request("POST", target, name, "", body, /*keep=*/true));
+                    Request("POST", target, name, "", body, /*keep=*/true),
+                    kUnverifiedBytesMax);
   });
 }
 

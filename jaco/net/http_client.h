@@ -52,7 +52,8 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
 
 // One TLS connection to whoever is at `host`:`port`: `talk` gets the binding of
 // the connection (RFC 9266), and what sends a POST over it. Who is there is for
-// `talk` to find out. The errors of CallRemote, and those of `talk`.
+// `talk` to find out; answers of more than 64 KiB are kInternal. The errors of
+// CallRemote, and those of `talk`.
 using Post = absl::FunctionRef<absl::StatusOr<HttpAnswer>(
     absl::string_view target, absl::string_view body)>;
 absl::Status TalkToAnybody(

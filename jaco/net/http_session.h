@@ -53,6 +53,11 @@ class HttpSession {
   virtual void Start() = 0;
   // Whether no request is being read, handled or answered.
   virtual bool idle() const = 0;
+  // Whether it was last found out who asks: not before the first request, and
+  // not of those who may be anybody.
+  virtual bool known() const = 0;
+  // Of the client; empty where the socket is the trust boundary.
+  virtual const std::string& address() const = 0;
   // Answers with `response` whatever comes, and closes.
   virtual void Refuse(HttpResponse response) = 0;
   // At once; the owner is not used any more.
@@ -64,7 +69,7 @@ struct HttpListener {
   // Null where the socket is the trust boundary; borrowed from the owner.
   HttpServer::Authenticate* authenticate = nullptr;
   std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain HTTP
-  std::string address;                             // of the client
+  std::string address;  // of the client, see SourceOf
 };
 
 // `on_end` runs once, unless Close was called.

@@ -96,23 +96,38 @@ absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
 }  // namespace
 
 HttpsJoinPeer::~HttpsJoinPeer() {
-  if (thread_.joinable()) thread_.join();
-  if (conversation_.joinable()) conversation_.join();
+  for (auto& [number, thread] : threads_) thread.join();
+}
+
+// On the loop nobody waits for a thread that has not said that it is through.
+template <typename Answer, typename Call>
+void HttpsJoinPeer::Start(Call call, absl::AnyInvocable<void(Answer)> reply) {
+  if (threads_.size() >= kCallsMax) {
+    return post_([reply = std::move(reply)]() mutable {
+      reply(MakeError(ErrorCode::kRateLimited,
+                      "too many servers are asked at once"));
+    });
+  }
+  const uint64_t number = ++calls_;
+  threads_[number] = std::thread([this, number, call = std::move(call),
+                                  reply = std::move(reply)]() mutable {
+    post_([this, number, reply = std::move(reply), answer = call()]() mutable {
+      threads_[number].join();
+      threads_.erase(number);
+      reply(std::move(answer));
+    });
+  });
 }
 
 void HttpsJoinPeer::Converse(
     const std::string& peer,
     std::shared_ptr<server::PasswordConversation> conversation,
     absl::AnyInvocable<void(absl::Status)> done) {
-  if (conversation_.joinable()) conversation_.join();
-  conversation_ =
-      std::thread([this, peer, conversation = std::move(conversation),
-                   done = std::move(done)]() mutable {
-        absl::Status said = Talk(peer, *conversation);
-        post_([done = std::move(done), said = std::move(said)]() mutable {
-          done(std::move(said));
-        });
-      });
+  Start<absl::Status>(
+      [peer, conversation = std::move(conversation)] {
+        return Talk(peer, *conversation);
+      },
+      std::move(done));
 }
 
 void HttpsJoinPeer::Admit(const std::string& peer,
@@ -120,15 +135,11 @@ void HttpsJoinPeer::Admit(const std::string& peer,
                           const std::string& join_token,
                           server::AdmitRequest request,
                           server::Reply<server::AdmitResponse> reply) {
-  if (thread_.joinable()) thread_.join();
-  thread_ = std::thread([this, peer, authority_fingerprint, join_token,
-                         request = std::move(request),
-                         reply = std::move(reply)]() mutable {
-    auto response = Ask(peer, authority_fingerprint, join_token, request);
-    post_([reply = std::move(reply), response = std::move(response)]() mutable {
-      reply(std::move(response));
-    });
-  });
+  Start<absl::StatusOr<server::AdmitResponse>>(
+      [peer, authority_fingerprint, join_token, request = std::move(request)] {
+        return Ask(peer, authority_fingerprint, join_token, request);
+      },
+      std::move(reply));
 }
 
 }  // namespace jaco::net

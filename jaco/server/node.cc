@@ -482,4 +482,26 @@ void Node::Read(absl::AnyInvocable<void(absl::Status)> done) {
   });
 }
 
+void Node::ReadSoon(absl::AnyInvocable<void(absl::Status)> done) {
+  const auto waiting =
+      std::make_shared<absl::AnyInvocable<void(absl::Status)>>(std::move(done));
+  const auto finish = [waiting](absl::Status status) {
+    if (*waiting == nullptr) return;
+    std::exchange(*waiting, nullptr)(std::move(status));
+  };
+  const env::TimerId timer =
+      env_.loop->After(options_.raft.election_timeout * 2, [finish] {
+        finish(MakeError(ErrorCode::kTimeout,
+                         "this server does not get what was committed"));
+      });
+  Read([finish, loop = env_.loop, timer](absl::Status status) {
+    loop->Cancel(timer);
+    finish(std::move(status));
+  });
+}
+
+bool Node::MayDoWithout(const absl::Status& read) const {
+  return CodeOf(read) != ErrorCode::kRateLimited && Admit().ok();
+}
+
 }  // namespace jaco::server

@@ -107,6 +107,12 @@ class Node {
   // `done` runs once the state is as new as any write that was acknowledged
   // before this call.
   void Read(absl::AnyInvocable<void(absl::Status)> done);
+  // As Read, with an error after two election timeouts at the latest: for what
+  // can be answered without, too, if MayDoWithout this error.
+  void ReadSoon(absl::AnyInvocable<void(absl::Status)> done);
+  // Not when there was only too much to do: whoever sees to that must not get
+  // an older answer by it.
+  bool MayDoWithout(const absl::Status& read) const;
 
   // Answers a call with an error, after the call has returned.
   template <typename Response>

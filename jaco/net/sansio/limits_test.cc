@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "jaco/net/sansio/counted_log.h"
 #include "jaco/net/sansio/failure_limiter.h"
+#include "jaco/net/sansio/source.h"
 
 namespace jaco::net {
 namespace {
@@ -40,6 +41,17 @@ TEST(FailureLimiterTest, RemembersTheLatestSources) {
   EXPECT_EQ(limiter.Wait("b", At(0)), Duration());
   for (int i = 0; i < 1000; ++i) limiter.OnFailure(absl::StrCat(i), At(0));
   EXPECT_EQ(limiter.Wait("a", At(0)), Duration());
+}
+
+TEST(SourceTest, ANetworkOfIpv6IsOne) {
+  EXPECT_EQ(SourceOf("10.0.0.5"), "10.0.0.5");
+  EXPECT_EQ(SourceOf("::ffff:10.0.0.5"), "10.0.0.5");
+  EXPECT_EQ(SourceOf("2001:db8:0:1::5"), "2001:db8:0:1::/64");
+  EXPECT_EQ(SourceOf("2001:db8:0:1:ffff:ffff:ffff:ffff"), "2001:db8:0:1::/64");
+  EXPECT_EQ(SourceOf("2001:db8:0:2::5"), "2001:db8:0:2::/64");
+  EXPECT_EQ(SourceOf("fe80::5%2"), "fe80::/64%2");
+  EXPECT_EQ(SourceOf(""), "");
+  EXPECT_EQ(SourceOf("nonsense"), "nonsense");
 }
 
 class Lines final : public Logger {
