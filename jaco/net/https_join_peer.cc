@@ -43,7 +43,7 @@ absl::StatusOr<server::AdmitResponse> Read(const HttpAnswer& answer) {
 }
 
 // Both requests, over one connection.
-absl::Status Talk(const std::string& peer,
+absl::Status Talk(const std::string& peer, const Interrupt& interrupt,
                   server::PasswordConversation& conversation) {
   const auto target = ParseHostPort(peer);
   if (!target.ok()) {
@@ -51,7 +51,8 @@ absl::Status Talk(const std::string& peer,
   }
   absl::Status verdict;
   const absl::Status reached = TalkToAnybody(
-      target->host, target->port, kAnswerTimeout,
+      {.host = target->host, .port = target->port, .interrupt = &interrupt},
+      kAnswerTimeout,
       [&](absl::string_view channel_binding, Post post) -> absl::Status {
         const auto challenge =
             post("/v1/server/challenge", conversation.Begin(channel_binding));
@@ -73,20 +74,20 @@ absl::Status Talk(const std::string& peer,
 absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
                                           const std::string& fingerprint,
                                           const std::string& join_token,
-                                          const server::AdmitRequest& request) {
+                                          const server::AdmitRequest& request,
+                                          const Interrupt& interrupt) {
   const auto address = ApiAddress(peer);
   if (!address.ok()) {
     return MakeError(ErrorCode::kValidationFailed,
                      absl::StrCat("peer: ", address.status().message()));
   }
   const auto target = ParseHostPort(*address);
-  auto authority =
-      FindAuthority(target->host, target->port, fingerprint, kHandshakeTimeout);
+  HttpRemote remote{
+      .host = target->host, .port = target->port, .interrupt = &interrupt};
+  auto authority = FindAuthority(remote, fingerprint, kHandshakeTimeout);
   if (!authority.ok()) return Unreachable(authority.status());
-  const HttpRemote remote{.host = target->host,
-                          .port = target->port,
-                          .authorities = *std::move(authority),
-                          .token = join_token};
+  remote.authorities = *std::move(authority);
+  remote.token = join_token;
   const auto answer = CallRemote(remote, "POST", "/v1/node/admit",
                                  EncodeAdmitRequest(request), kAnswerTimeout);
   if (!answer.ok()) return Unreachable(answer.status());
@@ -96,6 +97,7 @@ absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
 }  // namespace
 
 HttpsJoinPeer::~HttpsJoinPeer() {
+  interrupt_.Raise();
   if (thread_.joinable()) thread_.join();
   if (conversation_.joinable()) conversation_.join();
 }
@@ -108,7 +110,7 @@ void HttpsJoinPeer::Converse(
   conversation_ =
       std::thread([this, peer, conversation = std::move(conversation),
                    done = std::move(done)]() mutable {
-        absl::Status said = Talk(peer, *conversation);
+        absl::Status said = Talk(peer, interrupt_, *conversation);
         post_([done = std::move(done), said = std::move(said)]() mutable {
           done(std::move(said));
         });
@@ -124,7 +126,8 @@ void HttpsJoinPeer::Admit(const std::string& peer,
   thread_ = std::thread([this, peer, authority_fingerprint, join_token,
                          request = std::move(request),
                          reply = std::move(reply)]() mutable {
-    auto response = Ask(peer, authority_fingerprint, join_token, request);
+    auto response =
+        Ask(peer, authority_fingerprint, join_token, request, interrupt_);
     post_([reply = std::move(reply), response = std::move(response)]() mutable {
       reply(std::move(response));
     });

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "jaco/env/event_loop.h"
+#include "jaco/net/interrupt.h"
 #include "jaco/server/join_peer.h"
 
 namespace jaco::net {
@@ -19,7 +20,7 @@ class HttpsJoinPeer final : public server::JoinPeer {
   using Post = std::function<void(absl::AnyInvocable<void()>)>;
 
   explicit HttpsJoinPeer(Post post) : post_(std::move(post)) {}
-  // Waits for a call that is under way, at most for its timeouts.
+  // Interrupts the calls that are under way.
   ~HttpsJoinPeer() override;
 
   // See JoinPeer. One at a time.
@@ -33,6 +34,7 @@ class HttpsJoinPeer final : public server::JoinPeer {
 
  private:
   const Post post_;
+  Interrupt interrupt_;
   std::thread thread_, conversation_;
 };
 
