@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "jaco/base/error.h"
 #include "jaco/fsm/cluster_tables.h"
 #include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/parse_command.h"
 #include "jaco/fsm/snapshot.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/fsm/validate.h"
@@ -26,84 +26,6 @@ namespace {
 
 // The identity of the token that comes with the cluster.
 constexpr char kBootstrapIdentity[] = "bootstrap";
-
-bool Parse(absl::string_view bytes, Command* command) {
-  return bytes.size() <= std::numeric_limits<int>::max() &&
-         command->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
-template <typename Message>
-bool HasOnlyKnownFields(const Message& message) {
-  return message.GetReflection()->GetUnknownFields(message).empty();
-}
-
-bool IsKnown(const Node& node) {
-  return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status()) &&
-         NodeLeaving_IsValid(node.leaving());
-}
-
-bool AreKnown(const google::protobuf::RepeatedPtrField<Authority>& all) {
-  return std::all_of(all.begin(), all.end(), HasOnlyKnownFields<Authority>);
-}
-
-// Whether this build can know what the command means.
-bool IsKnown(const Command& command) {
-  if (!HasOnlyKnownFields(command)) return false;
-  switch (command.payload_case()) {
-    case Command::kClusterInit: {
-      const auto& nodes = command.cluster_init().nodes();
-      return HasOnlyKnownFields(command.cluster_init()) &&
-             HasOnlyKnownFields(command.cluster_init().user()) &&
-             AreKnown(command.cluster_init().authorities()) &&
-             std::all_of(nodes.begin(), nodes.end(),
-                         [](const Node& node) { return IsKnown(node); });
-    }
-    case Command::kTokenIssue:
-      return HasOnlyKnownFields(command.token_issue());
-    case Command::kTokenRevoke:
-      return HasOnlyKnownFields(command.token_revoke());
-    case Command::kNodeUpsert:
-      return HasOnlyKnownFields(command.node_upsert()) &&
-             IsKnown(command.node_upsert().node());
-    case Command::kNodeRemove:
-      return HasOnlyKnownFields(command.node_remove());
-    case Command::kNodeLeave:
-      return HasOnlyKnownFields(command.node_leave()) &&
-             NodeLeaving_IsValid(command.node_leave().leaving());
-    case Command::kAuthoritiesReplace:
-      return HasOnlyKnownFields(command.authorities_replace()) &&
-             AreKnown(command.authorities_replace().authorities());
-    case Command::kJoinTokenIssue:
-      return HasOnlyKnownFields(command.join_token_issue());
-    case Command::kNodeJoin:
-      return HasOnlyKnownFields(command.node_join()) &&
-             IsKnown(command.node_join().node());
-    case Command::kNodeStatusSet:
-      return HasOnlyKnownFields(command.node_status_set()) &&
-             NodeStatus_IsValid(command.node_status_set().status());
-    case Command::kAutopilotSet:
-      return HasOnlyKnownFields(command.autopilot_set()) &&
-             HasOnlyKnownFields(command.autopilot_set().config());
-    case Command::kStateRestore:
-      return HasOnlyKnownFields(command.state_restore()) &&
-             HasOnlyKnownFields(command.state_restore().piece());
-    case Command::kArchiveTake:
-      return HasOnlyKnownFields(command.archive_take()) &&
-             ArchiveKind_IsValid(command.archive_take().kind());
-    case Command::kNodeAnnounce:
-      return HasOnlyKnownFields(command.node_announce());
-    case Command::kUserSet:
-      return HasOnlyKnownFields(command.user_set()) &&
-             HasOnlyKnownFields(command.user_set().user());
-    case Command::kUserRemove:
-      return HasOnlyKnownFields(command.user_remove());
-    case Command::kLeadershipTransfer:
-      return HasOnlyKnownFields(command.leadership_transfer());
-    case Command::PAYLOAD_NOT_SET:
-      return false;
-  }
-  return false;
-}
 
 absl::Status Unknown(raft::LogIndex index, absl::string_view why) {
   return absl::FailedPreconditionError(
@@ -160,10 +82,8 @@ absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
                                                 absl::string_view command) {
   JACO_CHECK_MSG(index > applied_, "apply ", index.value(), " after ",
                  applied_.value());
-  if (!Parse(command, &command_)) return Unknown(index, "does not parse");
-  if (!IsKnown(command_)) {
-    return Unknown(index, "a payload, field or value of a newer version");
-  }
+  const absl::Status known = ParseCommand(command, &command_);
+  if (!known.ok()) return Unknown(index, known.message());
   absl::StatusOr<std::string> reply = Execute(index);
   if (absl::IsUnimplemented(reply.status())) {
     return Unknown(index, reply.status().message());
