@@ -391,6 +391,12 @@ std::string SimFileSystem::Contents(absl::string_view path) const {
   return contents;
 }
 
+uint64_t SimFileSystem::CountFiles() const {
+  uint64_t count = 0;
+  ForEachFile(*root_, [&count](const std::string&, FileNode&) { ++count; });
+  return count;
+}
+
 void SimFileSystem::OverwriteByte(absl::string_view path, uint64_t offset,
                                   uint8_t value) {
   const auto node = FindFile(path);
