@@ -17,7 +17,6 @@
 namespace jaco::sim {
 namespace {
 
-constexpr char kDataDirectory[] = "/jaco";
 constexpr int kPriorityStep = 10;
 
 // Shows a server's lines in the trace.
@@ -58,18 +57,20 @@ void SetAutopilot(const SwarmOptions& options,
   autopilot.config.set_server_stabilization_time_ns(0);
 }
 
-server::ServerOptions OptionsOf(const SwarmOptions& options,
-                                NodeNumber number) {
+// `incarnation` draws what may differ from start to start.
+server::ServerOptions OptionsOf(const SwarmOptions& options, NodeNumber number,
+                                Prng incarnation) {
   const server::FoundingMember member = MemberOf(number);
   server::ServerOptions result;
   result.node_name = member.name;
-  result.data_dir = kDataDirectory;
+  result.data_dir = SimNode::kDataDirectory;
   result.peer_address = member.address;
   result.use_rocksdb = options.rocksdb;
   result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
-  result.raft.lease_reads = options.lease_reads;
+  result.raft.lease_reads =
+      options.lease_reads && !(options.lease_mixed && incarnation.Chance(1, 3));
   result.raft.clock_drift_ppm_max = options.drift_ppm_max;
   if (options.priorities) {
     result.raft.priority = static_cast<uint8_t>(
@@ -117,12 +118,15 @@ struct SimNode::Incarnation {
              MakeStream(context.seed, Stream::kDisk, node, number)),
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
         logger(context.trace, node),
-        server(OptionsOf(context.options, node), {.clock = &clock,
-                                                  .loop = &loop,
-                                                  .network = &network,
-                                                  .disk = &disk,
-                                                  .entropy = &entropy,
-                                                  .logger = &logger}) {}
+        server(
+            OptionsOf(context.options, node,
+                      MakeStream(context.seed, Stream::kOptions, node, number)),
+            {.clock = &clock,
+             .loop = &loop,
+             .network = &network,
+             .disk = &disk,
+             .entropy = &entropy,
+             .logger = &logger}) {}
 
   SimClock clock;
   SimEventLoop loop;

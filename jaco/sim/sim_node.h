@@ -89,6 +89,9 @@ class SimNode {
 
   // That its disk holds.
   uint64_t files() const { return files_.CountFiles(); }
+  // For whoever watches: its server works in the directory of that name there.
+  SimFileSystem& disk() { return files_; }
+  static constexpr char kDataDirectory[] = "/jaco";
 
   // As a leader, at this very moment.
   bool HoldsLease() const;

@@ -68,6 +68,7 @@ struct SwarmOptions {
   DiskOptions disk;
 
   bool lease_reads = false;  // within the bound that drift_ppm_max is
+  bool lease_mixed = false;  // by start of a server: some without the option
   // How far true drift goes beyond that bound, in ppm. A planted bug, never
   // drawn.
   int64_t drift_ppm_beyond = 0;
