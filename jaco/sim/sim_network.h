@@ -53,6 +53,11 @@ class Fabric {
   void Release(NodeNumber from, NodeNumber to);
   // Delays are multiplied; 1 is normal.
   void SetSlowness(NodeNumber from, NodeNumber to, int64_t factor);
+  // Whether a link is neither cut nor clogged.
+  bool IsOpen(NodeNumber from, NodeNumber to) {
+    const Link& link = LinkBetween(from, to);
+    return link.cuts == 0 && link.clogs == 0;
+  }
   // No link is cut, clogged or slow any more.
   void HealAll();
 

@@ -4,20 +4,26 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "jaco/base/check.h"
+#include "jaco/sim/addressed_network.h"
 #include "jaco/sim/checkers/state_limits.h"
 #include "jaco/sim/lying_file_system.h"
 #include "jaco/sim/sim_clock.h"
 #include "jaco/sim/sim_disk.h"
 #include "jaco/sim/sim_entropy.h"
 #include "jaco/sim/sim_event_loop.h"
+#include "jaco/sim/sim_pki.h"
 #include "jaco/sim/stream.h"
 
 namespace jaco::sim {
 namespace {
 
 constexpr int kPriorityStep = 10;
+constexpr absl::string_view kAddressHead = "10.0.0.";
+constexpr absl::string_view kAddressTail = ":7001";
 
 // Shows a server's lines in the trace.
 class TraceLogger final : public Logger {
@@ -58,8 +64,9 @@ void SetAutopilot(const SwarmOptions& options,
 }
 
 // `incarnation` draws what may differ from start to start.
-server::ServerOptions OptionsOf(const SwarmOptions& options, NodeNumber number,
+server::ServerOptions OptionsOf(const NodeContext& context, NodeNumber number,
                                 Prng incarnation) {
+  const SwarmOptions& options = context.options;
   const server::FoundingMember member = MemberOf(number);
   server::ServerOptions result;
   result.node_name = member.name;
@@ -85,14 +92,37 @@ server::ServerOptions OptionsOf(const SwarmOptions& options, NodeNumber number,
                               .give_up_after = options.election_timeout * 8};
   SetAutopilot(options, result.autopilot);
   result.state = kStateLimits;
+  result.join_peer = context.join_peer;
   return result;
+}
+
+NodeNumber NodeAt(absl::string_view address) {
+  int number = 0;
+  const bool known = absl::ConsumePrefix(&address, kAddressHead) &&
+                     absl::ConsumeSuffix(&address, kAddressTail) &&
+                     absl::SimpleAtoi(address, &number) && number > 0 &&
+                     number <= kNodesMax;
+  return known ? static_cast<NodeNumber>(number) : kWorld;
+}
+
+std::unique_ptr<env::Network> NetworkOf(const NodeContext& context,
+                                        NodeNumber number) {
+  if (context.join_peer == nullptr) {
+    return std::make_unique<SimNetwork>(context.fabric, number);
+  }
+  return std::make_unique<AddressedNetwork>(
+      context.fabric, number,
+      [&context](env::PeerId node) {
+        return context.id_of(static_cast<NodeNumber>(node)).value();
+      },
+      NodeAt);
 }
 
 }  // namespace
 
 server::FoundingMember MemberOf(NodeNumber number) {
   return {raft::NodeId(number), absl::StrCat("n", int{number}),
-          absl::StrCat("10.0.0.", int{number}, ":7001")};
+          absl::StrCat(kAddressHead, int{number}, kAddressTail)};
 }
 
 // Members are destroyed from the last to the first: the server before what it
@@ -107,7 +137,7 @@ struct SimNode::Incarnation {
                       context.options.drift_ppm_beyond)),
         loop(context.queue, clock, node, context.options.timer_lateness,
              MakeStream(context.seed, Stream::kTimer, node, number)),
-        network(context.fabric, node),
+        network(NetworkOf(context, node)),
         liar(files, context.options.lying_disk_one_in,
              MakeStream(context.seed, Stream::kLie, node, number)),
         disk(context.queue, loop,
@@ -117,23 +147,26 @@ struct SimNode::Incarnation {
              context.options.disk,
              MakeStream(context.seed, Stream::kDisk, node, number)),
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
+        pki(&entropy),
         logger(context.trace, node),
         server(
-            OptionsOf(context.options, node,
+            OptionsOf(context, node,
                       MakeStream(context.seed, Stream::kOptions, node, number)),
             {.clock = &clock,
              .loop = &loop,
-             .network = &network,
+             .network = network.get(),
              .disk = &disk,
              .entropy = &entropy,
-             .logger = &logger}) {}
+             .logger = &logger,
+             .pki = context.join_peer == nullptr ? nullptr : &pki}) {}
 
   SimClock clock;
   SimEventLoop loop;
-  SimNetwork network;
+  std::unique_ptr<env::Network> network;
   LyingFileSystem liar;
   SimDisk disk;
   SimEntropy entropy;
+  SimPki pki;
   TraceLogger logger;
   server::Server server;
 };
@@ -163,6 +196,7 @@ void SimNode::Start() {
   ++starts_;
   failed_ = false;
   was_full_ = full_;
+  jumped_ = Duration();
   last_seen_.reset();
   context_.trace.Note(
       {EventKind::kStart, number_, kWorld, static_cast<uint32_t>(starts_)});
@@ -188,9 +222,19 @@ void SimNode::OnStarted(const absl::Status& status) {
                                    " was a member before its restart and is "
                                    "not any more"));
   }
+  Begin(server);
+}
+
+void SimNode::Begin(server::Server& server) {
   const bool founder = number_ <= context_.options.servers;
   const auto done = [this](const absl::Status& result) { OnFounded(result); };
-  if (founder) {
+  if (context_.join_peer != nullptr) {
+    // Once only: it may have left since, and waits as the others do.
+    if (!founder || id_ != raft::kNoNode) return;
+    server.Init({}, {}, [done](const absl::StatusOr<server::InitResponse>& r) {
+      done(r.status());
+    });
+  } else if (founder) {
     server.Found(raft::NodeId(number_), context_.founding, done);
   } else {
     server.Join(raft::NodeId(number_), done);
@@ -289,6 +333,11 @@ bool SimNode::HoldsLease() const {
          incarnation_->server.raft()->HoldsLease(incarnation_->clock.Now());
 }
 
-void SimNode::JumpWall(Duration by) { incarnation_->clock.JumpWall(by); }
+void SimNode::JumpWall(Duration by) {
+  jumped_ = jumped_ + by;
+  incarnation_->clock.JumpWall(by);
+}
+
+void SimNode::SetWall() { JumpWall(Duration() - jumped_); }
 
 }  // namespace jaco::sim

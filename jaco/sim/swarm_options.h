@@ -91,8 +91,9 @@ struct SwarmOptions {
   Duration settle_time = Milliseconds(500);
   Duration remove_dead_after = Seconds(5);
 
-  // kReconfigure adds servers one after the other to the first until there are
-  // nine, and then removes any, until there is one. Never drawn: MakeWalk.
+  // kReconfigure has one server after the other join the first by a token until
+  // there are nine, and then removes any, until there is one. Never drawn:
+  // MakeWalk.
   bool walk = false;
 
   int clients = 3;
