@@ -15,7 +15,7 @@
 #include "jaco/base/error.h"
 #include "jaco/fsm/cluster_tables.h"
 #include "jaco/fsm/command.pb.h"
-#include "jaco/fsm/parse_command.h"
+#include "jaco/fsm/known_command.h"
 #include "jaco/fsm/snapshot.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/fsm/validate.h"
@@ -82,8 +82,9 @@ absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
                                                 absl::string_view command) {
   JACO_CHECK_MSG(index > applied_, "apply ", index.value(), " after ",
                  applied_.value());
-  const absl::Status known = ParseCommand(command, &command_);
-  if (!known.ok()) return Unknown(index, known.message());
+  if (absl::Status status = ReadCommand(command, &command_); !status.ok()) {
+    return Unknown(index, status.message());
+  }
   absl::StatusOr<std::string> reply = Execute(index);
   if (absl::IsUnimplemented(reply.status())) {
     return Unknown(index, reply.status().message());
@@ -91,6 +92,28 @@ absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
   applied_ = index;
   if (!reply.ok()) return ApplyResult{.status = reply.status()};
   return ApplyResult{.reply = *std::move(reply)};
+}
+
+absl::StatusOr<std::string> ClusterState::Prepare(absl::string_view command,
+                                                  int64_t time_unix_ms) const {
+  const auto refuse = [](const absl::Status& why) {
+    return MakeError(
+        ErrorCode::kConfigMismatch,
+        absl::StrCat("the leader's build does not know this command (",
+                     why.message(), ")"));
+  };
+  Command prepared;
+  if (absl::Status status = ReadCommand(command, &prepared); !status.ok()) {
+    return refuse(status);
+  }
+  if (prepared.has_state_restore()) {
+    const absl::Status status =
+        Restored(prepared.state_restore().piece()).status();
+    if (absl::IsUnimplemented(status)) return refuse(status);
+    if (!status.ok()) return status;
+  }
+  prepared.set_time_unix_ms(time_unix_ms);
+  return prepared.SerializeAsString();
 }
 
 void ClusterState::AdvanceTo(raft::LogIndex index) {
@@ -175,7 +198,7 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
     case Command::PAYLOAD_NOT_SET:
       break;
   }
-  JACO_CHECK(false);  // IsKnown has seen to it.
+  JACO_CHECK(false);  // ReadCommand has seen to it.
 }
 
 absl::StatusOr<std::string> ClusterState::InitCluster(raft::LogIndex index) {
@@ -370,9 +393,9 @@ absl::Status ClusterState::CheckNode(const Node& node) const {
       !status.ok()) {
     return status;
   }
-  if (absl::Status status = ValidateAddress(node.address()); !status.ok()) {
-    return status;
-  }
+  absl::Status status = ValidateAddress(node.address());
+  if (status.ok()) status = ValidateVersion(node.version());
+  if (!status.ok()) return status;
   const Node* namesake = tables_.FindNodeByName(node.name());
   if (namesake != nullptr && namesake->id() != node.id()) {
     return NameTaken(node.name());

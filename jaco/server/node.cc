@@ -8,7 +8,7 @@
 #include "jaco/base/check.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
-#include "jaco/fsm/parse_command.h"
+#include "jaco/fsm/known_command.h"
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/data_dir.h"
@@ -166,7 +166,10 @@ absl::Status Node::Resume(Opened& opened) {
   };
   parts.may_propose = [](absl::string_view command) {
     fsm::Command parsed;
-    return fsm::ParseCommand(command, &parsed);
+    const absl::Status known = fsm::ReadCommand(command, &parsed);
+    return known.ok()
+               ? known
+               : MakeError(ErrorCode::kValidationFailed, known.message());
   };
   parts.serve = [this](std::string call, ProposeDone done) {
     serve_(std::move(call), std::move(done));
@@ -452,7 +455,6 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
         std::move(done), raft::LogIndex());
   }
   command.set_identity(caller.identity);
-  command.set_time_unix_ms(absl::ToUnixMillis(env_.clock->WallNow()));
   replica_->Propose(command.SerializeAsString(), Explained(std::move(done)));
 }
 

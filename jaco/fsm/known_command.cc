@@ -1,9 +1,7 @@
-#include "jaco/fsm/parse_command.h"
+#include "jaco/fsm/known_command.h"
 
 #include <algorithm>
 #include <limits>
-
-#include "jaco/base/error.h"
 
 namespace jaco::fsm {
 namespace {
@@ -88,13 +86,13 @@ bool IsKnown(const Command& command) {
 
 }  // namespace
 
-absl::Status ParseCommand(absl::string_view bytes, Command* command) {
+absl::Status ReadCommand(absl::string_view bytes, Command* command) {
   if (!Parse(bytes, command)) {
-    return MakeError(ErrorCode::kValidationFailed, "does not parse");
+    return absl::FailedPreconditionError("does not parse");
   }
   if (!IsKnown(*command)) {
-    return MakeError(ErrorCode::kValidationFailed,
-                     "a payload, field or value of a newer version");
+    return absl::FailedPreconditionError(
+        "a payload, field or value of a newer version");
   }
   return absl::OkStatus();
 }
