@@ -183,10 +183,12 @@ class HttpServer::Impl final : public HttpSessionOwner,
     return place;
   }
 
-  void OnNoHandshake(absl::string_view address,
-                     absl::string_view reason) override {
-    refusals_.Write(SteadyNow(), absl::StrCat("closed the connection from ",
-                                              address, ": ", reason));
+  void OnTurnedAway(absl::string_view address,
+                    absl::string_view reason) override {
+    if (address.empty()) address = "the unix socket";
+    refusals_.Write(
+        SteadyNow(), reason,
+        absl::StrCat("closed the connection from ", address, ": ", reason));
   }
 
  private:
@@ -236,7 +238,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
       if (listener->tls != nullptr) {
         from.tls = listener->tls->api();
         if (from.tls == nullptr) {
-          OnNoHandshake(from.address, "this server has no certificate yet");
+          OnTurnedAway(from.address, "this server has no certificate yet");
         }
       }
     }
@@ -245,6 +247,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
 
   void OnAccepted(HttpSocket socket, HttpListener from) {
     const bool room = sessions_.MakeRoom(from.address);
+    if (!room) OnTurnedAway(from.address, "all connections are in use");
     if (!room && refused_.size() >= kRefusedMax) return;
     const auto session =
         MakeHttpSession(std::move(socket), this, std::move(from),
@@ -273,7 +276,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
     const Instant now = SteadyNow();
     failures_.OnFailure(address, now);
     refusals_.Write(
-        now, absl::StrCat("refused a request from ", address, ": ", why));
+        now, why, absl::StrCat("refused a request from ", address, ": ", why));
   }
 
   // A join token that is no good any more opens nothing, and costs more to find

@@ -6,6 +6,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
@@ -81,7 +82,7 @@ class Session final : public HttpSession,
       ERR_clear_error();
       if (self->owner_ == nullptr) return;
       if (error) {
-        self->owner_->OnNoHandshake(self->listener_.address, error.message());
+        self->owner_->OnTurnedAway(self->listener_.address, error.message());
         return self->End();
       }
       next(*self);
@@ -209,6 +210,9 @@ class Session final : public HttpSession,
   }
 
   void OnReadError(error_code error) {
+    if (error == boost::beast::error::timeout) {
+      owner_->OnTurnedAway(listener_.address, "its request took too long");
+    }
     if (!IsParseError(error)) return End();  // Gone, or too slow.
     keep_alive_ = false;
     Write(

@@ -39,9 +39,10 @@ class HttpSessionOwner {
   // The right to read or write an archive, while it is kept; nullptr while
   // another has it.
   virtual std::shared_ptr<void> TakeArchivePlace() = 0;
-  // A connection ended before it was one of HTTP.
-  virtual void OnNoHandshake(absl::string_view address,
-                             absl::string_view reason) = 0;
+  // A connection was closed on one who did not do as he should; `address` is
+  // empty on the unix socket.
+  virtual void OnTurnedAway(absl::string_view address,
+                            absl::string_view reason) = 0;
   virtual void Handle(HttpSession* session, const HttpRequest& request,
                       const server::Caller& caller, HttpReply reply) = 0;
 };

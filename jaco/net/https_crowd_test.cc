@@ -237,7 +237,7 @@ TEST_F(HttpsCrowdTest, OneQuestionForOneRequest) {
 
 TEST_F(HttpsCrowdTest, NobodyUnverifiedAnswersAtLength) {
   const absl::Status status = TalkToAnybody(
-      "127.0.0.1", remote_.port, absl::Seconds(10),
+      remote_, absl::Seconds(10),
       [](absl::string_view, Post post) { return post("/large", "").status(); });
   EXPECT_THAT(std::string(status.message()), HasSubstr("body limit exceeded"));
   remote_.token = "good";

@@ -43,7 +43,7 @@ absl::StatusOr<server::AdmitResponse> Read(const HttpAnswer& answer) {
 }
 
 // Both requests, over one connection.
-absl::Status Talk(const std::string& peer,
+absl::Status Talk(const std::string& peer, const Interrupt& interrupt,
                   server::PasswordConversation& conversation) {
   const auto target = ParseHostPort(peer);
   if (!target.ok()) {
@@ -51,7 +51,8 @@ absl::Status Talk(const std::string& peer,
   }
   absl::Status verdict;
   const absl::Status reached = TalkToAnybody(
-      target->host, target->port, kAnswerTimeout,
+      {.host = target->host, .port = target->port, .interrupt = &interrupt},
+      kAnswerTimeout,
       [&](absl::string_view channel_binding, Post post) -> absl::Status {
         const auto challenge =
             post("/v1/server/challenge", conversation.Begin(channel_binding));
@@ -73,20 +74,20 @@ absl::Status Talk(const std::string& peer,
 absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
                                           const std::string& fingerprint,
                                           const std::string& join_token,
-                                          const server::AdmitRequest& request) {
+                                          const server::AdmitRequest& request,
+                                          const Interrupt& interrupt) {
   const auto address = ApiAddress(peer);
   if (!address.ok()) {
     return MakeError(ErrorCode::kValidationFailed,
                      absl::StrCat("peer: ", address.status().message()));
   }
   const auto target = ParseHostPort(*address);
-  auto authority =
-      FindAuthority(target->host, target->port, fingerprint, kHandshakeTimeout);
+  HttpRemote remote{
+      .host = target->host, .port = target->port, .interrupt = &interrupt};
+  auto authority = FindAuthority(remote, fingerprint, kHandshakeTimeout);
   if (!authority.ok()) return Unreachable(authority.status());
-  const HttpRemote remote{.host = target->host,
-                          .port = target->port,
-                          .authorities = *std::move(authority),
-                          .token = join_token};
+  remote.authorities = *std::move(authority);
+  remote.token = join_token;
   const auto answer = CallRemote(remote, "POST", "/v1/node/admit",
                                  EncodeAdmitRequest(request), kAnswerTimeout);
   if (!answer.ok()) return Unreachable(answer.status());
@@ -96,6 +97,7 @@ absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
 }  // namespace
 
 HttpsJoinPeer::~HttpsJoinPeer() {
+  interrupt_.Raise();
   for (auto& [number, thread] : threads_) thread.join();
 }
 
@@ -124,8 +126,8 @@ void HttpsJoinPeer::Converse(
     std::shared_ptr<server::PasswordConversation> conversation,
     absl::AnyInvocable<void(absl::Status)> done) {
   Start<absl::Status>(
-      [peer, conversation = std::move(conversation)] {
-        return Talk(peer, *conversation);
+      [this, peer, conversation = std::move(conversation)] {
+        return Talk(peer, interrupt_, *conversation);
       },
       std::move(done));
 }
@@ -136,8 +138,10 @@ void HttpsJoinPeer::Admit(const std::string& peer,
                           server::AdmitRequest request,
                           server::Reply<server::AdmitResponse> reply) {
   Start<absl::StatusOr<server::AdmitResponse>>(
-      [peer, authority_fingerprint, join_token, request = std::move(request)] {
-        return Ask(peer, authority_fingerprint, join_token, request);
+      [this, peer, authority_fingerprint, join_token,
+       request = std::move(request)] {
+        return Ask(peer, authority_fingerprint, join_token, request,
+                   interrupt_);
       },
       std::move(reply));
 }

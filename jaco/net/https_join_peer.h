@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "jaco/env/event_loop.h"
+#include "jaco/net/interrupt.h"
 #include "jaco/server/join_peer.h"
 
 namespace jaco::net {
@@ -22,7 +23,7 @@ class HttpsJoinPeer final : public server::JoinPeer {
   using Post = std::function<void(absl::AnyInvocable<void()>)>;
 
   explicit HttpsJoinPeer(Post post) : post_(std::move(post)) {}
-  // Waits for a call that is under way, at most for its timeouts.
+  // Interrupts the calls that are under way.
   ~HttpsJoinPeer() override;
 
   // See JoinPeer. Also rate_limited.
@@ -41,6 +42,7 @@ class HttpsJoinPeer final : public server::JoinPeer {
   void Start(Call call, absl::AnyInvocable<void(Answer)> reply);
 
   const Post post_;
+  Interrupt interrupt_;
   uint64_t calls_ = 0;
   std::map<uint64_t, std::thread> threads_;
 };

@@ -8,6 +8,7 @@
 #include "jaco/base/check.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
+#include "jaco/fsm/known_command.h"
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/data_dir.h"
@@ -161,7 +162,14 @@ absl::Status Node::Resume(Opened& opened) {
   parts.applied = [this] {
     NotifyFounded();
     NotifyReconfigured();
-    if (state_watcher_ != nullptr) state_watcher_();
+    for (auto& watcher : state_watchers_) watcher();
+  };
+  parts.may_propose = [](absl::string_view command) {
+    fsm::Command parsed;
+    const absl::Status known = fsm::ReadCommand(command, &parsed);
+    return known.ok()
+               ? known
+               : MakeError(ErrorCode::kValidationFailed, known.message());
   };
   parts.serve = [this](std::string call, ProposeDone done) {
     serve_(std::move(call), std::move(done));

@@ -66,10 +66,26 @@ class Lines final : public Logger {
 TEST(CountedLogTest, SaysSeldomAndHowMany) {
   Lines logger;
   CountedLog log(&logger, LogLevel::kWarning, "net", Seconds(10));
-  for (int i = 0; i < 5; ++i) log.Write(At(i), absl::StrCat("line ", i));
-  log.Write(At(10'000), "line 5");
+  for (int i = 0; i < 5; ++i) log.Write(At(i), "x", absl::StrCat("line ", i));
+  log.Write(At(10'000), "x", "line 5");
   EXPECT_THAT(logger.lines, ElementsAre("line 0", "line 5 (and 4 before)"));
   EXPECT_EQ(log.count(), 6u);
+}
+
+TEST(CountedLogTest, OneKindHidesNoOther) {
+  Lines logger;
+  CountedLog log(&logger, LogLevel::kWarning, "net", Seconds(10));
+  for (int i = 0; i < 100; ++i) log.Write(At(i), "scan", "scan");
+  log.Write(At(100), "removed", "removed");
+  EXPECT_THAT(logger.lines, ElementsAre("scan", "removed (and 99 before)"));
+}
+
+TEST(CountedLogTest, ManyKindsFillNoDisk) {
+  Lines logger;
+  CountedLog log(&logger, LogLevel::kWarning, "net", Seconds(10));
+  for (int i = 0; i < 20'000; ++i) log.Write(At(i), absl::StrCat(i), "line");
+  EXPECT_EQ(logger.lines.size(), 2 * CountedLog::kKindsMax);
+  EXPECT_EQ(log.count(), 20'000u);
 }
 
 }  // namespace

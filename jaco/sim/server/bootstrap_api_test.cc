@@ -263,12 +263,14 @@ TEST_F(BootstrapApiTest, NobodyThereIsTriedAgain) {
   Start(2);
   BootstrapRequest request = Joining("1");
   EXPECT_EQ(Do(2, request), "connect_error");
+  EXPECT_EQ(At(2).Status().lifecycle, Lifecycle::kUninitialized);
   EXPECT_EQ(conversations_, 1);
   request.nodes = {"3", "1"};
   request.retries_max = 20;
   EXPECT_EQ(Begin(2, request), "ok");
   Run(Seconds(3));
   EXPECT_EQ(StateOf(2), "joining_cluster");
+  EXPECT_EQ(At(2).Status().lifecycle, Lifecycle::kJoining);
   EXPECT_TRUE(At(2).bootstrap().IsOpen());
   EXPECT_GE(conversations_, 6);
   // A server without a cluster is nobody, too.
