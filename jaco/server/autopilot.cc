@@ -213,7 +213,8 @@ bool Autopilot::HasMoved(const fsm::Node& node) const {
   });
 }
 
-// A node that joins is ready once it has caught up.
+// A node that joins is ready once it has caught up, and with what made it one on
+// its disk: until then it may ask for that again, with the same token.
 bool Autopilot::MarkReady() {
   if (proposals_ > 0) return false;
   for (const MemberHealth& member : health_) {
@@ -221,6 +222,7 @@ bool Autopilot::MarkReady() {
     const auto node = nodes.find(member.id.value());
     if (!member.healthy || node == nodes.end()) continue;
     if (node->second.status() != fsm::NODE_STATUS_JOINING) continue;
+    if (member.match.value() < node->second.create_index()) continue;
     fsm::Command command;
     command.mutable_node_status_set()->set_id(member.id.value());
     command.mutable_node_status_set()->set_status(fsm::NODE_STATUS_READY);

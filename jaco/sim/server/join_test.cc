@@ -118,6 +118,22 @@ TEST_F(JoinTest, AJoinThatWasCutOffCanBeRepeated) {
   }
 }
 
+// It may ask again as long as it has nothing of what made it a node.
+TEST_F(JoinTest, OneWithoutRoomIsNotReady) {
+  const std::string token = NewJoinToken();
+  Start(2);
+  ASSERT_EQ(Join(2, 1, token), "ok");
+  files_[2]->SetCapacity(files_[2]->used_bytes());
+  Run(Seconds(3));
+  ASSERT_TRUE(At(2).raft()->leader() == At(1).raft()->id());
+  const uint64_t id = At(2).raft()->id().value();
+  EXPECT_EQ(At(1).state().nodes().at(id).status(), fsm::NODE_STATUS_JOINING);
+  EXPECT_EQ(Join(2, 1, token), "ok");
+  files_[2]->SetCapacity(uint64_t{1} << 30);
+  Run(Seconds(3));
+  EXPECT_EQ(At(1).state().nodes().at(id).status(), fsm::NODE_STATUS_READY);
+}
+
 // With it somebody else would be that voter.
 TEST_F(JoinTest, TheTokenOfAMemberIsOfNoUse) {
   const std::string token = NewJoinToken();
