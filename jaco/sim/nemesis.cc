@@ -16,17 +16,6 @@ namespace {
 
 // Faults within a job strike at one of so many operations to come.
 constexpr uint64_t kOperationsMax = 24;
-constexpr uint64_t kSlownessMax = 200;
-
-bool IsCut(FaultKind kind) {
-  return kind == FaultKind::kPartition || kind == FaultKind::kOneWayCut ||
-         kind == FaultKind::kIsolate || kind == FaultKind::kBridge;
-}
-
-bool IsOfLinks(FaultKind kind) {
-  return IsCut(kind) || kind == FaultKind::kClog ||
-         kind == FaultKind::kSlowLink;
-}
 
 bool IsOfMembers(FaultKind kind) {
   return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer ||
@@ -69,7 +58,7 @@ bool SoundWithout(NodeNumber number, const World& world,
 }
 
 bool NeedsUndoing(FaultKind kind) {
-  return IsOfLinks(kind) || kind == FaultKind::kPause ||
+  return LinkFaults::NeedsUndoing(kind) || kind == FaultKind::kPause ||
          kind == FaultKind::kNoRoom;
 }
 
@@ -78,7 +67,8 @@ bool NeedsUndoing(FaultKind kind) {
 Nemesis::Nemesis(World& world, std::vector<Fault> schedule)
     : world_(world),
       schedule_(std::move(schedule)),
-      owner_(world.queue().NewOwner()) {
+      owner_(world.queue().NewOwner()),
+      links_(world.fabric(), world.queue(), world.servers(), owner_) {
   for (size_t i = 0; i < schedule_.size(); ++i) {
     const EventLabel label{EventKind::kFault, kWorld, schedule_[i].node,
                            static_cast<uint32_t>(schedule_[i].kind)};
@@ -89,7 +79,7 @@ Nemesis::Nemesis(World& world, std::vector<Fault> schedule)
 
 void Nemesis::Stop() { world_.queue().CancelAll(owner_); }
 
-Nemesis::Target Nemesis::TargetOf(const Fault& fault) {
+FaultTarget Nemesis::TargetOf(const Fault& fault) {
   const auto servers = world_.servers();
   NodeNumber node = fault.node;
   if (node == kTheLeader) node = world_.Leader();
@@ -101,12 +91,12 @@ Nemesis::Target Nemesis::TargetOf(const Fault& fault) {
 
 void Nemesis::Strike(size_t number) {
   const Fault& fault = schedule_[number];
-  const Target target = TargetOf(fault);
+  const FaultTarget target = TargetOf(fault);
   world_.trace().Note({EventKind::kStrike, target.node, target.peer,
                        static_cast<uint32_t>(fault.kind)},
                       FaultKindName(fault.kind));
-  if (IsOfLinks(fault.kind)) {
-    StrikeLinks(fault, target);
+  if (LinkFaults::Includes(fault.kind)) {
+    links_.Strike(fault, target);
   } else if (IsOfMembers(fault.kind)) {
     StrikeMembers(fault, target);
   } else if (world_.node(target.node).up()) {
@@ -198,26 +188,8 @@ bool Nemesis::VotersAreSettled() {
   });
 }
 
-void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
-  Fabric& fabric = world_.fabric();
-  switch (fault.kind) {
-    case FaultKind::kClog:
-      fabric.Clog(target.node, target.peer);
-      break;
-    case FaultKind::kSlowLink:
-      fabric.SetSlowness(
-          target.node, target.peer,
-          static_cast<int64_t>(Prng(fault.draw).Between(2, kSlownessMax)));
-      break;
-    default:
-      ForCutLinks(fault, target, [&fabric](NodeNumber from, NodeNumber to) {
-        fabric.Cut(from, to);
-      });
-  }
-}
-
 // Whoever leads is asked, but for those who leave, in an event of its own.
-void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
+void Nemesis::StrikeMembers(const Fault& fault, const FaultTarget& target) {
   const bool leave = fault.kind == FaultKind::kLeave;
   const NodeNumber leader = leave ? target.node : world_.Leader();
   if (leader == kWorld) return;
@@ -300,9 +272,8 @@ void Nemesis::ChangeMembers(Prng prng, server::Server& leader) {
   }
 }
 
-void Nemesis::Undo(size_t number, const Target& target) {
+void Nemesis::Undo(size_t number, const FaultTarget& target) {
   const Fault& fault = schedule_[number];
-  Fabric& fabric = world_.fabric();
   switch (fault.kind) {
     case FaultKind::kPause:
       world_.Resume(target.node);
@@ -310,35 +281,8 @@ void Nemesis::Undo(size_t number, const Target& target) {
     case FaultKind::kNoRoom:
       world_.node(target.node).MakeRoom();
       break;
-    case FaultKind::kClog:
-      fabric.Release(target.node, target.peer);
-      break;
-    case FaultKind::kSlowLink:
-      fabric.SetSlowness(target.node, target.peer, 1);
-      break;
     default:
-      ForCutLinks(fault, target, [&fabric](NodeNumber from, NodeNumber to) {
-        fabric.Mend(from, to);
-      });
-  }
-}
-
-void Nemesis::ForCutLinks(
-    const Fault& fault, const Target& target,
-    absl::FunctionRef<void(NodeNumber, NodeNumber)> apply) {
-  // The target is on the side of those whose bit is set.
-  uint64_t side = fault.draw | uint64_t{1} << target.node;
-  if (fault.kind == FaultKind::kIsolate) side = uint64_t{1} << target.node;
-  const auto is_here = [side](NodeNumber n) { return (side >> n & 1) != 0; };
-  const auto bridges = [&](NodeNumber n) {
-    return fault.kind == FaultKind::kBridge && n == target.peer;
-  };
-  for (NodeNumber a = 1; a <= world_.servers(); ++a) {
-    for (NodeNumber b = 1; b <= world_.servers(); ++b) {
-      if (!is_here(a) || is_here(b) || bridges(a) || bridges(b)) continue;
-      apply(a, b);
-      if (fault.kind != FaultKind::kOneWayCut) apply(b, a);
-    }
+      links_.Undo(fault, target);
   }
 }
 

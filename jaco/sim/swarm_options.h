@@ -39,10 +39,12 @@ enum class FaultKind : uint8_t {
   kBitRot,
   kLostWrite,
   kMisdirectedWrite,
-  kNoRoom,  // the disk stays full for a while
-  kLeave,   // any server is asked to remove a node, or to take one in
+  kNoRoom,   // the disk stays full for a while
+  kLeave,    // any server is asked to remove a node, or to take one in
+  kChain,    // nodes reach only their neighbours in a row
+  kSwizzle,  // links of some nodes clog one by one, and are released likewise
 };
-inline constexpr int kFaultKinds = 20;
+inline constexpr int kFaultKinds = 22;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 
