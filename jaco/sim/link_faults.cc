@@ -25,7 +25,8 @@ void Shuffle(std::vector<T>& items, Prng& prng) {
 }  // namespace
 
 bool LinkFaults::Includes(FaultKind kind) {
-  return NeedsUndoing(kind) || kind == FaultKind::kSwizzle;
+  return NeedsUndoing(kind) || kind == FaultKind::kSwizzle ||
+         kind == FaultKind::kReset;
 }
 
 bool LinkFaults::NeedsUndoing(FaultKind kind) {
@@ -45,6 +46,9 @@ void LinkFaults::Strike(const Fault& fault, const FaultTarget& target) {
       break;
     case FaultKind::kSwizzle:
       Swizzle(fault, target.node);
+      break;
+    case FaultKind::kReset:
+      Reset(fault, target);
       break;
     default:
       ForCutLinks(fault, target, [this](NodeNumber from, NodeNumber to) {
@@ -101,6 +105,14 @@ void LinkFaults::ForLinksBeyondNeighbours(
       apply(chain[a], chain[b]);
       apply(chain[b], chain[a]);
     }
+  }
+}
+
+void LinkFaults::Reset(const Fault& fault, const FaultTarget& target) {
+  const bool all = Prng(fault.draw).Chance(1, 4);
+  for (NodeNumber peer = 1; peer <= nodes_; ++peer) {
+    if (peer == target.node || (!all && peer != target.peer)) continue;
+    fabric_.ResetConnection(target.node, peer);
   }
 }
 

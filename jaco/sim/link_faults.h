@@ -43,6 +43,7 @@ class LinkFaults {
   void ForLinksBeyondNeighbours(
       const Fault& fault,
       absl::FunctionRef<void(NodeNumber, NodeNumber)> apply);
+  void Reset(const Fault& fault, const FaultTarget& target);
   void Swizzle(const Fault& fault, NodeNumber node);
   std::vector<Link> LinksOfSome(uint64_t some) const;
 

@@ -14,7 +14,6 @@
 namespace jaco::sim {
 namespace {
 
-using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr NodeNumber kNodes = 5;
@@ -117,6 +116,22 @@ TEST_F(LinkFaultsTest, ASwizzleClogsOneByOneAndLosesNothing) {
   EXPECT_LE(*open.begin(), kLinks - 8);
   for (int i = 0; i < 40; ++i) RunFor(Milliseconds(16));
   EXPECT_THAT(Open(), SizeIs(kLinks));
+}
+
+TEST_F(LinkFaultsTest, AResetIsHeardAtBothEnds) {
+  EXPECT_FALSE(LinkFaults::NeedsUndoing(FaultKind::kReset));
+  std::set<Links> seen;
+  for (uint64_t draw = 0; draw < 20; ++draw) {
+    down_.clear();
+    faults_.Strike(Of(FaultKind::kReset, draw), {2, 4});
+    RunFor(Milliseconds(10));
+    seen.insert(down_);
+    EXPECT_THAT(Open(), SizeIs(kLinks));
+  }
+  const Links one = {{2, 4}, {4, 2}};
+  const Links all = {{1, 2}, {2, 1}, {2, 3}, {3, 2},
+                     {2, 4}, {4, 2}, {2, 5}, {5, 2}};
+  EXPECT_THAT(seen, testing::UnorderedElementsAre(one, all));
 }
 
 }  // namespace

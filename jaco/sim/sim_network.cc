@@ -72,26 +72,54 @@ void Fabric::HealAll() {
 }
 
 void Fabric::ResetConnections(NodeNumber node, bool drop_in_flight) {
-  for (uint32_t i = 0; drop_in_flight && i < flights_.size(); ++i) {
+  if (drop_in_flight) {
+    LoseFlights([node](const Flight& flight) {
+      return flight.from == node || flight.to == node;
+    });
+  }
+  for (NodeNumber peer = 1; peer <= kNodesMax; ++peer) {
+    if (peer != node) TellDown(node, peer);
+  }
+}
+
+void Fabric::ResetConnection(NodeNumber a, NodeNumber b) {
+  LoseFlights([a, b](const Flight& flight) {
+    return (flight.from == a && flight.to == b) ||
+           (flight.from == b && flight.to == a);
+  });
+  LoseHeld(a, b);
+  LoseHeld(b, a);
+  TellDown(a, b);
+  TellDown(b, a);
+}
+
+void Fabric::LoseFlights(absl::FunctionRef<bool(const Flight&)> lost) {
+  for (uint32_t i = 0; i < flights_.size(); ++i) {
     const Flight& flight = flights_[i];
-    if (flight.frame == nullptr) continue;
-    if (flight.from != node && flight.to != node) continue;
+    if (flight.frame == nullptr || !lost(flight)) continue;
     queue_.Cancel(flight.event);
     Drop(flight.from, flight.to, flight.frame);
     EndFlight(i);
   }
-  for (NodeNumber peer = 1; peer <= kNodesMax; ++peer) {
-    if (peer == node || ports_[peer] == nullptr) continue;
-    Link& link = LinkBetween(node, peer);
-    if (link.cuts > 0 || link.clogs > 0) continue;
-    const auto tell = [this, node, peer] {
-      SimNetwork* port = ports_[peer];
-      if (port == nullptr || port->receiver_ == nullptr) return;
-      port->receiver_->OnPeerDown(node);
-    };
-    queue_.Schedule(ArrivalTime(link), kWorldOwner,
-                    {EventKind::kPeerDown, peer, node}, tell);
+}
+
+void Fabric::LoseHeld(NodeNumber from, NodeNumber to) {
+  Link& link = LinkBetween(from, to);
+  for (const env::FramePtr& frame : std::exchange(link.held, {})) {
+    Drop(from, to, frame);
   }
+}
+
+void Fabric::TellDown(NodeNumber node, NodeNumber peer) {
+  Link& link = LinkBetween(node, peer);
+  if (ports_[peer] == nullptr || link.cuts > 0 || link.clogs > 0) return;
+  const auto tell = [this, node, peer] {
+    SimNetwork* port = ports_[peer];
+    if (port == nullptr || port->receiver_ == nullptr) return;
+    port->receiver_->OnPeerDown(node);
+  };
+  queue_.Schedule(ArrivalTime(link), kWorldOwner,
+                  {EventKind::kPeerDown, peer, node}, tell);
 }
 
 void Fabric::Send(NodeNumber from, NodeNumber to, env::FramePtr frame) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
 #include "jaco/env/network.h"
@@ -60,6 +61,10 @@ class Fabric {
   // after the link's delay; with `drop_in_flight` nothing that is under way
   // from or to it arrives.
   void ResetConnections(NodeNumber node, bool drop_in_flight);
+  // The connections between two nodes break, and nothing else does: what waits
+  // or is under way between them is lost, and each hears, after the link's
+  // delay, that the other is gone. Who cannot be reached hears nothing.
+  void ResetConnection(NodeNumber a, NodeNumber b);
 
  private:
   friend class SimNetwork;
@@ -90,6 +95,10 @@ class Fabric {
   void Arrive(uint32_t flight);
   void Drop(NodeNumber from, NodeNumber to, const env::FramePtr& frame);
   Instant ArrivalTime(Link& link);
+  void LoseFlights(absl::FunctionRef<bool(const Flight&)> lost);
+  void LoseHeld(NodeNumber from, NodeNumber to);
+  // Tells `peer`, if it can be reached, that `node` is gone.
+  void TellDown(NodeNumber node, NodeNumber peer);
   uint32_t TakeFlight();
   // Returns the frame.
   env::FramePtr EndFlight(uint32_t flight);

@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 class Recorder final : public env::FrameReceiver {
  public:
@@ -139,6 +140,36 @@ TEST_F(SimNetworkTest, ACrashIsHeardOfAndMayTakeFramesAlong) {
   RunAll();
   EXPECT_THAT(receivers_[2].frames, ElementsAre("1kept", "3kept"));
   EXPECT_THAT(receivers_[1].frames, IsEmpty());
+}
+
+TEST_F(SimNetworkTest, AResetTakesWhatIsBetweenTwoAndBothHearOfIt) {
+  fabric_->Clog(2, 1);
+  Send(1, 2, "lost");
+  Send(2, 1, "held and lost");
+  Send(1, 3, "kept");
+  Send(3, 2, "kept");
+  fabric_->Release(2, 1);
+  fabric_->ResetConnection(1, 2);
+  Send(1, 2, "after");
+  RunAll();
+  EXPECT_THAT(receivers_[1].frames, IsEmpty());
+  EXPECT_THAT(receivers_[2].frames, UnorderedElementsAre("3kept", "1after"));
+  EXPECT_THAT(receivers_[3].frames, ElementsAre("1kept"));
+  EXPECT_THAT(receivers_[1].down, ElementsAre(2));
+  EXPECT_THAT(receivers_[2].down, ElementsAre(1));
+  EXPECT_THAT(receivers_[3].down, IsEmpty());
+}
+
+TEST_F(SimNetworkTest, AResetIsNotHeardThroughACut) {
+  fabric_->Cut(1, 2);
+  fabric_->Clog(2, 1);
+  Send(2, 1, "held");
+  fabric_->ResetConnection(1, 2);
+  fabric_->HealAll();
+  RunAll();
+  EXPECT_THAT(receivers_[1].frames, IsEmpty());
+  EXPECT_THAT(receivers_[1].down, IsEmpty());
+  EXPECT_THAT(receivers_[2].down, IsEmpty());
 }
 
 TEST_F(SimNetworkTest, ALinksDrawsDoNotDependOnOtherLinks) {

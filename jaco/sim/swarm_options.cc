@@ -74,7 +74,8 @@ void DrawDepartures(uint64_t seed, SwarmOptions& options) {
 
 // Each kind from a stream of its own: the next comes later.
 void DrawLaterFaults(uint64_t seed, SwarmOptions& options) {
-  for (const FaultKind kind : {FaultKind::kChain, FaultKind::kSwizzle}) {
+  for (const FaultKind kind :
+       {FaultKind::kChain, FaultKind::kSwizzle, FaultKind::kReset}) {
     Prng prng = MakeStream(seed, Stream::kSwarm, kLaterFaults,
                            static_cast<uint64_t>(kind));
     options.FaultsOf(kind) = DrawFaults(prng);
@@ -133,6 +134,14 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "chain";
     case FaultKind::kSwizzle:
       return "swizzle";
+    case FaultKind::kReset:
+      return "reset";
+    case FaultKind::kNarrow:
+      return "narrow";
+    case FaultKind::kUnreadable:
+      return "unreadable";
+    case FaultKind::kWipe:
+      return "wipe";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }

@@ -43,8 +43,13 @@ enum class FaultKind : uint8_t {
   kLeave,    // any server is asked to remove a node, or to take one in
   kChain,    // nodes reach only their neighbours in a row
   kSwizzle,  // links of some nodes clog one by one, and are released likewise
+  kReset,    // connections break and take along what is in flight
+  kNarrow,   // a link carries so many bytes a second, and queues so many
+  // Parts of a file cannot be read until they are written again: EIO.
+  kUnreadable,
+  kWipe,  // a disk is lost: its server comes back with an empty one
 };
-inline constexpr int kFaultKinds = 22;
+inline constexpr int kFaultKinds = 26;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 
