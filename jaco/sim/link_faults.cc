@@ -8,11 +8,21 @@ namespace jaco::sim {
 namespace {
 
 constexpr uint64_t kSlownessMax = 200;
+// Between a link that hardly carries heartbeats and one that nobody notices.
+constexpr int64_t kBytesPerSecondMin = 2048;
+constexpr size_t kQueueBytesMin = 1024;
+constexpr uint64_t kDoublings = 9;
 
 bool IsCut(FaultKind kind) {
   return kind == FaultKind::kPartition || kind == FaultKind::kOneWayCut ||
          kind == FaultKind::kIsolate || kind == FaultKind::kBridge ||
          kind == FaultKind::kChain;
+}
+
+Bandwidth DrawBandwidth(uint64_t draw) {
+  Prng prng(draw);
+  return {.bytes_per_second = kBytesPerSecondMin << prng.Below(kDoublings + 1),
+          .queue_bytes = kQueueBytesMin << prng.Below(kDoublings + 1)};
 }
 
 template <typename T>
@@ -31,7 +41,7 @@ bool LinkFaults::Includes(FaultKind kind) {
 
 bool LinkFaults::NeedsUndoing(FaultKind kind) {
   return IsCut(kind) || kind == FaultKind::kClog ||
-         kind == FaultKind::kSlowLink;
+         kind == FaultKind::kSlowLink || kind == FaultKind::kNarrow;
 }
 
 void LinkFaults::Strike(const Fault& fault, const FaultTarget& target) {
@@ -43,6 +53,9 @@ void LinkFaults::Strike(const Fault& fault, const FaultTarget& target) {
       fabric_.SetSlowness(
           target.node, target.peer,
           static_cast<int64_t>(Prng(fault.draw).Between(2, kSlownessMax)));
+      break;
+    case FaultKind::kNarrow:
+      fabric_.SetBandwidth(target.node, target.peer, DrawBandwidth(fault.draw));
       break;
     case FaultKind::kSwizzle:
       Swizzle(fault, target.node);
@@ -64,6 +77,9 @@ void LinkFaults::Undo(const Fault& fault, const FaultTarget& target) {
       break;
     case FaultKind::kSlowLink:
       fabric_.SetSlowness(target.node, target.peer, 1);
+      break;
+    case FaultKind::kNarrow:
+      fabric_.SetBandwidth(target.node, target.peer, {});
       break;
     default:
       ForCutLinks(fault, target, [this](NodeNumber from, NodeNumber to) {

@@ -46,11 +46,11 @@ class LinkFaultsTest : public testing::Test {
   static Fault Of(FaultKind kind, uint64_t draw) {
     return {.kind = kind, .length = Seconds(1), .draw = draw};
   }
-  void SendEverywhere() {
+  void SendEverywhere(size_t bytes = 1) {
     for (NodeNumber from = 1; from <= kNodes; ++from) {
       for (uint64_t to = 1; to <= kNodes; ++to) {
         networks_[from]->Send({.id = to},
-                              std::make_shared<const std::string>("x"));
+                              std::make_shared<const std::string>(bytes, 'x'));
       }
     }
   }
@@ -115,6 +115,16 @@ TEST_F(LinkFaultsTest, ASwizzleClogsOneByOneAndLosesNothing) {
   EXPECT_GT(open.size(), 4u);
   EXPECT_LE(*open.begin(), kLinks - 8);
   for (int i = 0; i < 40; ++i) RunFor(Milliseconds(16));
+  EXPECT_THAT(Open(), SizeIs(kLinks));
+}
+
+TEST_F(LinkFaultsTest, ANarrowLinkIsWideAgain) {
+  const Fault narrow = Of(FaultKind::kNarrow, 1);
+  faults_.Strike(narrow, {1, 2});
+  SendEverywhere(/*bytes=*/10'000);
+  RunFor(Milliseconds(5));
+  EXPECT_THAT(heard_, SizeIs(kLinks - 1));
+  faults_.Undo(narrow, {1, 2});
   EXPECT_THAT(Open(), SizeIs(kLinks));
 }
 
