@@ -144,6 +144,9 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
     case FaultKind::kMisdirectedWrite:
       Damage(fault, node, DamageKind::kMisdirectedWrite);
       break;
+    case FaultKind::kUnreadable:
+      LoseSectors(fault, node);
+      break;
     case FaultKind::kNoRoom:
       world_.node(node).FillDisk();
       break;
@@ -156,15 +159,29 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
   }
 }
 
-// Where members change, no configuration that may be in force may need it.
 void Nemesis::Damage(const Fault& fault, NodeNumber node, DamageKind kind) {
-  if (world_.options().MembersChange()) {
-    std::set<NodeNumber> damaged = world_.Damaged();
-    damaged.insert(node);
-    if (!AllStarted(world_) || !CanSpare(world_, std::move(damaged))) return;
-    if (world_.options().voter_policy && !VotersAreSettled()) return;
-  }
+  if (!MayDamage(node)) return;
   world_.Damage(node, kind, fault.length, Prng(fault.draw));
+}
+
+// Where members change, a server must not get to be needed while nobody knows
+// what it has lost.
+void Nemesis::LoseSectors(const Fault& fault, NodeNumber node) {
+  if (!MayDamage(node)) return;
+  Prng prng(fault.draw);
+  const bool now = world_.options().MembersChange() || prng.Chance(1, 3);
+  world_.LoseSectors(node, now, fault.length, prng);
+}
+
+// Where members change, no configuration that may be in force may need it.
+bool Nemesis::MayDamage(NodeNumber node) {
+  if (!world_.options().MembersChange()) return true;
+  std::set<NodeNumber> damaged = world_.Damaged();
+  damaged.insert(node);
+  if (!AllStarted(world_) || !CanSpare(world_, std::move(damaged))) {
+    return false;
+  }
+  return !world_.options().voter_policy || VotersAreSettled();
 }
 
 // Until then a leader that still takes it for sound may make it the only voter

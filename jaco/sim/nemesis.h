@@ -33,6 +33,8 @@ class Nemesis {
   void Strike(size_t number);
   void StrikeNode(const Fault& fault, NodeNumber node);
   void Damage(const Fault& fault, NodeNumber node, DamageKind kind);
+  void LoseSectors(const Fault& fault, NodeNumber node);
+  bool MayDamage(NodeNumber node);
   bool VotersAreSettled();
   void StrikeMembers(const Fault& fault, const FaultTarget& target);
   void Walk(Prng prng, server::Server& leader);

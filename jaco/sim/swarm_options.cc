@@ -74,8 +74,9 @@ void DrawDepartures(uint64_t seed, SwarmOptions& options) {
 
 // Each kind from a stream of its own: the next comes later.
 void DrawLaterFaults(uint64_t seed, SwarmOptions& options) {
-  for (const FaultKind kind : {FaultKind::kChain, FaultKind::kSwizzle,
-                               FaultKind::kReset, FaultKind::kNarrow}) {
+  for (const FaultKind kind :
+       {FaultKind::kChain, FaultKind::kSwizzle, FaultKind::kReset,
+        FaultKind::kNarrow, FaultKind::kUnreadable}) {
     Prng prng = MakeStream(seed, Stream::kSwarm, kLaterFaults,
                            static_cast<uint64_t>(kind));
     options.FaultsOf(kind) = DrawFaults(prng);
