@@ -141,8 +141,6 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "narrow";
     case FaultKind::kUnreadable:
       return "unreadable";
-    case FaultKind::kWipe:
-      return "wipe";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }

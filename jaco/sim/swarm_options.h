@@ -47,9 +47,8 @@ enum class FaultKind : uint8_t {
   kNarrow,   // a link carries so many bytes a second, and queues so many
   // Parts of a file cannot be read until they are written again: EIO.
   kUnreadable,
-  kWipe,  // a disk is lost: its server comes back with an empty one
 };
-inline constexpr int kFaultKinds = 26;
+inline constexpr int kFaultKinds = 25;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 
