@@ -90,6 +90,7 @@ class SimFileSystem final : public env::FileSystem {
   // For tests and damage on the medium; not operations. `path` is a file, and
   // `offset` within it.
   std::string Contents(absl::string_view path) const;
+  uint64_t CountFiles() const;
   void OverwriteByte(absl::string_view path, uint64_t offset, uint8_t value);
   void FlipBit(absl::string_view path, uint64_t offset, int bit);
 

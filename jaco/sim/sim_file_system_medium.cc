@@ -1,4 +1,4 @@
-// What happens to files other than by operations on them.
+// What is seen of files and happens to them other than by operations.
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +13,12 @@ std::string SimFileSystem::Contents(absl::string_view path) const {
   std::string contents(node->file.size(), '\0');
   node->file.Read(0, contents.size(), contents.data());
   return contents;
+}
+
+uint64_t SimFileSystem::CountFiles() const {
+  uint64_t count = 0;
+  ForEachFile(*root_, [&count](const std::string&, FileNode&) { ++count; });
+  return count;
 }
 
 void SimFileSystem::OverwriteByte(absl::string_view path, uint64_t offset,

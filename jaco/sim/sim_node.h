@@ -98,6 +98,9 @@ class SimNode {
   void StallDisk(Duration length);
   void JumpWall(Duration by);
 
+  // That its disk holds.
+  uint64_t files() const { return files_.CountFiles(); }
+
   // As a leader, at this very moment.
   bool HoldsLease() const;
 

@@ -10,6 +10,7 @@
 #include "jaco/raft/describe.h"
 #include "jaco/server/voter_policy.h"
 #include "jaco/sim/bearer.h"
+#include "jaco/sim/growth.h"
 #include "jaco/sim/loss.h"
 #include "jaco/sim/nemesis.h"
 #include "jaco/sim/schedule.h"
@@ -52,6 +53,7 @@ class Simulation {
   bool SomebodyIsLeaving(NodeNumber leader);
   bool KnowsThatItLeft(NodeNumber number, NodeNumber leader);
   bool Steady();
+  bool Small();
   std::string WhereNodesStand();
 
   Trace trace_;
@@ -158,7 +160,22 @@ bool Simulation::GetWell() {
   }
   // A leader that is alone does nothing, so time has to pass by itself.
   world_.queue().Schedule(deadline, kWorldOwner, {EventKind::kPhase}, [] {});
-  return RunUntil(deadline, "one leader stays", [this] { return Steady(); });
+  if (!RunUntil(deadline, "one leader stays", [this] { return Steady(); })) {
+    return false;
+  }
+  return !lost_.servers.empty() ||
+         RunUntil(deadline, "what servers keep is small again",
+                  [this] { return Small(); });
+}
+
+// What they keep shrinks while they work.
+bool Simulation::Small() {
+  if (!workload_.Idle()) return false;
+  const std::string what = Overgrown(world_, GrowthLimitsOf(world_.options()));
+  if (what.empty()) return true;
+  trace_.Note({EventKind::kPhase}, what);
+  workload_.IssueOneMore();
+  return false;
 }
 
 // Where nothing is wrong, a leader leads on.
