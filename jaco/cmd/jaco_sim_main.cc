@@ -57,8 +57,9 @@ struct Overrides {
 };
 
 void AddOverrides(CLI::App& app, Overrides& overrides) {
-  app.add_option("--servers", overrides.servers, "How many, not 3 or 5 by seed")
-      ->check(CLI::Range(1, kNodesMax));
+  auto* servers = app.add_option("--servers", overrides.servers,
+                                 "How many, not 3 or 5 by seed")
+                      ->check(CLI::Range(1, kNodesMax));
   app.add_option("--rocksdb", overrides.rocksdb,
                  "Keep state in RocksDB (true) or in memory (false)");
   app.add_option("--seconds", overrides.seconds,
@@ -67,7 +68,8 @@ void AddOverrides(CLI::App& app, Overrides& overrides) {
   app.add_option("--clients", overrides.clients, "How many, not 1 to 5")
       ->check(CLI::Range(1, 1000));
   app.add_flag("--walk", overrides.walk,
-               "Members are added one by one up to nine, and removed again");
+               "Servers join by tokens up to nine, and are removed again")
+      ->excludes(servers);
   app.add_option("--lying-disk", overrides.lying_disk,
                  "Plant a bug: one sync in so many is a lie")
       ->check(CLI::PositiveNumber);

@@ -295,6 +295,13 @@ void Conversation::PersistWrites(const Words& words) {
                                          : server->writes().back().id);
 }
 
+void Conversation::RefuseWrites(const Words& words) {
+  TestServer* server = Server(words, 1);
+  if (server == nullptr) return;
+  if (server->writes().empty()) return Fail("nothing is to be written");
+  Act(*server, server->RefuseWrites());
+}
+
 void Conversation::Propose(const Words& words) {
   TestServer* server = Server(words, 1);
   if (server == nullptr) return;
@@ -329,6 +336,9 @@ void Conversation::Restart(const Words& words) {
   const auto it = servers_.find(Node(words.size() > 1 ? words[1] : ""));
   if (it == servers_.end() || it->second->up()) {
     return Fail("no such server, or it is up");
+  }
+  if (auto lease = Option(words, "lease")) {
+    it->second->options().lease_reads = *lease == "on";
   }
   Act(*it->second, it->second->Restart());
 }
@@ -413,6 +423,7 @@ std::string Conversation::Run(absl::string_view command) {
       {"reorder", &Conversation::Reorder},
       {"auto-persist", &Conversation::AutoPersist},
       {"persist", &Conversation::PersistWrites},
+      {"refuse", &Conversation::RefuseWrites},
       {"propose", &Conversation::Propose},
       {"read", &Conversation::Read},
       {"compact", &Conversation::Compact},

@@ -15,6 +15,7 @@
 //   reorder A->B         the oldest goes behind the others
 //   auto-persist on|off  on (as at the start): writes are done at once
 //   persist N [upto]     N's writes (up to that number) are durable
+//   refuse N             there is no room for them, and they wait
 //   propose N text       read N id
 //   compact N index      N forgets its log up to there
 //   snapshot A->B index  B gets A's snapshot of that entry
@@ -26,7 +27,7 @@
 //   stabilize [N..]      delivers and persists until nothing is left (between
 //                        these servers)
 //   crash N              what was not persisted is lost
-//   restart N
+//   restart N [lease=on|off]
 //   damage N keep=K      N is down, and all but K entries of its log are lost
 //   partition 1 | 2 3    cuts the links between the groups; what is under way
 //   heal                 there is lost, and what is sent later
@@ -77,6 +78,7 @@ class Conversation {
   void Reorder(const Words& words);
   void AutoPersist(const Words& words);
   void PersistWrites(const Words& words);
+  void RefuseWrites(const Words& words);
   void Propose(const Words& words);
   void Read(const Words& words);
   // conversation_snapshot.cc.

@@ -33,12 +33,17 @@ std::optional<Persist> Durability::TakeWrite(const HardState& hard_state,
   return write;
 }
 
-void Durability::OnPersisted(PersistId upto) {
+void Durability::OnPersisted(PersistId upto, Instant now) {
   JACO_CHECK(upto <= last_id_);
   while (!writes_.empty() && writes_.front().id <= upto) {
     durable_ = writes_.front().last;
     durable_state_ = writes_.front().hard_state;
     writes_.pop_front();
+  }
+  refused_ = false;
+  // The others waited for these.
+  if (!writes_.empty()) {
+    writes_.front().since = std::max(writes_.front().since, now);
   }
 }
 

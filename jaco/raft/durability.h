@@ -33,15 +33,22 @@ class Durability {
                                    Instant now);
   bool HasWrite(const HardState& hard_state, const Log& log) const;
 
-  // Since when the oldest write is under way; nullopt when none is.
-  std::optional<Instant> pending_since() const {
-    if (writes_.empty()) return std::nullopt;
+  // Since when the disk has not answered while it had something to write;
+  // nullopt: it has nothing, or has said that there is no room.
+  std::optional<Instant> silent_since() const {
+    if (writes_.empty() || refused_) return std::nullopt;
     return writes_.front().since;
   }
 
+  // The last answer of the disk was that there is no room.
+  bool refused() const { return refused_; }
+
   // Every write up to `upto` is durable. Ids that were not handed out are a
   // mistake of the caller.
-  void OnPersisted(PersistId upto);
+  void OnPersisted(PersistId upto, Instant now);
+
+  // There is no room for the oldest write, which will be tried again.
+  void OnRefused() { refused_ = true; }
 
   // The log was replaced by one that is empty and begins behind `start`. Of
   // what was durable, entries up to `kept` were right and are superseded.
@@ -56,7 +63,7 @@ class Durability {
     PersistId id;
     HardState hard_state;
     LogIndex last;  // what is durable of the present log once this write is
-    Instant since;
+    Instant since;  // handed out, or first of those under way
   };
 
   HardState handed_out_;
@@ -66,6 +73,7 @@ class Durability {
   std::optional<LogStart> start_;  // in no write yet
   PersistId last_id_;
   std::deque<Write> writes_;  // under way
+  bool refused_ = false;
 };
 
 }  // namespace jaco::raft

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -79,7 +80,7 @@ class RandomDurability {
   void Report(size_t count) {
     if (count == 0) return;
     for (size_t i = 0; i < count; ++i) reported_.Write(writes_[i]);
-    durability_.OnPersisted(writes_[count - 1].id);
+    durability_.OnPersisted(writes_[count - 1].id, Instant());
     writes_.erase(writes_.begin(), writes_.begin() + count);
   }
 
@@ -129,9 +130,48 @@ TEST(DurabilityTest, StartsWithWhatWasRestored) {
   EXPECT_EQ(durability.hard_state(), state);
 }
 
+class SilenceTest : public testing::Test {
+ protected:
+  PersistId Write(Instant now) {
+    ++state_.term;
+    return durability_.TakeWrite(state_, log_, now)->id;
+  }
+  static Instant At(int64_t ms) { return Instant() + Milliseconds(ms); }
+
+  HardState state_;
+  Log log_{{}, {}};
+  Durability durability_{{}, LogIndex(0)};
+};
+
+// A disk that is slow and goes on is not one that has stopped.
+TEST_F(SilenceTest, AWriteWaitsForThoseBeforeIt) {
+  const PersistId first = Write(At(10));
+  Write(At(20));
+  EXPECT_EQ(durability_.silent_since(), At(10));
+  durability_.OnPersisted(first, At(500));
+  EXPECT_EQ(durability_.silent_since(), At(500));
+}
+
+TEST_F(SilenceTest, AWriteThatComesLaterCountsFromThen) {
+  const PersistId first = Write(At(10));
+  durability_.OnPersisted(first, At(20));
+  EXPECT_EQ(durability_.silent_since(), std::nullopt);
+  Write(At(30));
+  EXPECT_EQ(durability_.silent_since(), At(30));
+}
+
+TEST_F(SilenceTest, ADiskWithoutRoomIsNotSilent) {
+  const PersistId first = Write(At(10));
+  durability_.OnRefused();
+  EXPECT_TRUE(durability_.refused());
+  EXPECT_EQ(durability_.silent_since(), std::nullopt);
+  durability_.OnPersisted(first, At(500));
+  EXPECT_FALSE(durability_.refused());
+}
+
 TEST(DurabilityDeathTest, RefusesWritesThatWereNotHandedOut) {
   Durability durability({}, LogIndex(0));
-  EXPECT_DEATH(durability.OnPersisted(PersistId(1)), "check failed");
+  EXPECT_DEATH(durability.OnPersisted(PersistId(1), Instant()), "check failed");
 }
 
 }  // namespace

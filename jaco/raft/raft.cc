@@ -103,6 +103,7 @@ void Raft::OnDeadline(Instant now) {
   if (std::holds_alternative<Leader>(state_)) {
     if (!CheckQuorum(now) || !CheckDisk(now)) return;
     ExpireTransfer(now);
+    ExpireReads(now);
     Heartbeat(now);
     return;
   }
@@ -112,7 +113,7 @@ void Raft::OnDeadline(Instant now) {
   if (!MayCampaign()) {
     // The leader is gone, or we are for it.
     AskWhoLeads(now);
-  } else if (DiskStalled(now)) {
+  } else if (!DiskTakesVotes(now)) {
     ResetElectionDeadline(now);
   } else {
     StartPreVote(now);
@@ -136,10 +137,16 @@ void Raft::Heartbeat(Instant now) {
   }
 }
 
-// Nothing that was handed out to be written came back for so long.
+// Something is to be written, and nothing came back for so long.
 bool Raft::DiskStalled(Instant now) const {
-  const std::optional<Instant> since = durability_.pending_since();
+  const std::optional<Instant> since = durability_.silent_since();
   return since.has_value() && now - *since >= options_.election_timeout;
+}
+
+// A candidate needs a vote of its own that is durable. Where no server has
+// room, whoever leads has to go on to: nobody could be elected.
+bool Raft::DiskTakesVotes(Instant now) const {
+  return !DiskStalled(now) && !durability_.refused();
 }
 
 // A leader must not outlive its disk: what it proposes is as good as lost if
@@ -155,7 +162,7 @@ bool Raft::CheckDisk(Instant now) {
 void Raft::OnPersisted(Instant now, PersistId upto) {
   dirty_ = true;
   now_ = now;
-  durability_.OnPersisted(upto);
+  durability_.OnPersisted(upto, now);
   EndRepair();
   ReleaseVote();
   ReleaseAcknowledgement();
@@ -170,6 +177,11 @@ void Raft::OnPersisted(Instant now, PersistId upto) {
     FinishReadRounds();  // the configuration that just left may have hindered
     OnCommitAdvanced(now);
   }
+}
+
+void Raft::OnWriteRefused(Instant now) {
+  now_ = now;
+  durability_.OnRefused();
 }
 
 void Raft::OnApplied(Instant /*now*/, LogIndex upto) {
@@ -218,9 +230,15 @@ void Raft::TakeCommitted(Ready& ready) {
 Instant Raft::NextDeadline() const {
   if (const auto* leader = std::get_if<Leader>(&state_)) {
     // Alone there is nobody to tell and nobody to hear from.
-    if (leader->peers.empty()) return Instant::Never();
-    if (!leader->transfer.has_value()) return leader->heartbeat_deadline;
-    return std::min(leader->heartbeat_deadline, leader->transfer->deadline);
+    Instant deadline =
+        leader->peers.empty() ? Instant::Never() : leader->heartbeat_deadline;
+    if (leader->transfer.has_value()) {
+      deadline = std::min(deadline, leader->transfer->deadline);
+    }
+    if (!leader->reads_waiting.empty()) {
+      deadline = std::min(deadline, leader->reads_waiting.front().expiry);
+    }
+    return deadline;
   }
   const bool waits =
       MayCampaign() || configuration().Contains(id()) || leader_ != kNoNode;

@@ -106,6 +106,10 @@ class Raft {
  public:
   // A hand-over for the sake of priorities comes at most so often.
   static constexpr int64_t kFitTimeouts = 10;
+  static constexpr int64_t kReadTimeouts = 10;
+  // So often a server whose connection to the leader broke stands again soon
+  // when nobody is elected.
+  static constexpr int kQuickCampaigns = 4;
 
   // `prng` jitters election timeouts: give every server a different seed.
   Raft(const Options& options, RestoredState restored, Prng prng, Instant now);
@@ -139,10 +143,11 @@ class Raft {
 
   // Asks for the index that a linearizable read must wait for (§6.4); followers
   // ask their leader. Answered in Ready.reads, with no_leader when no leader is
-  // known or it did not answer within an election timeout, with rate_limited
-  // when too many wait. `now` is not from before the read was asked for. `id`
-  // was never used before, not even before a restart: an answer may arrive that
-  // late, and must not be taken for that to another question.
+  // known or it did not answer within an election timeout, or when this server
+  // leads and cannot commit anything for kReadTimeouts of them, with
+  // rate_limited when too many wait. `now` is not from before the read was
+  // asked for. `id` was never used before, not even before a restart: an answer
+  // may arrive that late, and must not be taken for that to another question.
   void RequestRead(Instant now, ReadId id);
 
   // The connection to `node` was reset or refused. A follower of that node does
@@ -155,6 +160,11 @@ class Raft {
 
   // Every write up to and including `upto` is durable.
   void OnPersisted(Instant now, PersistId upto);
+
+  // There is no room for the oldest write; it is being tried again. Whoever
+  // leads goes on to, for reads; until OnPersisted this server does not stand
+  // for election.
+  void OnWriteRefused(Instant now);
 
   // The state machine contains everything up to `upto`.
   void OnApplied(Instant now, LogIndex upto);
@@ -251,6 +261,7 @@ class Raft {
   struct Read {
     NodeId from;
     ReadId id;
+    Instant expiry;  // of one that waits
   };
   struct ReadRound {
     uint64_t round = 0;
@@ -281,7 +292,7 @@ class Raft {
     LogIndex first_of_term;  // the no-op that opened the term
     Instant heartbeat_deadline;
     uint64_t round = 0;  // of the last leadership confirmation that was sent
-    std::vector<Read> reads_waiting;         // for the next round
+    std::vector<Read> reads_waiting;         // for the next round, by expiry
     std::vector<ReadRound> reads_in_flight;  // ascending rounds
     size_t uncommitted_bytes = 0;
     std::optional<Transfer> transfer;
@@ -302,11 +313,13 @@ class Raft {
   void Handle(Instant now, NodeId from, const RequestVoteRequest& request);
   void Handle(Instant now, NodeId from, const RequestVoteResponse& response);
   bool MayGrant(const RequestVoteRequest& request, NodeId candidate) const;
+  bool YieldsTo(const RequestVoteRequest& request, NodeId other) const;
   bool HeardFromLeaderLately(Instant now) const;
   bool LeaderGaveUp(Instant now, const RequestVoteRequest& request,
                     NodeId candidate) const;
   bool MayFollowHandOver(Instant now, Term term, uint64_t transfer) const;
   void ResetElectionDeadline(Instant now);
+  void SetCampaignDeadline(Instant now);
   Duration Deference(Duration most) const;
   bool CheckQuorum(Instant now);
   Instant QuorumContact(Instant now) const;
@@ -367,6 +380,7 @@ class Raft {
   void Handle(Instant now, NodeId from, const ReadIndexResponse& response);
   void AskLeaderForRead(Instant now, ReadId id);
   void ExpireReads(Instant now);
+  void ExpireWaitingReads(Instant now);
   void StartReadRound();
   void FinishReadRounds();
   void AnswerRead(const Read& read, LogIndex index);
@@ -382,6 +396,7 @@ class Raft {
   Instant NextDeadline() const;
   void Heartbeat(Instant now);
   bool DiskStalled(Instant now) const;
+  bool DiskTakesVotes(Instant now) const;
   bool CheckDisk(Instant now);
   LogIndex CommittedHere() const;
   void TakeCommitted(Ready& ready);
@@ -400,6 +415,7 @@ class Raft {
   LogIndex installed_;
   Term repair_above_;  // 0: nothing is missing
   Instant election_deadline_;
+  int quick_campaigns_ = 0;  // that are left
   // After a restart the one that may have been right before it.
   std::optional<Contact> contact_;
   // What was promised before the last restart holds until then, and what was

@@ -16,6 +16,17 @@ void Raft::ResetElectionDeadline(Instant now) {
       now + Deference(base) + prng_.Between(base, base + base - Nanoseconds(1));
 }
 
+// When to try again if this campaign decides nothing. Where a connection to the
+// leader broke, others are likely to stand as well and to split the votes; the
+// leader is gone, so there is nobody to wait for. But not for ever: connections
+// may break for other reasons, and elections may take longer than that.
+void Raft::SetCampaignDeadline(Instant now) {
+  if (quick_campaigns_ == 0) return ResetElectionDeadline(now);
+  --quick_campaigns_;
+  const Duration beat = options_.heartbeat_interval;
+  election_deadline_ = now + Deference(beat) + prng_.Between(beat, beat * 3);
+}
+
 // How much longer a server waits before it stands for election, for those of a
 // higher priority to be first.
 Duration Raft::Deference(Duration most) const {
@@ -42,7 +53,7 @@ void Raft::StartPreVote(Instant now) {
   RefuseReads(TakeReads());
   leader_ = kNoNode;
   state_ = Candidate{.pre_vote = true};
-  ResetElectionDeadline(now);
+  SetCampaignDeadline(now);
   AskForVotes();
   CountVote(now, id(), /*granted=*/true);
 }
@@ -51,7 +62,7 @@ void Raft::StartElection(Instant now, uint64_t transfer) {
   RefuseReads(TakeReads());
   leader_ = kNoNode;
   state_ = Candidate{.pre_vote = false, .transfer = transfer};
-  ResetElectionDeadline(now);
+  SetCampaignDeadline(now);
   // Our own vote counts, and is known to others, only once it is durable
   // (OnPersisted): a candidate that forgot it could win the same term twice,
   // the second time with a shorter log.
@@ -157,6 +168,14 @@ bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
           hard_state_.voted_for == candidate);
 }
 
+// Two whose pre-votes cross would both win them, stand, and split the votes.
+// One goes on; the other, which has promised nothing, waits for its deadline.
+bool Raft::YieldsTo(const RequestVoteRequest& request, NodeId other) const {
+  const auto* candidate = std::get_if<Candidate>(&state_);
+  if (candidate == nullptr || !candidate->pre_vote) return false;
+  return request.last != log_.last() || other > id();
+}
+
 void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
   // A server that is in touch with a leader neither grants nor takes over the
   // term: one that was cut off, or removed, cannot disturb the rest (§4.2.3).
@@ -174,6 +193,7 @@ void Raft::Handle(Instant now, NodeId from, const RequestVoteRequest& request) {
     return;
   }
   if (request.pre_vote) {
+    if (YieldsTo(request, from)) state_ = Follower{};
     Send(from, RequestVoteResponse{
                    .term = request.term, .pre_vote = true, .granted = true});
     return;

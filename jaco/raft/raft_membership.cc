@@ -298,7 +298,7 @@ void Raft::Handle(Instant now, NodeId from, const TimeoutNow& request) {
   if (request.term != hard_state_.term || leader_ != from) return;
   if (!std::holds_alternative<Follower>(state_)) return;
   if (!configuration().IsVoter(id()) || repairing()) return;
-  if (DiskStalled(now)) return;
+  if (!DiskTakesVotes(now)) return;
   if (!MayFollowHandOver(now, request.term, request.transfer)) return;
   // It released us from what we promised it.
   contact_.reset();
@@ -307,12 +307,14 @@ void Raft::Handle(Instant now, NodeId from, const TimeoutNow& request) {
 
 void Raft::OnPeerDown(Instant now, NodeId node) {
   if (leader_ != node || !std::holds_alternative<Follower>(state_)) return;
-  // The leader may be alive, and count on our promise.
-  if (options_.lease_reads) return;
+  // The leader may be alive, and count on our promise: on one, too, that was
+  // made before a restart, under options of that time.
+  if (options_.lease_reads || now < forgetful_until_) return;
   dirty_ = true;
   now_ = now;
   contact_.reset();
   BecomeFollower(now, hard_state_.term, kNoNode);
+  quick_campaigns_ = kQuickCampaigns;
   // Others may be told at the same moment: a little apart, one of them wins.
   const Duration most = options_.heartbeat_interval;
   election_deadline_ =

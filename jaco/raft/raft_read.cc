@@ -1,5 +1,6 @@
 // Linearizable reads without a log entry: ReadIndex, dissertation §6.4.
 
+#include <algorithm>
 #include <utility>
 
 #include "jaco/base/error.h"
@@ -21,7 +22,8 @@ absl::Status TooManyReadsError() {
 void Raft::RequestRead(Instant now, ReadId id) {
   dirty_ = true;
   now_ = now;
-  const Read read{options_.id, id};
+  const Read read{options_.id, id,
+                  now + options_.election_timeout * kReadTimeouts};
   if (AnswerByLease(now, read)) return;
   if (OpenReads() >= options_.reads_max) {
     read_results_.push_back({id, TooManyReadsError(), {}});
@@ -58,6 +60,7 @@ void Raft::AskLeaderForRead(Instant now, ReadId id) {
 }
 
 void Raft::ExpireReads(Instant now) {
+  if (std::holds_alternative<Leader>(state_)) return ExpireWaitingReads(now);
   auto* follower = std::get_if<Follower>(&state_);
   if (follower == nullptr) return;
   std::erase_if(follower->reads, [&](const auto& read) {
@@ -98,7 +101,8 @@ void Raft::Handle(Instant now, NodeId from, const ReadIndexRequest& request) {
     Send(from, ReadIndexResponse{.term = hard_state_.term, .id = request.id});
     return;
   }
-  const Read read{from, request.id};
+  const Read read{from, request.id,
+                  now + options_.election_timeout * kReadTimeouts};
   if (AnswerByLease(now, read)) return;
   if (OpenReads() >= options_.reads_max) {
     Send(from,
@@ -134,6 +138,24 @@ void Raft::StartReadRound() {
   FinishReadRounds();  // alone we are a quorum
 }
 
+// Followers answer, so the leader stays, but perhaps have no room for the entry
+// that opens its term. Those who asked for them have given them up themselves.
+void Raft::ExpireWaitingReads(Instant now) {
+  auto& waiting = std::get<Leader>(state_).reads_waiting;
+  const auto end =
+      std::find_if(waiting.begin(), waiting.end(),
+                   [&](const Read& read) { return now < read.expiry; });
+  for (auto read = waiting.begin(); read != end; ++read) {
+    dirty_ = true;
+    if (read->from != id()) continue;
+    read_results_.push_back(
+        {read->id,
+         MakeError(ErrorCode::kNoLeader, "this leader can commit nothing"),
+         {}});
+  }
+  waiting.erase(waiting.begin(), end);
+}
+
 void Raft::FinishReadRounds() {
   auto& leader = std::get<Leader>(state_);
   if (leader.reads_in_flight.empty()) return;
@@ -167,7 +189,7 @@ std::vector<Raft::Read> Raft::TakeReads() {
   std::vector<Read> reads;
   if (auto* follower = std::get_if<Follower>(&state_)) {
     for (const auto& [id, expiry] : follower->reads) {
-      reads.push_back({options_.id, id});
+      reads.push_back({options_.id, id, expiry});
     }
     follower->reads.clear();
   } else if (auto* leader = std::get_if<Leader>(&state_)) {

@@ -56,6 +56,7 @@ void Raft::Handle(Instant now, NodeId from, AppendEntriesRequest& request) {
   }
   BecomeFollower(now, request.term, from);
   NoteContact(now, from, request);
+  quick_campaigns_ = 0;
   ResetElectionDeadline(now);
   const EntryId& previous = request.previous;
   if (previous.index >= commit_ && !log_.Contains(previous)) {
@@ -65,8 +66,12 @@ void Raft::Handle(Instant now, NodeId from, AppendEntriesRequest& request) {
   AppendFromLeader(request);
 }
 
+// Does not wait for the disk, as it claims nothing of the log. But a server
+// that crashes before the term is durable does not know that it promised
+// anything.
 void Raft::RejectAppend(NodeId to, const AppendEntriesRequest& request) {
   const EntryId& previous = request.previous;
+  const bool remembers = durability_.hard_state().term == hard_state_.term;
   Send(to, AppendEntriesResponse{
                .term = hard_state_.term,
                .success = false,
@@ -74,7 +79,7 @@ void Raft::RejectAppend(NodeId to, const AppendEntriesRequest& request) {
                .session = request.session,
                .match = previous.index,
                .hint = log_.LastNotBeyond({previous.term, previous.index}),
-               .promise = Promise(),
+               .promise = remembers ? Promise() : Duration(),
                .priority = options_.priority});
 }
 

@@ -55,7 +55,10 @@ bool TestServer::IsDurable(const OutgoingMessage& outgoing) const {
            disk_.hard_state == HardState{m->term, outgoing.to};
   }
   if (const auto* m = std::get_if<AppendEntriesResponse>(&message)) {
-    if (!m->success) return true;
+    // A server that restarts without a trace of the term forgets its promise.
+    if (!m->success) {
+      return m->promise == Duration() || disk_.hard_state.term == m->term;
+    }
     // What is compacted away was durable; it has no term any more.
     const std::optional<Term> term = raft_->log().TermAt(m->match);
     return disk_.hard_state.term == m->term &&
@@ -115,6 +118,10 @@ Ready TestServer::Compact(LogIndex index) {
     disk_.start = start;
   }
   return ready;
+}
+
+Ready TestServer::RefuseWrites() {
+  return Take([&](Raft& raft) { raft.OnWriteRefused(now_); });
 }
 
 void TestServer::Crash() {

@@ -37,6 +37,8 @@ class TestServer {
 
   NodeId id() const { return options_.id; }
   bool up() const { return raft_ != nullptr; }
+  // Takes effect at the next start.
+  Options& options() { return options_; }
   // Up.
   const Raft& raft() const { return *raft_; }
   const ModelDisk& disk() const { return disk_; }
@@ -54,6 +56,9 @@ class TestServer {
   const std::deque<Persist>& writes() const { return writes_; }
   // Makes all of them up to `upto` durable and says so.
   Ready FinishWrites(PersistId upto);
+
+  // Says that there is no room for them.
+  Ready RefuseWrites();
 
   // Forgets the log up to `index`, on the disk too.
   Ready Compact(LogIndex index);

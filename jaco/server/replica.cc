@@ -264,6 +264,7 @@ void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
         LogLevel::kError, kSubsystem,
         absl::StrCat(status.message(), "; writes wait until there is room"));
   }
+  raft_.OnWriteRefused(env_.clock->Now());
   writes_.insert(writes_.begin(), std::make_move_iterator(batch.begin()),
                  std::make_move_iterator(batch.end()));
   // `writing_` stays: nothing else goes out before the next try.
@@ -284,7 +285,7 @@ void Replica::HandOver() {
   const raft::Progress* best = nullptr;
   bool any = false;
   for (const raft::Progress& peer : *raft_.progress()) {
-    if (!voters.IsVoter(peer.id) || peer.departing) continue;
+    if (!voters.IsVoter(peer.id) || peer.departing || peer.silent) continue;
     any = true;
     if (handed_to_.contains(peer.id)) continue;
     if (best == nullptr || peer.match > best->match) best = &peer;
@@ -305,15 +306,13 @@ void Replica::HandOver() {
 
 void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
   if (entries.empty()) return;
-  uint64_t bytes = 0;
   for (const raft::EntryPtr& entry : entries) {
     // What was applied last may have changed what the next one means.
     if (!ApplyEntry(*entry) || !MayGoOn()) return;
-    bytes += entry->data.size();
+    snapshots_.OnApplied(*entry);
   }
   raft_.OnApplied(env_.clock->Now(), entries.back()->id.index);
   CollectEdits();
-  snapshots_.OnApplied(bytes);
   applied_();
   FinishReads();
   // What they wait for goes to members only.

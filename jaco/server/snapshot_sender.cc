@@ -26,7 +26,7 @@ void SnapshotSender::OnAck(Instant now, const raft::SnapshotChunkAck& ack) {
       state_ = State::kInstalled;
       return;
     case raft::SnapshotStatus::kRefused:
-      state_ = State::kFailed;
+      state_ = State::kRefused;
       return;
     case raft::SnapshotStatus::kMore:
       break;

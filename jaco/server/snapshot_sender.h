@@ -27,7 +27,12 @@ class SnapshotSender {
     // ... and for so long the transfer has failed.
     Duration give_up_after = Seconds(10);
   };
-  enum class State { kSending, kInstalled, kFailed };
+  enum class State {
+    kSending,
+    kInstalled,
+    kRefused,  // the follower has no room, or no use for it
+    kFailed,   // nothing was heard
+  };
 
   SnapshotSender(const Options& options, raft::Term term,
                  raft::LogIndex session, raft::SnapshotId id,

@@ -104,7 +104,7 @@ TEST_F(SnapshotSenderTest, GivesUpInTheEnd) {
 
 TEST_F(SnapshotSenderTest, RefusalEndsIt) {
   Ack(0, Status::kRefused);
-  EXPECT_EQ(sender_.state(), State::kFailed);
+  EXPECT_EQ(sender_.state(), State::kRefused);
 }
 
 TEST_F(SnapshotSenderTest, AnswersToOthersAreIgnored) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jaco/base/check.h"
 #include "jaco/raft/codec.h"
 
 namespace jaco::server {
@@ -57,7 +58,6 @@ Snapshots::Snapshots(const env::Environment& environment,
                  const absl::Status status = hooks_.install(snapshot);
                  if (status.ok()) {
                    newest_ = std::max(newest_, snapshot.last.index);
-                   last_tried_ = std::max(last_tried_, newest_);
                  }
                  return status;
                },
@@ -65,42 +65,51 @@ Snapshots::Snapshots(const env::Environment& environment,
                [this](const absl::Status& status) {
                  if (!stopped_) hooks_.fail(status);
                }}),
-      newest_(newest),
-      last_tried_(newest) {}
+      rhythm_(options.entries, options.log_bytes),
+      newest_(newest) {
+  // The others have passed these, too.
+  raft::LogIndex index = std::max(newest, raft_->log().start().index);
+  while (index < raft_->applied()) {
+    index = index.Next();
+    rhythm_.Pass(index, raft_->log().At(index)->data.size());
+  }
+}
 
 void Snapshots::Stop() {
   stopped_ = true;
+  next_.reset();
   transfers_.clear();
   env_.loop->Cancel(std::exchange(timer_, 0));
 }
 
 // ---- Taking one.
 
-void Snapshots::OnApplied(uint64_t bytes) {
-  bytes_since_ += bytes;
-  const raft::LogIndex applied = raft_->applied();
-  if (taking_ || applied <= last_tried_) return;
-  if (applied - last_tried_ >= options_.entries ||
-      bytes_since_ >= options_.log_bytes) {
-    Take();
-  }
+void Snapshots::OnApplied(const raft::Entry& entry) {
+  if (!rhythm_.Pass(entry.id.index, entry.data.size())) return;
+  if (entry.id.index > newest_) Take(entry.id);
 }
 
 // The loop only takes a picture of the state; its bytes are made off it.
-void Snapshots::Take() {
-  const raft::LogIndex index = raft_->applied();
-  storage::Snapshot snapshot;
-  snapshot.last = {*raft_->log().TermAt(index), index};
-  snapshot.configuration = raft_->ConfigurationAt(index);
+void Snapshots::Take(const raft::EntryId& last) {
+  JACO_CHECK(machine_->applied() == last.index);
+  Picture picture{{last, raft_->ConfigurationAt(last.index), ""},
+                  machine_->TakeSnapshot()};
+  if (taking_) {
+    next_ = std::move(picture);
+  } else {
+    Write(std::move(picture));
+  }
+}
+
+void Snapshots::Write(Picture picture) {
   taking_ = true;
-  last_tried_ = index;
-  bytes_since_ = 0;
+  const raft::LogIndex index = picture.snapshot.last.index;
   env_.disk->Submit(
       env::Lane::kSnapshot,
-      [store = store_, snapshot = std::move(snapshot),
-       state = machine_->TakeSnapshot()](env::FileSystem& fs) mutable {
-        snapshot.state = state();
-        return store.Write(fs, snapshot);
+      [store = store_,
+       picture = std::move(picture)](env::FileSystem& fs) mutable {
+        picture.snapshot.state = picture.state();
+        return store.Write(fs, picture.snapshot);
       },
       [this, index](const absl::Status& status) { OnTaken(index, status); });
 }
@@ -111,14 +120,17 @@ void Snapshots::OnTaken(raft::LogIndex index, const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) {
     // The log goes on to grow; the next one may fit.
     env_.logger->Write(LogLevel::kWarning, kSubsystem, status.message());
-    return;
-  }
-  if (!status.ok()) {
+  } else if (!status.ok()) {
     hooks_.fail(status);
     return;
+  } else {
+    newest_ = std::max(newest_, index);
+    Compact();
   }
-  newest_ = std::max(newest_, index);
-  Compact();
+  if (auto next = std::exchange(next_, std::nullopt);
+      next.has_value() && next->snapshot.last.index > newest_) {
+    Write(*std::move(next));
+  }
 }
 
 // What a restart or a follower may still need stays: the snapshot is durable,
@@ -215,13 +227,43 @@ void Snapshots::Send(const std::vector<raft::SnapshotToSend>& wanted) {
   for (const raft::SnapshotToSend& snapshot : wanted) Load(snapshot);
 }
 
+// Reading the file is no small thing: not for whoever is not there, and less
+// and less often for whoever has no room for it.
+bool Snapshots::IsTimeFor(raft::NodeId to) const {
+  const auto setback = setbacks_.find(to);
+  if (setback != setbacks_.end() && env_.clock->Now() < setback->second.again) {
+    return false;
+  }
+  if (raft_->progress() == nullptr) return false;
+  const auto& peers = *raft_->progress();
+  const auto peer = std::find_if(peers.begin(), peers.end(),
+                                 [&](const auto& p) { return p.id == to; });
+  return peer != peers.end() && !peer->silent;
+}
+
+void Snapshots::Postpone(raft::NodeId to) {
+  const SnapshotSender::Options& sending = options_.sending;
+  Setback& setback = setbacks_[to];
+  setback.wait = std::min(std::max(setback.wait * 2, sending.resend_after),
+                          sending.give_up_after);
+  setback.again = env_.clock->Now() + setback.wait;
+}
+
 // The file is kept in memory until it has arrived: it is no larger than the
 // state, and may be removed from the disk meanwhile.
 void Snapshots::Load(const raft::SnapshotToSend& wanted) {
-  const auto [it, fresh] = transfers_.try_emplace(wanted.to);
+  const auto found = transfers_.find(wanted.to);
   // One is on its way already; should it be too old, that shows in the end.
-  if (!fresh && it->second.session == wanted.session) return;
-  it->second = {wanted.session, nullptr};
+  if (found != transfers_.end() && found->second.session == wanted.session) {
+    return;
+  }
+  if (!IsTimeFor(wanted.to)) {
+    // The core asks again with the next heartbeat.
+    if (found != transfers_.end()) transfers_.erase(found);
+    raft_->OnSnapshotFailed(env_.clock->Now(), wanted.to);
+    return;
+  }
+  transfers_[wanted.to] = {wanted.session, nullptr};
   auto last = std::make_shared<raft::EntryId>();
   auto file = std::make_shared<std::string>();
   env_.disk->Submit(
@@ -249,7 +291,9 @@ void Snapshots::OnLoaded(const raft::SnapshotToSend& wanted, raft::Term term,
       env_.logger->Write(LogLevel::kError, kSubsystem, status.message());
     }
     transfers_.erase(it);
-    if (!taking_) Take();
+    Postpone(wanted.to);
+    const raft::LogIndex applied = raft_->applied();
+    if (!taking_) Take({*raft_->log().TermAt(applied), applied});
     raft_->OnSnapshotFailed(env_.clock->Now(), wanted.to);
     return;
   }
@@ -285,7 +329,12 @@ void Snapshots::Advance(raft::NodeId to) {
       ArmTimer();
       return;
     case SnapshotSender::State::kInstalled:
+      setbacks_.erase(to);
       raft_->OnSnapshotSent(now, to, sender.session(), sender.id().last);
+      break;
+    case SnapshotSender::State::kRefused:
+      Postpone(to);
+      raft_->OnSnapshotFailed(now, to);
       break;
     case SnapshotSender::State::kFailed:
       raft_->OnSnapshotFailed(now, to);
@@ -296,7 +345,9 @@ void Snapshots::Advance(raft::NodeId to) {
 }
 
 void Snapshots::OnRoleChange() {
-  if (raft_->role() != raft::Role::kLeader) transfers_.clear();
+  if (raft_->role() == raft::Role::kLeader) return;
+  transfers_.clear();
+  setbacks_.clear();
 }
 
 void Snapshots::ArmTimer() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "jaco/fsm/state_machine.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/snapshot_receiver.h"
+#include "jaco/server/snapshot_rhythm.h"
 #include "jaco/server/snapshot_sender.h"
 #include "jaco/storage/raft_log.h"
 #include "jaco/storage/snapshot_store.h"
@@ -24,7 +26,9 @@
 namespace jaco::server {
 
 struct SnapshotOptions {
-  // One is taken after so many applied entries, or so many bytes of them.
+  // One is taken at every multiple of `entries`, and after so many bytes of
+  // them (SnapshotRhythm). Servers that are to have the same ones have these
+  // the same.
   uint64_t entries = 8192;
   uint64_t log_bytes = uint64_t{16} << 20;
   // The log keeps so many entries before the snapshot, but no more than
@@ -56,8 +60,8 @@ class Snapshots {
             Hooks hooks);
   ~Snapshots() { Stop(); }
 
-  // The machine has applied entries with so many bytes.
-  void OnApplied(uint64_t bytes);
+  // The machine has applied `entry` and nothing behind it.
+  void OnApplied(const raft::Entry& entry);
   void OnFrame(raft::NodeId from, absl::string_view frame);
   void Send(const std::vector<raft::SnapshotToSend>& wanted);
   // Transfers of an earlier leadership are over.
@@ -71,11 +75,25 @@ class Snapshots {
     std::unique_ptr<SnapshotSender> sender;  // nullptr: the file is being read
   };
 
-  void Take();
+  // A state as it was, not yet in bytes.
+  struct Picture {
+    storage::Snapshot snapshot;  // without `state`
+    fsm::StateMachine::Snapshot state;
+  };
+  // That follower turned down what it was sent, or there was nothing to send.
+  struct Setback {
+    Duration wait;
+    Instant again;
+  };
+
+  void Take(const raft::EntryId& last);
+  void Write(Picture picture);
   void OnTaken(raft::LogIndex index, const absl::Status& status);
   void Compact();
   raft::LogIndex BeforeTrailing(uint64_t times) const;
   raft::LogIndex NeededFrom(raft::LogIndex target) const;
+  bool IsTimeFor(raft::NodeId to) const;
+  void Postpone(raft::NodeId to);
   void Load(const raft::SnapshotToSend& wanted);
   void OnLoaded(const raft::SnapshotToSend& wanted, raft::Term term,
                 const raft::EntryId& last,
@@ -98,11 +116,12 @@ class Snapshots {
   SnapshotReceiver receiver_;
   bool stopped_ = false;
 
+  SnapshotRhythm rhythm_;
   bool taking_ = false;
-  raft::LogIndex newest_;      // durable
-  raft::LogIndex last_tried_;  // taken or not
-  uint64_t bytes_since_ = 0;   // applied since then
+  std::optional<Picture> next_;  // is written after the one that is
+  raft::LogIndex newest_;        // durable
   std::map<raft::NodeId, Transfer> transfers_;
+  std::map<raft::NodeId, Setback> setbacks_;
   env::TimerId timer_ = 0;
 };
 

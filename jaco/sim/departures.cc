@@ -1,5 +1,8 @@
 #include "jaco/sim/departures.h"
 
+#include <algorithm>
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -12,11 +15,21 @@ void Departures::Ask(NodeNumber asked, Prng prng) {
   const auto number =
       static_cast<NodeNumber>(prng.Between(1, world_.servers()));
   const bool force = prng.Chance(1, 4);
-  if (!server.state().nodes().contains(number)) {
-    Add(server, number);
+  if (!IsInTable(server, number)) {
+    // Where servers join by tokens, others see to that.
+    if (!world_.options().walk) Add(server, number);
   } else if (prng.Chance(1, 2)) {
     Remove(server, number, force);
   }
+}
+
+// Its id is not known where it joined by a token.
+bool Departures::IsInTable(const server::Server& server, NodeNumber number) {
+  const std::string name = MemberOf(number).name;
+  const auto& nodes = server.state().nodes();
+  return std::any_of(nodes.begin(), nodes.end(), [&name](const auto& node) {
+    return node.second.name() == name;
+  });
 }
 
 void Departures::Add(server::Server& server, NodeNumber number) {
@@ -53,13 +66,13 @@ void Departures::Remove(server::Server& server, NodeNumber number, bool force) {
 }
 
 void Departures::CheckFinal(server::Server& leader, Findings& findings) const {
-  const raft::Configuration& members = leader.raft()->configuration();
+  PerNode<bool> is_member = {};
+  for (const raft::NodeId id : leader.raft()->configuration().Members()) {
+    is_member[world_.NumberOf(id)] = true;
+  }
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
     if (!known_[i].gone) continue;
-    if (!members.Contains(raft::NodeId(i)) &&
-        !leader.state().nodes().contains(i)) {
-      continue;
-    }
+    if (!is_member[i] && !IsInTable(leader, i)) continue;
     findings.Report("removal",
                     absl::StrCat("node ", i, " was removed, and is there"));
   }

@@ -21,7 +21,8 @@ class Departures {
   // know.
   void Ask(NodeNumber asked, Prng prng);
 
-  // Somebody adds the server in another way, and has the outcome.
+  // Somebody adds the server in another way, as by a token, and has the
+  // outcome.
   void OnAddCall(NodeNumber number);
   void OnAdded(NodeNumber number, const absl::Status& status);
 
@@ -39,6 +40,7 @@ class Departures {
     bool gone = false;
   };
 
+  static bool IsInTable(const server::Server& server, NodeNumber number);
   void Add(server::Server& server, NodeNumber number);
   void Remove(server::Server& server, NodeNumber number, bool force);
 

@@ -38,9 +38,10 @@ GrowthLimits GrowthLimitsOf(const SwarmOptions& options) {
               server::Snapshots::kTrailingForLive * options.snapshot_trailing +
               kEntriesMeanwhile,
           // Each segment of the log has an entry at least. RocksDB has its own
-          // ways.
-          .files = options.rocksdb ? std::numeric_limits<uint64_t>::max()
-                                   : kOtherFiles};
+          // ways, and whoever joined again keeps what it had before.
+          .files = options.rocksdb || options.walk
+                       ? std::numeric_limits<uint64_t>::max()
+                       : kOtherFiles};
 }
 
 std::string Overgrown(World& world, const GrowthLimits& limits) {
@@ -51,7 +52,7 @@ std::string Overgrown(World& world, const GrowthLimits& limits) {
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
     SimNode& node = world.node(i);
     const bool runs = node.up() && node.server()->raft() != nullptr;
-    if (!runs || !members.Contains(raft::NodeId(i))) continue;
+    if (!runs || !members.Contains(world.IdOf(i))) continue;
     if (std::string what = OvergrownMember(node, limits); !what.empty()) {
       return what;
     }

@@ -28,11 +28,11 @@ void TakeAway(World& world, NodeNumber lost, NodeNumber friendly,
 
 }  // namespace
 
-bool HasQuorumWithout(const std::set<NodeNumber>& lost,
+bool HasQuorumWithout(const World& world, const std::set<NodeNumber>& lost,
                       const std::vector<raft::NodeId>& voters) {
   const auto left =
       std::count_if(voters.begin(), voters.end(), [&](raft::NodeId voter) {
-        return !lost.contains(static_cast<NodeNumber>(voter.value()));
+        return !lost.contains(world.NumberOf(voter));
       });
   return voters.empty() ||
          static_cast<size_t>(left) >= raft::MajorityOf(voters.size());
@@ -41,21 +41,24 @@ bool HasQuorumWithout(const std::set<NodeNumber>& lost,
 bool CanSpare(World& world, std::set<NodeNumber> lost) {
   // A server in repair does not vote.
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
-    if (world.node(i).server()->raft()->repairing()) lost.insert(i);
+    const raft::Raft* raft = world.node(i).server()->raft();
+    if (raft != nullptr && raft->repairing()) lost.insert(i);
   }
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
+    // Whoever has not joined knows of nothing.
+    if (world.node(i).server()->raft() == nullptr) continue;
     const raft::Raft& raft = *world.node(i).server()->raft();
     // Of what is committed and of what may be yet, as each server knows it.
     for (const raft::Configuration* known :
          {&raft.configuration(), &raft.ConfigurationAt(raft.commit())}) {
-      if (!HasQuorumWithout(lost, known->voters) ||
-          !HasQuorumWithout(lost, known->outgoing)) {
+      if (!HasQuorumWithout(world, lost, known->voters) ||
+          !HasQuorumWithout(world, lost, known->outgoing)) {
         return false;
       }
     }
     // The policy may be about to let them vote.
     if (world.options().voter_policy &&
-        !HasQuorumWithout(lost, raft.configuration().Members())) {
+        !HasQuorumWithout(world, lost, raft.configuration().Members())) {
       return false;
     }
   }
@@ -65,7 +68,13 @@ bool CanSpare(World& world, std::set<NodeNumber> lost) {
 bool AllStarted(World& world) {
   for (NodeNumber i = 1; i <= world.servers(); ++i) {
     SimNode& node = world.node(i);
-    if (!node.up() || !node.last_seen().has_value()) return false;
+    if (!node.up()) return false;
+    const bool waits =
+        world.options().walk &&
+        node.server()->lifecycle() == server::Lifecycle::kUninitialized;
+    const bool runs =
+        node.last_seen().has_value() && node.server()->raft() != nullptr;
+    if (!waits && !runs) return false;
   }
   return true;
 }

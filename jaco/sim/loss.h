@@ -20,14 +20,16 @@ struct Loss {
   bool partly = false;
 };
 
-// Whether every server has read its disk and says what it is.
+// Whether every server has read its disk and says what it is: a member, or one
+// that waits to be told to join.
 bool AllStarted(World& world);
 
 // Whether every configuration that may be in force has a quorum without `lost`
 // and without the servers that are in repair. All servers have started.
 bool CanSpare(World& world, std::set<NodeNumber> lost);
 
-bool HasQuorumWithout(const std::set<NodeNumber>& lost,
+// Whether `voters` have.
+bool HasQuorumWithout(const World& world, const std::set<NodeNumber>& lost,
                       const std::vector<raft::NodeId>& voters);
 
 // Takes away, until the world is healed, servers without which every

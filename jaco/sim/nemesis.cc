@@ -54,7 +54,7 @@ bool SoundWithout(NodeNumber number, const World& world,
   std::set<NodeNumber> lost = world.Damaged();
   if (lost.empty()) return true;
   lost.insert(number);
-  return HasQuorumWithout(lost, configuration.Members());
+  return HasQuorumWithout(world, lost, configuration.Members());
 }
 
 bool NeedsUndoing(FaultKind kind) {
@@ -77,7 +77,10 @@ Nemesis::Nemesis(World& world, std::vector<Fault> schedule)
   }
 }
 
-void Nemesis::Stop() { world_.queue().CancelAll(owner_); }
+void Nemesis::Stop() {
+  world_.queue().CancelAll(owner_);
+  joiners_.Finish();
+}
 
 FaultTarget Nemesis::TargetOf(const Fault& fault) {
   const auto servers = world_.servers();
@@ -219,7 +222,7 @@ void Nemesis::StrikeMembers(const Fault& fault, const FaultTarget& target) {
         if (fault.kind == FaultKind::kLeave) {
           departures_.Ask(leader, Prng(fault.draw));
         } else if (fault.kind == FaultKind::kTransfer) {
-          server.TransferLeadership(raft::NodeId(target.peer)).IgnoreError();
+          server.TransferLeadership(world_.IdOf(target.peer)).IgnoreError();
         } else if (world_.options().walk) {
           Walk(Prng(fault.draw), server);
         } else if (world_.options().voter_policy) {
@@ -227,7 +230,8 @@ void Nemesis::StrikeMembers(const Fault& fault, const FaultTarget& target) {
         } else {
           raft::Configuration target =
               DrawConfiguration(Prng(fault.draw), world_.servers());
-          if (!HasQuorumWithout(world_.Damaged(), target.voters)) return;
+          if (!HasQuorumWithout(world_, world_.Damaged(), target.voters))
+            return;
           server.ChangeConfiguration(std::move(target),
                                      [](const absl::Status&) {});
         }
@@ -247,27 +251,13 @@ void Nemesis::Walk(Prng prng, server::Server& leader) {
   grown_ = grown_ || members == world_.servers();
   walked_ = walked_ || (grown_ && members == 1);
   if (walked_) return;
-  const auto counted = [this](const absl::Status& status) {
-    if (status.ok()) ++steps_;
-  };
-  if (!grown_) {
-    NodeNumber next = 1;
-    while (configuration.Contains(raft::NodeId(next))) ++next;
-    const server::FoundingMember member = MemberOf(next);
-    departures_.OnAddCall(next);
-    leader.AddNonvoter(member.id, member.address,
-                       [this, next, counted](const absl::Status& status) {
-                         departures_.OnAdded(next, status);
-                         counted(status);
-                       });
-    return;
-  }
+  if (!grown_) return joiners_.Begin(prng, configuration);
   const std::vector<raft::NodeId> all = configuration.Members();
   const raft::NodeId out = all[prng.Below(all.size())];
-  if (SoundWithout(static_cast<NodeNumber>(out.value()), world_,
-                   configuration)) {
-    leader.RemoveMember(out, counted);
-  }
+  if (!SoundWithout(world_.NumberOf(out), world_, configuration)) return;
+  leader.RemoveMember(out, [this](const absl::Status& status) {
+    if (status.ok()) ++removals_;
+  });
 }
 
 // Adds one that is none or removes one of the members; the policy decides who

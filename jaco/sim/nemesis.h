@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "jaco/sim/departures.h"
+#include "jaco/sim/joiners.h"
 #include "jaco/sim/link_faults.h"
 #include "jaco/sim/schedule.h"
 #include "jaco/sim/world.h"
@@ -21,13 +22,14 @@ class Nemesis {
   Nemesis& operator=(const Nemesis&) = delete;
 
   // Forgets all faults that are still to come and their undoing: World::HealAll
-  // undoes what there is.
+  // undoes what there is. Joins that were begun go on.
   void Stop();
 
   // How often a member was added or removed in a walk: 16 are a whole one.
-  uint64_t steps() const { return steps_; }
+  uint64_t steps() const { return removals_ + joiners_.joined(); }
   bool walked() const { return walked_; }
   const Departures& departures() const { return departures_; }
+  const Joiners& joiners() const { return joiners_; }
 
  private:
   void Strike(size_t number);
@@ -44,10 +46,11 @@ class Nemesis {
 
   World& world_;
   Departures departures_{world_};
+  Joiners joiners_{world_, departures_};
   const std::vector<Fault> schedule_;
   const EventOwner owner_;
   LinkFaults links_;
-  uint64_t steps_ = 0;
+  uint64_t removals_ = 0;
   bool grown_ = false;
   bool walked_ = false;
 };

@@ -35,10 +35,22 @@ class RepairTest : public ::testing::Test {
     server(number).IssueToken(
         {}, {.identity = absl::StrCat("t", ++tokens_)},
         [answer](auto response) { *answer = response.status(); });
+    std::string code = Await(answer);
+    if (took != nullptr) *took = world_.now() - begin;
+    return code;
+  }
+  std::string List(NodeNumber number) {
+    auto answer = std::make_shared<std::optional<absl::Status>>();
+    server(number).ListTokens(
+        {}, [answer](auto response) { *answer = response.status(); });
+    return Await(answer);
+  }
+  std::string Await(
+      const std::shared_ptr<std::optional<absl::Status>>& answer) {
+    const Instant begin = world_.now();
     while (!answer->has_value() && world_.now() - begin < Seconds(20)) {
       world_.Step();
     }
-    if (took != nullptr) *took = world_.now() - begin;
     if (!answer->has_value()) return "no answer";
     message_ = std::string((*answer)->message());
     return (*answer)->ok() ? "ok"
@@ -196,6 +208,29 @@ TEST_F(RepairTest, AFullDiskHandsLeadershipOver) {
   RunFor(Seconds(3));
   EXPECT_EQ(server(full).raft()->durable(),
             server(world_.Leader()).raft()->durable());
+  ExpectSound();
+}
+
+// Logs are the same everywhere, so equal disks fill at the same time. Nobody
+// could be elected: whoever leads stays, and serves reads.
+TEST_F(RepairTest, AClusterWithoutAnyRoomServesReads) {
+  IssueMany(5);
+  const NodeNumber leader = AwaitLeader();
+  for (NodeNumber i = 1; i <= 3; ++i) world_.node(i).FillDisk();
+  std::string result = "ok";
+  for (int i = 0; i < 200 && result == "ok"; ++i) result = Issue(leader);
+  EXPECT_EQ(result, "disk_full");
+  for (int i = 0; i < 20; ++i) {
+    RunFor(Milliseconds(500));
+    ASSERT_EQ(world_.Leader(), leader);
+    for (NodeNumber asked = 1; asked <= 3; ++asked) {
+      ASSERT_EQ(List(asked), "ok");
+    }
+  }
+  EXPECT_EQ(Issue(leader), "disk_full");
+  for (NodeNumber i = 1; i <= 3; ++i) world_.node(i).MakeRoom();
+  RunFor(Seconds(2));
+  IssueMany(5);
   ExpectSound();
 }
 

@@ -66,6 +66,11 @@ class Fabric {
   // Frames leave one after the other, in order, as fast as that allows. Without
   // a limit all that waits leaves.
   void SetBandwidth(NodeNumber from, NodeNumber to, const Bandwidth& bandwidth);
+  // Whether a link is neither cut nor clogged.
+  bool IsOpen(NodeNumber from, NodeNumber to) {
+    const Link& link = LinkBetween(from, to);
+    return link.cuts == 0 && link.clogs == 0;
+  }
   // No link is cut, clogged, slow or narrow any more.
   void HealAll();
 

@@ -4,22 +4,27 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
+#include "jaco/sim/addressed_network.h"
 #include "jaco/sim/checkers/state_limits.h"
 #include "jaco/sim/lying_file_system.h"
 #include "jaco/sim/sim_clock.h"
 #include "jaco/sim/sim_disk.h"
 #include "jaco/sim/sim_entropy.h"
 #include "jaco/sim/sim_event_loop.h"
+#include "jaco/sim/sim_pki.h"
 #include "jaco/sim/stream.h"
 
 namespace jaco::sim {
 namespace {
 
-constexpr char kDataDirectory[] = "/jaco";
 constexpr int kPriorityStep = 10;
+constexpr absl::string_view kAddressHead = "10.0.0.";
+constexpr absl::string_view kAddressTail = ":7001";
 
 // Shows a server's lines in the trace.
 class TraceLogger final : public Logger {
@@ -59,18 +64,21 @@ void SetAutopilot(const SwarmOptions& options,
   autopilot.config.set_server_stabilization_time_ns(0);
 }
 
-server::ServerOptions OptionsOf(const SwarmOptions& options,
-                                NodeNumber number) {
+// `incarnation` draws what may differ from start to start.
+server::ServerOptions OptionsOf(const NodeContext& context, NodeNumber number,
+                                Prng incarnation) {
+  const SwarmOptions& options = context.options;
   const server::FoundingMember member = MemberOf(number);
   server::ServerOptions result;
   result.node_name = member.name;
-  result.data_dir = kDataDirectory;
+  result.data_dir = SimNode::kDataDirectory;
   result.peer_address = member.address;
   result.use_rocksdb = options.rocksdb;
   result.log_segment_bytes = options.segment_bytes;
   result.raft.election_timeout = options.election_timeout;
   result.raft.heartbeat_interval = options.heartbeat_interval;
-  result.raft.lease_reads = options.lease_reads;
+  result.raft.lease_reads =
+      options.lease_reads && !(options.lease_mixed && incarnation.Chance(1, 3));
   result.raft.clock_drift_ppm_max = options.drift_ppm_max;
   if (options.priorities) {
     result.raft.priority = static_cast<uint8_t>(
@@ -85,14 +93,37 @@ server::ServerOptions OptionsOf(const SwarmOptions& options,
                               .give_up_after = options.election_timeout * 8};
   SetAutopilot(options, result.autopilot);
   result.state = kStateLimits;
+  result.join_peer = context.join_peer;
   return result;
+}
+
+NodeNumber NodeAt(absl::string_view address) {
+  int number = 0;
+  const bool known = absl::ConsumePrefix(&address, kAddressHead) &&
+                     absl::ConsumeSuffix(&address, kAddressTail) &&
+                     absl::SimpleAtoi(address, &number) && number > 0 &&
+                     number <= kNodesMax;
+  return known ? static_cast<NodeNumber>(number) : kWorld;
+}
+
+std::unique_ptr<env::Network> NetworkOf(const NodeContext& context,
+                                        NodeNumber number) {
+  if (context.join_peer == nullptr) {
+    return std::make_unique<SimNetwork>(context.fabric, number);
+  }
+  return std::make_unique<AddressedNetwork>(
+      context.fabric, number,
+      [&context](env::PeerId node) {
+        return context.id_of(static_cast<NodeNumber>(node)).value();
+      },
+      NodeAt);
 }
 
 }  // namespace
 
 server::FoundingMember MemberOf(NodeNumber number) {
   return {raft::NodeId(number), absl::StrCat("n", int{number}),
-          absl::StrCat("10.0.0.", int{number}, ":7001")};
+          absl::StrCat(kAddressHead, int{number}, kAddressTail)};
 }
 
 // Members are destroyed from the last to the first: the server before what it
@@ -107,7 +138,7 @@ struct SimNode::Incarnation {
                       context.options.drift_ppm_beyond)),
         loop(context.queue, clock, node, context.options.timer_lateness,
              MakeStream(context.seed, Stream::kTimer, node, number)),
-        network(context.fabric, node),
+        network(NetworkOf(context, node)),
         liar(files, context.options.lying_disk_one_in,
              MakeStream(context.seed, Stream::kLie, node, number)),
         disk(context.queue, loop,
@@ -117,20 +148,26 @@ struct SimNode::Incarnation {
              context.options.disk,
              MakeStream(context.seed, Stream::kDisk, node, number)),
         entropy(StreamSeed(context.seed, Stream::kEntropy, node, number)),
+        pki(&entropy),
         logger(context.trace, node),
-        server(OptionsOf(context.options, node), {.clock = &clock,
-                                                  .loop = &loop,
-                                                  .network = &network,
-                                                  .disk = &disk,
-                                                  .entropy = &entropy,
-                                                  .logger = &logger}) {}
+        server(
+            OptionsOf(context, node,
+                      MakeStream(context.seed, Stream::kOptions, node, number)),
+            {.clock = &clock,
+             .loop = &loop,
+             .network = network.get(),
+             .disk = &disk,
+             .entropy = &entropy,
+             .logger = &logger,
+             .pki = context.join_peer == nullptr ? nullptr : &pki}) {}
 
   SimClock clock;
   SimEventLoop loop;
-  SimNetwork network;
+  std::unique_ptr<env::Network> network;
   LyingFileSystem liar;
   SimDisk disk;
   SimEntropy entropy;
+  SimPki pki;
   TraceLogger logger;
   server::Server server;
 };
@@ -161,6 +198,7 @@ void SimNode::Start() {
   failed_ = false;
   was_full_ = full_;
   unreadable_hits_ = files_.unreadable_hits();
+  jumped_ = Duration();
   last_seen_.reset();
   context_.trace.Note(
       {EventKind::kStart, number_, kWorld, static_cast<uint32_t>(starts_)});
@@ -186,9 +224,19 @@ void SimNode::OnStarted(const absl::Status& status) {
                                    " was a member before its restart and is "
                                    "not any more"));
   }
+  Begin(server);
+}
+
+void SimNode::Begin(server::Server& server) {
   const bool founder = number_ <= context_.options.servers;
   const auto done = [this](const absl::Status& result) { OnFounded(result); };
-  if (founder) {
+  if (context_.join_peer != nullptr) {
+    // Once only: it may have left since, and waits as the others do.
+    if (!founder || id_ != raft::kNoNode) return;
+    server.Init({}, {}, [done](const absl::StatusOr<server::InitResponse>& r) {
+      done(r.status());
+    });
+  } else if (founder) {
     server.Found(raft::NodeId(number_), context_.founding, done);
   } else {
     server.Join(raft::NodeId(number_), done);
@@ -303,6 +351,11 @@ bool SimNode::HoldsLease() const {
          incarnation_->server.raft()->HoldsLease(incarnation_->clock.Now());
 }
 
-void SimNode::JumpWall(Duration by) { incarnation_->clock.JumpWall(by); }
+void SimNode::JumpWall(Duration by) {
+  jumped_ = jumped_ + by;
+  incarnation_->clock.JumpWall(by);
+}
+
+void SimNode::SetWall() { JumpWall(Duration() - jumped_); }
 
 }  // namespace jaco::sim

@@ -5,6 +5,7 @@
 #define JACO_SIM_SIM_NODE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,9 +34,13 @@ struct NodeContext {
   const SwarmOptions& options;
   const uint64_t seed;
   const server::Founding founding;
+  // Where servers join by tokens: the present ids of nodes, and their way to
+  // each other. Else ids are numbers.
+  const std::function<raft::NodeId(NodeNumber)> id_of;
+  server::JoinPeer* const join_peer;
 };
 
-// A node's name and address; its id is its number.
+// A node's name and address; its id is its number, unless it joins by a token.
 server::FoundingMember MemberOf(NodeNumber number);
 
 // How a server goes down.
@@ -59,7 +64,7 @@ class SimNode {
   uint64_t starts() const { return starts_; }
 
   // It is down. A server that is in no cluster founds it, or waits to be added
-  // if it is no founder.
+  // if it is no founder: until somebody tells it to join, where tokens count.
   void Start();
   // It is up. Not from within the node's own events.
   void Stop(StopKind kind);
@@ -97,9 +102,21 @@ class SimNode {
 
   void StallDisk(Duration length);
   void JumpWall(Duration by);
+  // It is up. Undoes all jumps.
+  void SetWall();
+
+  // As which server it runs, or did when it was last seen; kNoNode: none yet.
+  raft::NodeId id() const { return id_; }
+  void SetId(raft::NodeId id) { id_ = id; }
+  // It is up, and is about to join, and to put away what it was before.
+  void BeginJoin() { founded_ = false; }
+  void EndJoin() { founded_ = server()->raft() != nullptr; }
 
   // That its disk holds.
   uint64_t files() const { return files_.CountFiles(); }
+  // For whoever watches: its server works in the directory of that name there.
+  SimFileSystem& disk() { return files_; }
+  static constexpr char kDataDirectory[] = "/jaco";
 
   // As a leader, at this very moment.
   bool HoldsLease() const;
@@ -112,6 +129,7 @@ class SimNode {
   struct Incarnation;
 
   void OnStarted(const absl::Status& status);
+  void Begin(server::Server& server);
   void OnFounded(const absl::Status& status);
   void OnFailed(const absl::Status& status);
   void Doom(absl::string_view what, const absl::Status& status);
@@ -127,6 +145,8 @@ class SimNode {
   bool full_ = false;
   bool was_full_ = false;         // since the server started
   uint64_t unreadable_hits_ = 0;  // when it started
+  Duration jumped_;
+  raft::NodeId id_;
   std::optional<raft::Observation> last_seen_;
   std::unique_ptr<Incarnation> incarnation_;
 };

@@ -106,7 +106,7 @@ absl::StatusOr<env::Authority> SimPki::CreateAuthority(
   return env::Authority{Sign({std::string(kAuthorityKind),
                               PublicOf(key),
                               PublicOf(key),
-                              now,
+                              now - kBackdating,
                               now + kAuthorityLife,
                               {std::string(cluster_id), 0, "", {}}}),
                         key};
@@ -121,7 +121,7 @@ absl::StatusOr<std::string> SimPki::CrossSign(
   auto lines = ParseAll(certificate);
   if (lines.empty()) return Refuse("not a certificate");
   lines[0].issuer = PublicOf(old_authority.key);
-  lines[0].from = now;
+  lines[0].from = now - kBackdating;
   return Sign(lines[0]);
 }
 
@@ -151,7 +151,8 @@ absl::StatusOr<std::string> SimPki::Issue(const env::Authority& authority,
   const auto asked = ReadRequest(request);
   if (!asked.ok()) return asked.status();
   return Sign({std::string(kNodeKind), ParseAll(request)[0].key,
-               PublicOf(authority.key), now, now + kNodeLife, names});
+               PublicOf(authority.key), now - kBackdating, now + kNodeLife,
+               names});
 }
 
 absl::StatusOr<env::CertificateInfo> SimPki::VerifyNode(

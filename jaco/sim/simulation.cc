@@ -51,6 +51,7 @@ class Simulation {
   bool Settled();
   bool MemberSettled(NodeNumber number, NodeNumber leader);
   bool SomebodyIsLeaving(NodeNumber leader);
+  bool SomebodyIsComing(NodeNumber leader);
   bool KnowsThatItLeft(NodeNumber number, NodeNumber leader);
   bool Steady();
   bool Small();
@@ -91,7 +92,8 @@ RunResult Simulation::Run() {
           .leases = world_.leases(),
           .damages = world_.damages(),
           .repairs = world_.repairs(),
-          .steps = nemesis_.steps()};
+          .steps = nemesis_.steps(),
+          .refusals = nemesis_.joiners().refused()};
 }
 
 bool Simulation::RunUntil(Instant deadline, absl::string_view wish,
@@ -132,7 +134,8 @@ bool Simulation::RunWithoutSome() {
   // The voter policy may still be taking the vote from servers that were down
   // a moment ago, and give all votes to those that are about to be lost.
   const auto started = [this] {
-    return AllStarted(world_) && (!world_.options().voter_policy || Settled());
+    return AllStarted(world_) && nemesis_.joiners().Idle() &&
+           (!world_.options().voter_policy || Settled());
   };
   if (!RunUntil(deadline, "all servers start", started)) return false;
   lost_ = Lose(world_, loss_);
@@ -204,23 +207,22 @@ bool Simulation::Settled() {
     return false;
   }
   if (world_.options().voter_policy && lost_.servers.empty() &&
-      SomebodyIsLeaving(leader)) {
+      (SomebodyIsLeaving(leader) || SomebodyIsComing(leader))) {
     return false;
   }
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
     if (lost_.servers.contains(i)) continue;
-    const bool member = configuration.Contains(raft::NodeId(i));
+    const bool member = configuration.Contains(world_.IdOf(i));
     if (member ? !MemberSettled(i, leader) : !KnowsThatItLeft(i, leader)) {
       return false;
     }
   }
   // The leader knows it, too.
-  return std::all_of(
-      raft.progress()->begin(), raft.progress()->end(),
-      [&](const raft::Progress& peer) {
-        return peer.match == raft.last().index ||
-               lost_.servers.contains(static_cast<NodeNumber>(peer.id.value()));
-      });
+  return std::all_of(raft.progress()->begin(), raft.progress()->end(),
+                     [&](const raft::Progress& peer) {
+                       return peer.match == raft.last().index ||
+                              lost_.servers.contains(world_.NumberOf(peer.id));
+                     });
 }
 
 // Whoever can never be spared waits for ever if that was asked for.
@@ -231,10 +233,21 @@ bool Simulation::SomebodyIsLeaving(NodeNumber leader) {
   });
 }
 
+// Admitted by a token, and not taken in yet.
+bool Simulation::SomebodyIsComing(NodeNumber leader) {
+  if (!world_.options().walk) return false;
+  const server::Server& server = *world_.node(leader).server();
+  const auto& nodes = server.state().nodes();
+  return std::any_of(nodes.begin(), nodes.end(), [&](const auto& node) {
+    return node.second.status() == fsm::NODE_STATUS_JOINING &&
+           !server.raft()->configuration().Contains(raft::NodeId(node.first));
+  });
+}
+
 bool Simulation::MemberSettled(NodeNumber number, NodeNumber leader) {
   const raft::Observation& head = *world_.node(leader).last_seen();
   const auto& seen = world_.node(number).last_seen();
-  if (!seen.has_value() || seen->leader != raft::NodeId(leader)) return false;
+  if (!seen.has_value() || seen->leader != world_.IdOf(leader)) return false;
   if (seen->repairing) return false;
   if (seen->hard_state.term != head.hard_state.term) return false;
   if (seen->last != head.last || seen->commit != head.last) return false;
@@ -246,10 +259,16 @@ bool Simulation::MemberSettled(NodeNumber number, NodeNumber leader) {
 // Who knows only of others that left has nobody to hear it from.
 bool Simulation::KnowsThatItLeft(NodeNumber number, NodeNumber leader) {
   if (!world_.node(number).last_seen().has_value()) return true;
-  const raft::Configuration& known =
-      world_.node(number).server()->raft()->configuration();
-  return !known.IsVoter(raft::NodeId(leader)) ||
-         !known.Contains(raft::NodeId(number));
+  const server::Server& server = *world_.node(number).server();
+  // A member may have told it.
+  if (server.lifecycle() == server::Lifecycle::kRemoved) return true;
+  // Unless it is just about to put away what it was.
+  if (server.raft() == nullptr) {
+    return server.lifecycle() == server::Lifecycle::kUninitialized;
+  }
+  const raft::Configuration& known = server.raft()->configuration();
+  return !known.IsVoter(world_.IdOf(leader)) ||
+         !known.Contains(world_.IdOf(number));
 }
 
 std::string Simulation::WhereNodesStand() {
@@ -259,7 +278,8 @@ std::string Simulation::WhereNodesStand() {
     absl::StrAppend(&text, "; node ", i);
     if (!node.up()) {
       absl::StrAppend(&text, " down");
-    } else if (!node.last_seen().has_value()) {
+    } else if (!node.last_seen().has_value() ||
+               node.server()->raft() == nullptr) {
       absl::StrAppend(&text, " no member");
     } else {
       const raft::Observation& seen = *node.last_seen();

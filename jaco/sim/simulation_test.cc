@@ -100,6 +100,34 @@ TEST(SimulationTest, SmokeHunt) {
   }
 }
 
+// Servers join by tokens, up to nine, and are removed again.
+TEST(SimulationTest, Walks) {
+  uint64_t steps = 0;
+  uint64_t refusals = 0;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SwarmOptions options = DrawSwarmOptions(seed);
+    MakeWalk(options);
+    const RunResult result = sim::Run(seed, options, nullptr);
+    steps += result.steps;
+    refusals += result.refusals;
+    if (!result.violation.has_value()) continue;
+    ADD_FAILURE() << "jaco-sim run --walk --seed " << seed << ": "
+                  << result.violation->invariant << ": "
+                  << result.violation->detail;
+  }
+  EXPECT_GT(steps, 400u);
+  EXPECT_GT(refusals, 40u);
+}
+
+TEST(SimulationTest, AWalkRepeats) {
+  for (uint64_t seed = 300; seed < 303; ++seed) {
+    SwarmOptions options = DrawSwarmOptions(seed);
+    MakeWalk(options);
+    const RunResult once = sim::Run(seed, options, nullptr);
+    EXPECT_EQ(once.hash, sim::Run(seed, options, nullptr).hash) << seed;
+  }
+}
+
 // Followers whose leader is silent for longer than they wait elect another.
 TEST(SimulationTest, ALeaderThatDoesNotStayIsFound) {
   SwarmOptions options;

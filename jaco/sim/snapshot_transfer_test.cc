@@ -4,10 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "jaco/base/time.h"
 #include "jaco/raft/types.h"
+#include "jaco/sim/sim_node.h"
 #include "jaco/sim/swarm_options.h"
 #include "jaco/sim/trace.h"
 #include "jaco/sim/workload.h"
@@ -72,6 +77,22 @@ class Cluster {
     return world_.Leader() != kWorld && world_.Leader() != kFollower &&
            CommitAt(kFollower) + kEntries >= CommitAt(world_.Leader());
   }
+  // In the order of their names, with `suffix`.
+  std::vector<std::string> SnapshotsAt(NodeNumber node, const char* suffix) {
+    std::vector<std::string> paths;
+    const std::string directory =
+        absl::StrCat(SimNode::kDataDirectory, "/snapshots");
+    const auto names = world_.node(node).disk().List(directory);
+    if (!names.ok()) return paths;  // none yet
+    for (const std::string& name : *names) {
+      if (!absl::EndsWith(name, suffix)) continue;
+      paths.push_back(absl::StrCat(directory, "/", name));
+    }
+    return paths;
+  }
+  uint64_t SizeAt(NodeNumber node, const std::string& path) {
+    return world_.node(node).disk().FileSize(path).value();
+  }
   World& world() { return world_; }
   Workload& workload() { return workload_; }
 
@@ -123,16 +144,65 @@ TEST(SnapshotTransferTest, ATransferGoesOnAfterTheFollowersRestarts) {
   EXPECT_TRUE(installed()) << whole.milliseconds() << " ms without crashes";
 }
 
+// It goes on where the other stopped: it has the same file.
 TEST(SnapshotTransferTest, AnotherLeaderTakesOver) {
-  Cluster cluster(Options());
+  constexpr uint64_t kSeldom = 512;
+  SwarmOptions options = Options();
+  options.snapshot_entries = kSeldom;
+  Cluster cluster(options);
+  const auto one_is_new = [&] {
+    const uint64_t behind =
+        cluster.CommitAt(cluster.world().Leader()).value() % kSeldom;
+    return behind > 20 && behind < 40;
+  };
+  ASSERT_TRUE(cluster.RunUntil(Seconds(30), one_is_new));
   cluster.StartFollower();
   cluster.RunFor(Seconds(1));
-  ASSERT_EQ(cluster.world().installs(), 0u) << "over already";
+  const std::vector<std::string> parts =
+      cluster.SnapshotsAt(kFollower, ".part");
+  ASSERT_EQ(parts.size(), 1u) << "over already";
+  uint64_t arrived = cluster.SizeAt(kFollower, parts[0]);
+  ASSERT_GT(arrived, 0u);
   const NodeNumber old = cluster.world().Leader();
   cluster.world().Crash(old, StopKind::kPowerLoss, Seconds(2));
+  ASSERT_TRUE(cluster.RunUntil(Seconds(30), [&] {
+    if (cluster.world().installs() > 0) return true;
+    const auto found = cluster.SnapshotsAt(kFollower, ".part");
+    if (found.empty()) return false;  // it has all of it
+    EXPECT_EQ(found, parts);
+    EXPECT_GE(cluster.SizeAt(kFollower, found[0]), arrived);
+    arrived = cluster.SizeAt(kFollower, found[0]);
+    return testing::Test::HasFailure();
+  }));
+  EXPECT_NE(cluster.world().Leader(), old);
+  ASSERT_TRUE(
+      cluster.RunUntil(Seconds(30), [&] { return cluster.FollowerKeepsUp(); }));
+}
+
+// Whatever became of them on the way.
+TEST(SnapshotTransferTest, AllServersHaveTheSameFiles) {
+  SwarmOptions options = Options();
+  options.snapshot_log_bytes = 4096;
+  options.snapshot_chunk_bytes = 8192;
+  Cluster cluster(options);
+  cluster.StartFollower();
   ASSERT_TRUE(
       cluster.RunUntil(Seconds(30), [&] { return cluster.FollowerKeepsUp(); }));
   EXPECT_GE(cluster.world().installs(), 1u);
+  World& world = cluster.world();
+  world.Crash(world.Leader(), StopKind::kKill, Milliseconds(100));
+  cluster.RunFor(Seconds(5));
+  std::vector<std::string> files;
+  ASSERT_TRUE(cluster.RunUntil(Seconds(5), [&] {
+    files = cluster.SnapshotsAt(kFollower, ".snapshot");
+    return files.size() == 2 && cluster.SnapshotsAt(1, ".snapshot") == files &&
+           cluster.SnapshotsAt(2, ".snapshot") == files;
+  }));
+  for (const std::string& file : files) {
+    const std::string bytes = world.node(kFollower).disk().Contents(file);
+    EXPECT_TRUE(world.node(1).disk().Contents(file) == bytes) << file;
+    EXPECT_TRUE(world.node(2).disk().Contents(file) == bytes) << file;
+  }
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ enum class Stream : uint64_t {
   kLie,       // node, incarnation
   kLoss,      // which servers stay away when the faults are over
   kBearer,    // who shows which token where
+  kOptions,   // node, incarnation
+  kJoin,      // who joins with which token, and how long that takes
 };
 
 constexpr uint64_t StreamSeed(uint64_t seed, Stream stream, uint64_t a = 0,

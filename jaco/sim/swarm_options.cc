@@ -196,6 +196,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   if (options.snapshot_entries < 1024 && prng.Chance(1, 2)) {
     options.snapshot_log_bytes = uint64_t{256} << prng.Below(6);
   }
+  options.lease_mixed = options.lease_reads && prng.Chance(1, 3);
   return options;
 }
 
@@ -210,6 +211,8 @@ void MakeWalk(SwarmOptions& options) {
   options.FaultsOf(FaultKind::kReconfigure) = {Milliseconds(250),
                                                Milliseconds(50)};
   options.fault_time = Seconds(60);
+  // Spares answer at once that they are none to ask, which makes clients fast.
+  options.client_pause = options.client_pause * 2;
   // The state grows for longer, and has to arrive within the same time.
   options.snapshot_chunk_bytes *= 8;
 }
@@ -223,8 +226,10 @@ std::string Describe(const SwarmOptions& options) {
       " segment=", options.segment_bytes,
       " heartbeat=", Text(options.heartbeat_interval),
       " election=", Text(options.election_timeout),
-      " drift_ppm=", options.drift_ppm_max,
-      " leases=", options.lease_reads ? "yes" : "no",
+      " drift_ppm=", options.drift_ppm_max, " leases=",
+      options.lease_mixed   ? "mixed"
+      : options.lease_reads ? "yes"
+                            : "no",
       " priorities=", options.priorities ? "yes" : "no",
       " timer_lateness=", Text(options.timer_lateness),
       " link=", Text(options.link.delay_base), "+",

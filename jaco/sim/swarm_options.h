@@ -74,6 +74,7 @@ struct SwarmOptions {
   DiskOptions disk;
 
   bool lease_reads = false;  // within the bound that drift_ppm_max is
+  bool lease_mixed = false;  // by start of a server: some without the option
   // How far true drift goes beyond that bound, in ppm. A planted bug, never
   // drawn.
   int64_t drift_ppm_beyond = 0;
@@ -96,8 +97,9 @@ struct SwarmOptions {
   Duration settle_time = Milliseconds(500);
   Duration remove_dead_after = Seconds(5);
 
-  // kReconfigure adds servers one after the other to the first until there are
-  // nine, and then removes any, until there is one. Never drawn: MakeWalk.
+  // kReconfigure has one server after the other join the first by a token until
+  // there are nine, and then removes any, until there is one. Never drawn:
+  // MakeWalk.
   bool walk = false;
 
   int clients = 3;

@@ -13,6 +13,8 @@ namespace {
 
 // Until a server that stopped by itself is started again.
 constexpr Duration kRestartDelay = Milliseconds(100);
+// Until a server that asks to be admitted does not wait any more.
+constexpr Duration kJoinPatience = Seconds(2);
 
 server::Founding MakeFounding(int servers) {
   server::Founding founding;
@@ -41,13 +43,16 @@ World::World(uint64_t seed, const SwarmOptions& options, Trace& trace)
       options_(options),
       trace_(trace),
       fabric_(queue_, trace, seed, options.link),
+      join_peer_(queue_, *this, MakeStream(seed, Stream::kJoin), kJoinPatience),
       context_{queue_,
                trace_,
                fabric_,
                findings_,
                options_,
                seed,
-               MakeFounding(options.servers)},
+               MakeFounding(options.servers),
+               [this](NodeNumber node) { return IdOf(node); },
+               options.walk ? &join_peer_ : nullptr},
       checkers_(options.voter_policy) {
   const int servers = options.servers + options.spares;
   JACO_CHECK(options.servers >= 1 && servers <= kNodesMax);
@@ -98,7 +103,9 @@ void World::OnUnreadable(SimNode& node) {
 void World::Observe(SimNode& node) {
   const raft::Raft* raft = node.server()->raft();
   if (raft == nullptr) return;
+  const bool anew = options_.walk && Recognize(node, raft->id());
   std::optional<raft::Observation>& seen = node.last_seen();
+  if (anew) seen.reset();
   const raft::Observation now = raft::Observe(*raft);
   const absl::Status invariants =
       raft::CheckInvariants(seen.has_value() ? *seen : now, now);
@@ -119,16 +126,68 @@ void World::Observe(SimNode& node) {
   checkers_.Check({.node = number,
                    .fresh = !seen.has_value(),
                    .damaged = std::exchange(damage_unseen_[number], false),
+                   .anew = anew,
                    .at = now,
                    .log = &raft->log(),
                    .configuration = &raft->configuration(),
                    .machine_applied = state.applied(),
                    .digest = state.digest()},
                   findings_);
+  if (options_.walk) CheckJoins(node);
   seen = now;
   trace_.State(node.number(), now.role, now.hard_state.term.value(),
                now.last.index.value(), now.commit.index.value(),
                now.applied.value());
+}
+
+void World::CheckJoins(SimNode& node) {
+  joins_.Check(checkers_.state().machine().nodes(), findings_);
+  const raft::Raft& raft = *node.server()->raft();
+  raft::LogIndex& seen = members_of_[node.number()];
+  if (seen == raft.configuration_index()) return;
+  seen = raft.configuration_index();
+  joins_.CheckMembers(raft.configuration(), findings_);
+}
+
+// Whether the node has joined again. Nothing that its former self sent may be
+// taken for its own.
+bool World::Recognize(SimNode& node, raft::NodeId id) {
+  if (node.id() == id) return false;
+  const bool anew = node.id() != raft::kNoNode;
+  node.SetId(id);
+  numbers_[id] = node.number();
+  if (anew) fabric_.ResetConnections(node.number(), /*drop_in_flight=*/true);
+  return anew;
+}
+
+raft::NodeId World::IdOf(NodeNumber number) {
+  if (number == kWorld || number > servers()) return raft::kNoNode;
+  return options_.walk ? node(number).id() : raft::NodeId(number);
+}
+
+NodeNumber World::NumberOf(raft::NodeId id) const {
+  if (!options_.walk) return static_cast<NodeNumber>(id.value());
+  const auto number = numbers_.find(id);
+  return number == numbers_.end() ? kWorld : number->second;
+}
+
+server::Server* World::ServerOf(NodeNumber number) {
+  if (number == kWorld || number > servers()) return nullptr;
+  return node(number).server();
+}
+
+uint64_t World::IncarnationOf(NodeNumber number) {
+  return node(number).starts();
+}
+
+bool World::Reaches(NodeNumber from, NodeNumber to) {
+  return from == to || fabric_.IsOpen(from, to);
+}
+
+void World::OnAsked(NodeNumber from, const std::string& join_token,
+                    uint64_t node_id) {
+  numbers_[raft::NodeId(node_id)] = from;
+  joins_.OnAsked(from, join_token, node_id);
 }
 
 // While one node holds a lease, be it paused, none leads in a later term.
@@ -250,6 +309,8 @@ void World::HealAll() {
     queue_.Cancel(restarts_[number]);
     if (!node(number).up()) node(number).Start();
     node(number).HealDisk();
+    // With a clock that is far from the others' nobody gets in.
+    if (options_.walk) node(number).SetWall();
   }
 }
 

@@ -5,6 +5,7 @@
 #define JACO_SIM_WORLD_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -13,7 +14,9 @@
 #include "jaco/base/time.h"
 #include "jaco/sim/checkers/cluster_checkers.h"
 #include "jaco/sim/checkers/findings.h"
+#include "jaco/sim/checkers/join_history.h"
 #include "jaco/sim/event_queue.h"
+#include "jaco/sim/sim_join_peer.h"
 #include "jaco/sim/sim_network.h"
 #include "jaco/sim/sim_node.h"
 #include "jaco/sim/swarm_options.h"
@@ -21,11 +24,11 @@
 
 namespace jaco::sim {
 
-class World {
+class World : SimJoinPeer::Place {
  public:
   // `trace` outlives the world.
   World(uint64_t seed, const SwarmOptions& options, Trace& trace);
-  ~World();
+  ~World() override;
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
@@ -38,6 +41,12 @@ class World {
   SimNode& node(NodeNumber number) { return *nodes_[number - 1]; }
   // Who leads in the highest term, of the nodes that are up; kWorld: nobody.
   NodeNumber Leader();
+
+  // As which server a node runs, or did when it was last seen; and which node
+  // runs as it, or did, or has asked to, kWorld: none. Where servers do not
+  // join by tokens ids are numbers.
+  raft::NodeId IdOf(NodeNumber number);
+  NodeNumber NumberOf(raft::NodeId id) const;
 
   // A node that is up goes down, and comes up again after `down_for`.
   void Crash(NodeNumber number, StopKind kind, Duration down_for);
@@ -70,6 +79,8 @@ class World {
   Findings& findings() { return findings_; }
   const SwarmOptions& options() const { return options_; }
   const ClusterCheckers& checkers() const { return checkers_; }
+  const JoinHistory& joins() const { return joins_; }
+  uint64_t seed() const { return seed_; }
   Instant now() const { return queue_.now(); }
   uint64_t crashes() const { return crashes_; }
   // Servers whose files were damaged, and that were repaired from others.
@@ -81,10 +92,19 @@ class World {
   uint64_t leases() const { return leases_; }
 
  private:
+  // Of servers that join, to others.
+  server::Server* ServerOf(NodeNumber node) override;
+  uint64_t IncarnationOf(NodeNumber node) override;
+  bool Reaches(NodeNumber from, NodeNumber to) override;
+  void OnAsked(NodeNumber from, const std::string& join_token,
+               uint64_t node_id) override;
+
   void AfterEvent(SimNode& node);
   void OnUnreadable(SimNode& node);
   bool MayDamage(NodeNumber number) const;
   void Observe(SimNode& node);
+  bool Recognize(SimNode& node, raft::NodeId id);
+  void CheckJoins(SimNode& node);
   void CheckLeases(NodeNumber leader, raft::Term term);
   void StopNode(SimNode& node, StopKind kind);
   void RestartAfter(NodeNumber number, Duration down_for);
@@ -95,11 +115,15 @@ class World {
   EventQueue queue_;
   Fabric fabric_;
   Findings findings_;
+  SimJoinPeer join_peer_;
   const NodeContext context_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   PerNode<Duration> down_for_ = {};  // of the next crash that comes by itself
   PerNode<EventId> restarts_ = {};
   ClusterCheckers checkers_;
+  JoinHistory joins_;
+  PerNode<raft::LogIndex> members_of_ = {};     // the last that were looked at
+  std::map<raft::NodeId, NodeNumber> numbers_;  // of servers that join
   absl::AnyInvocable<void(NodeNumber)> down_observer_;
   PerNode<bool> damaged_ = {};        // and not known to be sound yet
   PerNode<bool> damage_unseen_ = {};  // and it has not been up since

@@ -143,7 +143,12 @@ absl::Status SnapshotStore::Write(env::FileSystem& fs,
     if (status.ok()) status = (*file)->Sync();
   }
   if (status.ok()) status = fs.Rename(temporary, PathOf(snapshot.last));
-  if (status.ok()) status = fs.SyncDirectory(directory_);
+  if (!status.ok()) {
+    // What is there of it takes the room that the log may wait for.
+    fs.Remove(temporary).IgnoreError();
+    return status;
+  }
+  status = fs.SyncDirectory(directory_);
   if (status.ok()) Prune(fs, snapshot.last);
   return status;
 }

@@ -39,6 +39,7 @@ struct FakeNode {
   FakeNode(NodeNumber number, const std::vector<uint64_t>& terms)
       : log(MakeLog(terms)) {
     view.node = number;
+    view.at.id = NodeId(number);
     view.fresh = true;
     configuration.voters = {NodeId(1), NodeId(2), NodeId(3)};
     SetTerm(terms.empty() ? 0 : terms.back());

@@ -17,6 +17,14 @@ bool Has(const std::vector<raft::Term>& terms, const raft::EntryId& id) {
 
 void DurableLog::CheckNode(const NodeView& view, Findings& findings) {
   std::vector<raft::Term>& terms = terms_[view.node];
+  if (view.anew) {
+    terms.clear();
+    promised_[view.node].clear();
+    std::erase_if(numbers_, [&](const auto& number) {
+      return number.second == view.node;
+    });
+  }
+  if (view.fresh) numbers_[view.at.id] = view.node;
   CheckRepair(view, findings);
   if (view.fresh) {
     if (view.damaged && view.at.repairing) {
@@ -80,9 +88,10 @@ void DurableLog::CheckQuorum(const NodeView& view, raft::LogIndex from,
 }
 
 bool DurableLog::Holds(raft::NodeId node, const raft::EntryId& id) const {
-  if (node.value() > static_cast<uint64_t>(kNodesMax)) return false;
-  const auto& promised = promised_[node.value()];
-  return Has(terms_[node.value()], id) ||
+  const auto number = numbers_.find(node);
+  if (number == numbers_.end()) return false;
+  const auto& promised = promised_[number->second];
+  return Has(terms_[number->second], id) ||
          std::any_of(promised.begin(), promised.end(),
                      [&](const auto& terms) { return Has(terms, id); });
 }

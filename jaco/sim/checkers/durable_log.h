@@ -7,6 +7,7 @@
 #ifndef JACO_SIM_CHECKERS_DURABLE_LOG_H_
 #define JACO_SIM_CHECKERS_DURABLE_LOG_H_
 
+#include <map>
 #include <vector>
 
 #include "jaco/raft/types.h"
@@ -38,6 +39,8 @@ class DurableLog {
   // What servers in repair had acknowledged before.
   PerNode<std::vector<std::vector<raft::Term>>> promised_;
   PerNode<bool> repairing_ = {};
+  // By id, which is not the number where servers join by tokens.
+  std::map<raft::NodeId, NodeNumber> numbers_;
 };
 
 }  // namespace jaco::sim

@@ -22,6 +22,7 @@ bool MayFollow(const raft::HardState& before, const raft::HardState& after) {
 
 void DurableVote::Check(const NodeView& view, Findings& findings) {
   raft::HardState& last = last_[view.node];
+  if (view.anew) last = {};
   const raft::HardState& now = view.at.durable_hard_state;
   if (now == last) return;
   if (!MayFollow(last, now)) {

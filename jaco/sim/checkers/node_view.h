@@ -22,6 +22,9 @@ struct NodeView {
   // The disk was damaged since the incarnation before, which a fresh view is
   // the first to show.
   bool damaged = false;
+  // It has left and joined again, as another server than the views before
+  // showed: what that one had promised does not bind it. A fresh view.
+  bool anew = false;
   raft::Observation at;
   const raft::Log* log = nullptr;
   const raft::Configuration* configuration = nullptr;

@@ -19,11 +19,12 @@
 #include "jaco/server/voter_policy.h"
 #include "jaco/sim/server/testing/joining_cluster.h"
 #include "jaco/sim/server/testing/seeds.h"
+#include "jaco/sim/sim_join_peer.h"
 
 namespace jaco::server {
 namespace {
 
-class JoinSwarmTest : public TokenJoinTest {
+class JoinSwarmTest : public TokenJoinTest, sim::SimJoinPeer::Place {
  protected:
   void RunSeed(uint64_t seed) {
     prng_ = Prng(seed);
@@ -48,69 +49,32 @@ class JoinSwarmTest : public TokenJoinTest {
     ASSERT_NO_FATAL_FAILURE(CheckFinal());
   }
 
-  // To a member, within a while; and back, if whoever asked is still there.
-  void Admit(const std::string& peer, const std::string& /*fingerprint*/,
+  void Admit(const std::string& peer, const std::string& fingerprint,
              const std::string& join_token, AdmitRequest request,
              Reply<AdmitResponse> reply) override {
-    const auto to = static_cast<NodeNumber>(peer[0] - '0');
-    const auto from = static_cast<NodeNumber>(request.node_name[1] - '0');
-    asked_[join_token].insert(request.node_id);
-    ids_[from].insert(request.node_id);
-    auto call = std::make_shared<Call>(
-        Call{from, processes_.at(from).get(), std::move(reply)});
-    In(prng_.Between(Milliseconds(1), Milliseconds(20)),
-       [this, to, from, join_token, request = std::move(request), call] {
-         Deliver(to, from, join_token, request, call);
-       });
-    In(Seconds(5), [this, call] { Answer(call, Unreachable()); });
+    way_.Admit(peer, fingerprint, join_token, std::move(request),
+               std::move(reply));
   }
 
  private:
-  struct Call {
-    NodeNumber from;
-    const Process* process;
-    Reply<AdmitResponse> reply;  // null when it was answered
-  };
   struct Joiner {
     std::string token;                     // that it was told to use
     std::shared_ptr<std::string> outcome;  // "none" while it is under way
   };
 
-  static absl::Status Unreachable() {
-    return MakeError(ErrorCode::kPeerUnreachable, "no answer");
+  Server* ServerOf(NodeNumber node) override {
+    return processes_.contains(node) ? &At(node) : nullptr;
   }
-
-  void In(Duration time, std::function<void()> task) {
-    queue_.Schedule(queue_.now() + time, sim::kWorldOwner,
-                    {sim::EventKind::kTask}, std::move(task));
+  uint64_t IncarnationOf(NodeNumber node) override {
+    return askers_[OptionsOf(node).node_name].second;
   }
-
-  void Deliver(NodeNumber to, NodeNumber from, const std::string& join_token,
-               const AdmitRequest& request, const std::shared_ptr<Call>& call) {
-    if (!processes_.contains(to) || IsCut(from, to)) return;
-    At(to).Authenticate(
-        join_token, /*stale=*/false,
-        [this, to, request, call](absl::StatusOr<Caller> caller) {
-          if (!caller.ok()) return Return(to, call, caller.status());
-          At(to).Admit(*caller, request,
-                       [this, to, call](absl::StatusOr<AdmitResponse> answer) {
-                         Return(to, call, std::move(answer));
-                       });
-        });
+  bool Reaches(NodeNumber from, NodeNumber to) override {
+    return !IsCut(from, to);
   }
-  void Return(NodeNumber to, const std::shared_ptr<Call>& call,
-              absl::StatusOr<AdmitResponse> answer) {
-    if (IsCut(call->from, to)) return;
-    In(prng_.Between(Milliseconds(1), Milliseconds(20)),
-       [this, call, answer = std::move(answer)] { Answer(call, answer); });
-  }
-  void Answer(const std::shared_ptr<Call>& call,
-              const absl::StatusOr<AdmitResponse>& answer) {
-    const auto it = processes_.find(call->from);
-    const bool there =
-        it != processes_.end() && it->second.get() == call->process;
-    if (!there || call->reply == nullptr) return;
-    std::exchange(call->reply, nullptr)(answer);
+  void OnAsked(NodeNumber from, const std::string& join_token,
+               uint64_t node_id) override {
+    asked_[join_token].insert(node_id);
+    ids_[from].insert(node_id);
   }
 
   void Clear(uint64_t seed) {
@@ -302,6 +266,7 @@ class JoinSwarmTest : public TokenJoinTest {
     return text;
   }
 
+  sim::SimJoinPeer way_{queue_, *this, Prng(11)};
   NodeNumber servers_ = 0;
   std::set<std::pair<NodeNumber, NodeNumber>> cut_;
   std::vector<std::string> tokens_;  // that somebody may still be given

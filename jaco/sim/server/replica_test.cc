@@ -49,7 +49,9 @@ class TestDisk final : public env::Disk {
   void Submit(env::Lane lane, Job job, Done done) override {
     lanes_[static_cast<int>(lane)].emplace_back(std::move(job),
                                                 std::move(done));
+    ++submitted_[lane];
   }
+  int submitted(env::Lane lane) { return submitted_[lane]; }
   void Hold(env::Lane lane) { held_ = lane; }
   void Release() { held_ = std::nullopt; }
   // False when there was nothing to do.
@@ -69,6 +71,7 @@ class TestDisk final : public env::Disk {
   env::FileSystem& files_;
   std::array<std::deque<std::pair<Job, Done>>, env::kLaneCount> lanes_;
   std::optional<env::Lane> held_;
+  std::map<env::Lane, int> submitted_;
 };
 
 class TestNetwork final : public env::Network {
@@ -164,7 +167,7 @@ class ReplicaTest : public ::testing::Test {
   }
 
   // A server that knows the first members and has nothing else. It takes a
-  // snapshot after every four entries and keeps `trailing` before it.
+  // snapshot of every fourth entry and keeps `trailing` before it.
   void Start(uint64_t trailing, uint64_t log_bytes = 1 << 20) {
     storage::RecoveredLog recovered;
     auto log = storage::RaftLog::Open(files_, log_options_, &recovered);
@@ -268,6 +271,27 @@ class ReplicaTest : public ::testing::Test {
     }
   }
 
+  // Server 2 answers meanwhile, nobody else.
+  void Idle(Duration time) {
+    for (Duration passed; passed < time; passed = passed + Milliseconds(100)) {
+      Run(Milliseconds(100));
+      Acknowledge();
+    }
+  }
+  // Server 3 has nothing of the log, and says so; it got these.
+  std::vector<raft::SnapshotChunk> Refuse() {
+    std::vector<std::string> sent = network_.sent[3];
+    for (const auto& request : TakeSentTo<raft::AppendEntriesRequest>(3)) {
+      Hear(3, raft::AppendEntriesResponse{.term = request.term,
+                                          .round = request.round,
+                                          .session = request.session,
+                                          .match = request.previous.index});
+    }
+    sent.insert(sent.end(), network_.sent[3].begin(), network_.sent[3].end());
+    network_.sent[3] = std::move(sent);
+    return TakeSentTo<raft::SnapshotChunk>(3);
+  }
+
   const raft::Raft& raft() const { return replica_->raft(); }
 
   sim::SimFileSystem files_{Prng(1)};
@@ -293,11 +317,62 @@ TEST_F(ReplicaTest, ASnapshotNamesTheMembersOfItsIndex) {
           Change(6, Members({1, 2, 3, 4}))},
          /*commit=*/5);
   ASSERT_EQ(raft().configuration().voters, Nodes({1, 2, 3, 4}));
-  const EntryId last{Term(1), LogIndex(5)};
+  const EntryId last{Term(1), LogIndex(4)};
   ASSERT_THAT(*snapshots_.List(files_), ElementsAre(last));
   const auto snapshot = snapshots_.Read(files_, last);
   ASSERT_TRUE(snapshot.ok()) << snapshot.status();
   EXPECT_EQ(snapshot->configuration, Members({1, 2, 3}));
+}
+
+TEST_F(ReplicaTest, ASnapshotOfAJointConfigurationIsJoint) {
+  Start(/*trailing=*/100);
+  raft::Configuration joint = Members({1, 2, 4});
+  joint.outgoing = Nodes({1, 2, 3});
+  joint.addresses = Members({1, 2, 3, 4}).addresses;
+  Follow({Command(1), Command(2), Command(3), Change(4, joint),
+          Change(5, Members({1, 2, 4}))},
+         /*commit=*/5);
+  ASSERT_EQ(raft().configuration(), Members({1, 2, 4}));
+  const auto snapshot = snapshots_.Read(files_, EntryId{Term(1), LogIndex(4)});
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(snapshot->configuration, joint);
+}
+
+// Any two servers have the same files, so that one can go on with what another
+// began to send.
+TEST_F(ReplicaTest, SnapshotsAreOfTheSameEntriesHoweverTheseArrive) {
+  Start(/*trailing=*/100);
+  std::vector<raft::EntryPtr> entries;
+  for (uint64_t index = 1; index <= 10; ++index) {
+    entries.push_back(Command(index));
+  }
+  Follow(entries, /*commit=*/3);
+  Follow({Command(11)}, /*commit=*/11);
+  EXPECT_THAT(*snapshots_.List(files_),
+              ElementsAre(EntryId{Term(1), LogIndex(8)},
+                          EntryId{Term(1), LogIndex(4)}));
+  for (const uint64_t index : {4, 8}) {
+    const auto snapshot =
+        snapshots_.Read(files_, EntryId{Term(1), LogIndex(index)});
+    ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+    EXPECT_EQ(snapshot->state, absl::StrCat(index));
+  }
+}
+
+// What a slow disk has not got to is not queued up: the newest counts.
+TEST_F(ReplicaTest, OneSnapshotWaitsWhileOneIsWritten) {
+  Start(/*trailing=*/100);
+  disk_.Hold(env::Lane::kSnapshot);
+  for (uint64_t index = 1; index <= 13; ++index) {
+    Follow({Command(index)}, /*commit=*/index);
+  }
+  EXPECT_EQ(disk_.submitted(env::Lane::kSnapshot), 1);
+  disk_.Release();
+  Settle();
+  EXPECT_EQ(disk_.submitted(env::Lane::kSnapshot), 2);
+  EXPECT_THAT(*snapshots_.List(files_),
+              ElementsAre(EntryId{Term(1), LogIndex(12)},
+                          EntryId{Term(1), LogIndex(4)}));
 }
 
 TEST_F(ReplicaTest, ACompactedLogBeginsWithTheMembersOfItsStart) {
@@ -317,14 +392,15 @@ TEST_F(ReplicaTest, ACompactedLogBeginsWithTheMembersOfItsStart) {
 TEST_F(ReplicaTest, FewLargeEntriesAreASnapshotAndFewAreKept) {
   constexpr uint64_t kLogBytes = 100'000;
   Start(/*trailing=*/100, kLogBytes);
-  for (uint64_t index = 1; index <= 9; ++index) {
+  for (uint64_t index = 1; index <= 7; ++index) {
     auto large = std::make_shared<raft::Entry>(*Command(index));
     large->data = std::string(kLogBytes / 2 - 1, 'x');
     Follow({std::move(large)}, /*commit=*/index);
   }
-  // One is taken with every third of them, and two are kept.
-  EXPECT_EQ((*snapshots_.List(files_))[0].index, LogIndex(9));
-  EXPECT_EQ(raft().log().start().index, LogIndex(7));
+  // One is taken with every third of them, counted from the fourth on, and two
+  // are kept.
+  EXPECT_EQ((*snapshots_.List(files_))[0].index, LogIndex(7));
+  EXPECT_EQ(raft().log().start().index, LogIndex(5));
 }
 
 // Else a follower that takes longer for a snapshot than the leader for the next
@@ -350,6 +426,50 @@ TEST_F(ReplicaTest, TheLogIsKeptBehindASnapshotOnItsWay) {
   ASSERT_THAT(appends, Not(IsEmpty()));
   EXPECT_EQ(appends[0].previous, chunk.id.last);
   EXPECT_THAT(appends[0].entries, Not(IsEmpty()));
+}
+
+// The file would be read over and over, for nobody.
+TEST_F(ReplicaTest, NothingIsReadForAFollowerThatIsSilent) {
+  Start(/*trailing=*/2);
+  Lead();
+  Propose(30);
+  Idle(Seconds(15));  // what was under way is given up
+  network_.sent.clear();
+  const int before = disk_.submitted(env::Lane::kSnapshot);
+  Idle(Seconds(30));
+  EXPECT_EQ(disk_.submitted(env::Lane::kSnapshot), before);
+  // It is back.
+  bool offered = false;
+  for (int i = 0; i < 5; ++i) {
+    if (!Refuse().empty()) offered = true;
+    Idle(Milliseconds(100));
+  }
+  EXPECT_EQ(disk_.submitted(env::Lane::kSnapshot), before + 1);
+  EXPECT_TRUE(offered);
+}
+
+TEST_F(ReplicaTest, AFollowerWithoutRoomIsAskedLessAndLessOften) {
+  Start(/*trailing=*/2);
+  Lead();
+  Propose(30);
+  const auto offers_in = [&](Duration time) {
+    const int before = disk_.submitted(env::Lane::kSnapshot);
+    for (Duration passed; passed < time; passed = passed + Milliseconds(100)) {
+      for (raft::SnapshotChunk& chunk : Refuse()) {
+        replica_->OnFrame(3, raft::EncodeSnapshotMessage(raft::SnapshotChunkAck{
+                                 .term = chunk.term,
+                                 .session = chunk.session,
+                                 .id = chunk.id,
+                                 .status = raft::SnapshotStatus::kRefused}));
+      }
+      Idle(Milliseconds(100));
+    }
+    return disk_.submitted(env::Lane::kSnapshot) - before;
+  };
+  EXPECT_GE(offers_in(Seconds(20)), 4);
+  const int later = offers_in(Seconds(60));
+  EXPECT_GE(later, 5);
+  EXPECT_LE(later, 7);
 }
 
 // If it could be ahead of the log, a crash would look like a log that lost

@@ -113,6 +113,20 @@ TEST_F(SnapshotStoreTest, ReceivedOnesDriveOutNone) {
                           MakeSnapshot(950).last, MakeSnapshot(900).last));
 }
 
+// The Raft log waits for that room.
+TEST_F(SnapshotStoreTest, WhatDoesNotFitTakesNoRoom) {
+  ASSERT_TRUE(store_.Write(files(), MakeSnapshot(5)).ok());
+  const std::string temporary = absl::StrCat(kDirectory, "/writing.tmp");
+  uint64_t at = 1;
+  for (;; ++at) {
+    files().FailAt(files().operations() + at,
+                   sim::SimFileSystem::Fault::kNoSpace);
+    if (store_.Write(files(), MakeSnapshot(9)).ok()) break;
+    EXPECT_FALSE(*files().Exists(temporary)) << at;
+  }
+  EXPECT_GT(at, 4u);
+}
+
 TEST_F(SnapshotStoreTest, DamageIsRefusedByName) {
   const Snapshot snapshot = MakeSnapshot(7);
   ASSERT_TRUE(store_.Write(files(), snapshot).ok());

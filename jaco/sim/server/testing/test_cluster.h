@@ -20,6 +20,7 @@
 #include "jaco/base/prng.h"
 #include "jaco/raft/log.h"
 #include "jaco/server/server.h"
+#include "jaco/sim/addressed_network.h"
 #include "jaco/sim/event_queue.h"
 #include "jaco/sim/sim_clock.h"
 #include "jaco/sim/sim_disk.h"
@@ -59,50 +60,11 @@ inline ServerOptions OptionsOf(NodeNumber node) {
   return options;
 }
 
-// The fabric knows nodes by number, servers that joined have ids that nobody
-// chose: the address tells the number.
-class TestNetwork final : public env::Network, env::FrameReceiver {
- public:
-  using IdOf = std::function<env::PeerId(env::PeerId node)>;
-  // Who is there; a number beyond kNodes: nobody.
-  using NodeAt = std::function<NodeNumber(const std::string& address)>;
-
-  TestNetwork(sim::Fabric& fabric, NodeNumber node, IdOf id_of, NodeAt node_at)
-      : inner_(fabric, node),
-        id_of_(std::move(id_of)),
-        node_at_(std::move(node_at)) {}
-
-  void Send(const env::PeerAddress& to, env::FramePtr frame) override {
-    const NodeNumber node = node_at_(to.host_port);
-    // As by TLS: whoever has the address but not the id gets nothing.
-    if (id_of_(node) != to.id) return;
-    inner_.Send({node, to.host_port}, std::move(frame));
-  }
-  void Bind(env::FrameReceiver* receiver) override {
-    receiver_ = receiver;
-    inner_.Bind(receiver == nullptr ? nullptr : this);
-  }
-
- private:
-  void OnFrame(env::PeerId from, absl::string_view frame) override {
-    // As the real one does.
-    if (receiver_->Admits(id_of_(from)))
-      receiver_->OnFrame(id_of_(from), frame);
-  }
-  void OnPeerDown(env::PeerId peer) override {
-    receiver_->OnPeerDown(id_of_(peer));
-  }
-
-  sim::SimNetwork inner_;
-  const IdOf id_of_;
-  const NodeAt node_at_;
-  env::FrameReceiver* receiver_ = nullptr;
-};
-
 struct Process {
   Process(sim::EventQueue& queue, sim::Fabric& fabric, NodeNumber node,
           env::FileSystem& files, uint64_t number, const ServerOptions& options,
-          TestNetwork::IdOf id_of, TestNetwork::NodeAt node_at)
+          sim::AddressedNetwork::IdOf id_of,
+          sim::AddressedNetwork::NodeAt node_at)
       : clock(queue, {}),
         loop(queue, clock, node, Duration(), Prng(number)),
         network(fabric, node, std::move(id_of), std::move(node_at)),
@@ -118,7 +80,7 @@ struct Process {
 
   sim::SimClock clock;
   sim::SimEventLoop loop;
-  TestNetwork network;
+  sim::AddressedNetwork network;
   sim::SimDisk disk;
   sim::SimEntropy entropy;
   sim::SimPki pki;
