@@ -5,6 +5,7 @@
 """
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -98,6 +99,35 @@ class JoinTest(unittest.TestCase):
                                '127.0.0.1:%d' % free_port(), '--token',
                                member.new_join_token())
     self.assertIn('Error: peer_unreachable: ', nobody.stderr)
+
+  def nodes(self, host):
+    return host.jaco('node', 'list').stdout
+
+  def test_the_token_of_a_member_is_of_no_use(self):
+    hosts = [self.first(), self.host(2), self.host(3)]
+    token = hosts[0].new_join_token()
+    for host, its in ((hosts[1], token), (hosts[2], None)):
+      joined = self.join(host, hosts[0], its or hosts[0].new_join_token())
+      self.assertEqual(joined.returncode, 0, joined.stderr)
+    wait('three voters',
+         lambda: self.suffrages(hosts[0]) == ['voter'] * 3)
+    replayer = hosts[1]
+    replayer.kill()
+    shutil.rmtree(replayer.data)
+    before = self.nodes(hosts[0])
+    replayer.start()
+    for member in (hosts[0], hosts[2]):
+      refused = self.join(replayer, member, token)
+      self.assertEqual(refused.returncode, 1)
+      self.assertIn('Error: join_token_consumed: ', refused.stderr)
+    self.assertFalse(os.path.exists(os.path.join(replayer.data, 'node',
+                                                 'secrets')))
+    self.assertEqual(self.nodes(hosts[0]), before)
+    # The operator says that the old one is gone.
+    hosts[0].command('node', 'remove', replayer.name)
+    self.assertEqual(replayer.join(hosts[0]), 'Joined cluster.\n')
+    wait('three voters again',
+         lambda: self.suffrages(hosts[0]) == ['voter'] * 3)
 
   def test_a_join_token_is_in_no_process_list(self):
     member = self.first()

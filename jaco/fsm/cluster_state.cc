@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "jaco/base/error.h"
 #include "jaco/fsm/cluster_tables.h"
 #include "jaco/fsm/command.pb.h"
+#include "jaco/fsm/known_command.h"
 #include "jaco/fsm/snapshot.h"
 #include "jaco/fsm/state_machine.h"
 #include "jaco/fsm/validate.h"
@@ -26,84 +26,6 @@ namespace {
 
 // The identity of the token that comes with the cluster.
 constexpr char kBootstrapIdentity[] = "bootstrap";
-
-bool Parse(absl::string_view bytes, Command* command) {
-  return bytes.size() <= std::numeric_limits<int>::max() &&
-         command->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
-template <typename Message>
-bool HasOnlyKnownFields(const Message& message) {
-  return message.GetReflection()->GetUnknownFields(message).empty();
-}
-
-bool IsKnown(const Node& node) {
-  return HasOnlyKnownFields(node) && NodeStatus_IsValid(node.status()) &&
-         NodeLeaving_IsValid(node.leaving());
-}
-
-bool AreKnown(const google::protobuf::RepeatedPtrField<Authority>& all) {
-  return std::all_of(all.begin(), all.end(), HasOnlyKnownFields<Authority>);
-}
-
-// Whether this build can know what the command means.
-bool IsKnown(const Command& command) {
-  if (!HasOnlyKnownFields(command)) return false;
-  switch (command.payload_case()) {
-    case Command::kClusterInit: {
-      const auto& nodes = command.cluster_init().nodes();
-      return HasOnlyKnownFields(command.cluster_init()) &&
-             HasOnlyKnownFields(command.cluster_init().user()) &&
-             AreKnown(command.cluster_init().authorities()) &&
-             std::all_of(nodes.begin(), nodes.end(),
-                         [](const Node& node) { return IsKnown(node); });
-    }
-    case Command::kTokenIssue:
-      return HasOnlyKnownFields(command.token_issue());
-    case Command::kTokenRevoke:
-      return HasOnlyKnownFields(command.token_revoke());
-    case Command::kNodeUpsert:
-      return HasOnlyKnownFields(command.node_upsert()) &&
-             IsKnown(command.node_upsert().node());
-    case Command::kNodeRemove:
-      return HasOnlyKnownFields(command.node_remove());
-    case Command::kNodeLeave:
-      return HasOnlyKnownFields(command.node_leave()) &&
-             NodeLeaving_IsValid(command.node_leave().leaving());
-    case Command::kAuthoritiesReplace:
-      return HasOnlyKnownFields(command.authorities_replace()) &&
-             AreKnown(command.authorities_replace().authorities());
-    case Command::kJoinTokenIssue:
-      return HasOnlyKnownFields(command.join_token_issue());
-    case Command::kNodeJoin:
-      return HasOnlyKnownFields(command.node_join()) &&
-             IsKnown(command.node_join().node());
-    case Command::kNodeStatusSet:
-      return HasOnlyKnownFields(command.node_status_set()) &&
-             NodeStatus_IsValid(command.node_status_set().status());
-    case Command::kAutopilotSet:
-      return HasOnlyKnownFields(command.autopilot_set()) &&
-             HasOnlyKnownFields(command.autopilot_set().config());
-    case Command::kStateRestore:
-      return HasOnlyKnownFields(command.state_restore()) &&
-             HasOnlyKnownFields(command.state_restore().piece());
-    case Command::kArchiveTake:
-      return HasOnlyKnownFields(command.archive_take()) &&
-             ArchiveKind_IsValid(command.archive_take().kind());
-    case Command::kNodeAnnounce:
-      return HasOnlyKnownFields(command.node_announce());
-    case Command::kUserSet:
-      return HasOnlyKnownFields(command.user_set()) &&
-             HasOnlyKnownFields(command.user_set().user());
-    case Command::kUserRemove:
-      return HasOnlyKnownFields(command.user_remove());
-    case Command::kLeadershipTransfer:
-      return HasOnlyKnownFields(command.leadership_transfer());
-    case Command::PAYLOAD_NOT_SET:
-      return false;
-  }
-  return false;
-}
 
 absl::Status Unknown(raft::LogIndex index, absl::string_view why) {
   return absl::FailedPreconditionError(
@@ -160,9 +82,8 @@ absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
                                                 absl::string_view command) {
   JACO_CHECK_MSG(index > applied_, "apply ", index.value(), " after ",
                  applied_.value());
-  if (!Parse(command, &command_)) return Unknown(index, "does not parse");
-  if (!IsKnown(command_)) {
-    return Unknown(index, "a payload, field or value of a newer version");
+  if (absl::Status status = ReadCommand(command, &command_); !status.ok()) {
+    return Unknown(index, status.message());
   }
   absl::StatusOr<std::string> reply = Execute(index);
   if (absl::IsUnimplemented(reply.status())) {
@@ -171,6 +92,28 @@ absl::StatusOr<ApplyResult> ClusterState::Apply(raft::LogIndex index,
   applied_ = index;
   if (!reply.ok()) return ApplyResult{.status = reply.status()};
   return ApplyResult{.reply = *std::move(reply)};
+}
+
+absl::StatusOr<std::string> ClusterState::Prepare(absl::string_view command,
+                                                  int64_t time_unix_ms) const {
+  const auto refuse = [](const absl::Status& why) {
+    return MakeError(
+        ErrorCode::kConfigMismatch,
+        absl::StrCat("the leader's build does not know this command (",
+                     why.message(), ")"));
+  };
+  Command prepared;
+  if (absl::Status status = ReadCommand(command, &prepared); !status.ok()) {
+    return refuse(status);
+  }
+  if (prepared.has_state_restore()) {
+    const absl::Status status =
+        Restored(prepared.state_restore().piece()).status();
+    if (absl::IsUnimplemented(status)) return refuse(status);
+    if (!status.ok()) return status;
+  }
+  prepared.set_time_unix_ms(time_unix_ms);
+  return prepared.SerializeAsString();
 }
 
 void ClusterState::AdvanceTo(raft::LogIndex index) {
@@ -255,7 +198,7 @@ absl::StatusOr<std::string> ClusterState::Execute(raft::LogIndex index) {
     case Command::PAYLOAD_NOT_SET:
       break;
   }
-  JACO_CHECK(false);  // IsKnown has seen to it.
+  JACO_CHECK(false);  // ReadCommand has seen to it.
 }
 
 absl::StatusOr<std::string> ClusterState::InitCluster(raft::LogIndex index) {
@@ -450,9 +393,9 @@ absl::Status ClusterState::CheckNode(const Node& node) const {
       !status.ok()) {
     return status;
   }
-  if (absl::Status status = ValidateAddress(node.address()); !status.ok()) {
-    return status;
-  }
+  absl::Status status = ValidateAddress(node.address());
+  if (status.ok()) status = ValidateVersion(node.version());
+  if (!status.ok()) return status;
   const Node* namesake = tables_.FindNodeByName(node.name());
   if (namesake != nullptr && namesake->id() != node.id()) {
     return NameTaken(node.name());

@@ -39,6 +39,10 @@ class ClusterState final : public StateMachine {
   static constexpr size_t kAuditEventsMax = ClusterTables::kAuditEventsMax;
   // Of those that are not expired.
   static constexpr size_t kJoinTokensMax = 1'000;
+  // No longer than this is a join token good.
+  static constexpr int64_t kJoinTokenLifeMaxMs = int64_t{7} * 24 * 3600 * 1000;
+  // So much may one leader's clock be behind that of the one before.
+  static constexpr int64_t kClockDifferenceMaxMs = 5 * 60 * 1000;
   // How long an expired join token is remembered, to say so.
   static constexpr int64_t kJoinTokenMemoryMs = int64_t{7} * 24 * 3600 * 1000;
   // How long a revoked operator token is remembered, to say so and to keep its
@@ -48,10 +52,9 @@ class ClusterState final : public StateMachine {
   static constexpr size_t kUsersMax = 1'000;
   // Of a snapshot that comes in pieces.
   static constexpr uint64_t kRestoreBytesMax = uint64_t{256} << 20;
-  // Removed nodes: the newest of them, and for longer than their certificates
-  // are valid.
+  // The newest of them. No clock has a say in it: their certificates may be
+  // valid yet.
   static constexpr size_t kRemovedNodesMax = 1'000;
-  static constexpr int64_t kRemovedMemoryMs = int64_t{400} * 24 * 3600 * 1000;
 
   // The same on every server of a cluster; tests make them small.
   struct Limits {
@@ -61,6 +64,9 @@ class ClusterState final : public StateMachine {
   explicit ClusterState(Limits limits) : limits_(limits) {}
   ClusterState() : ClusterState(Limits()) {}
 
+  // The last piece of a restore is refused as Apply would refuse it.
+  absl::StatusOr<std::string> Prepare(absl::string_view command,
+                                      int64_t time_unix_ms) const override;
   // kFailedPrecondition for bytes that are no Command, and for a Command with
   // a payload, a field or a value of an enum that this build does not know: a
   // newer build would do something with it. The state is then unchanged.
@@ -154,6 +160,7 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> IssueJoinToken(raft::LogIndex index);
   absl::StatusOr<std::string> JoinNode(raft::LogIndex index);
   absl::StatusOr<const JoinToken*> CheckJoinToken(const NodeJoin& join) const;
+  absl::Status CheckGood(const JoinToken& token) const;
   void ForgetJoinTokens();
 
   // cluster_state_users.cc.
@@ -165,6 +172,9 @@ class ClusterState final : public StateMachine {
   absl::StatusOr<std::string> TakeArchive(raft::LogIndex index);
   absl::StatusOr<std::string> RestoreState(raft::LogIndex index);
   absl::Status CheckPiece(const RestorePiece& piece) const;
+  // What the state becomes by the piece, or nothing if it is not the last.
+  absl::StatusOr<std::optional<ClusterTables>> Restored(
+      const RestorePiece& piece) const;
   // What a snapshot is merged with, or nothing without a cluster.
   struct RestoreBase {
     std::optional<Cluster> cluster;

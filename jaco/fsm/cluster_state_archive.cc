@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,12 +60,24 @@ absl::StatusOr<std::string> ClusterState::TakeArchive(raft::LogIndex index) {
 
 absl::StatusOr<std::string> ClusterState::RestoreState(raft::LogIndex index) {
   const RestorePiece& piece = command_.state_restore().piece();
-  if (absl::Status status = CheckPiece(piece); !status.ok()) return status;
-  if (piece.offset() + piece.data().size() < piece.total()) {
-    if (piece.offset() == 0) tables_.ClearRestorePieces();
-    tables_.PutRestorePiece(piece);
+  absl::StatusOr<std::optional<ClusterTables>> restored = Restored(piece);
+  if (!restored.ok()) return restored.status();
+  if (restored->has_value()) {
+    tables_.ReplaceBy(**std::move(restored));
+    Audit(index, AUDIT_TYPE_SNAPSHOT_RESTORED, "restore_id",
+          piece.restore_id());
     return std::string();
   }
+  if (piece.offset() == 0) tables_.ClearRestorePieces();
+  if (piece.total() > 0) tables_.PutRestorePiece(piece);
+  return std::string();
+}
+
+absl::StatusOr<std::optional<ClusterTables>> ClusterState::Restored(
+    const RestorePiece& piece) const {
+  if (absl::Status status = CheckPiece(piece); !status.ok()) return status;
+  const bool last = piece.offset() + piece.data().size() == piece.total();
+  if (!last || piece.total() == 0) return std::nullopt;
   std::string snapshot;
   if (piece.offset() > 0) {
     snapshot.reserve(piece.total());
@@ -73,15 +86,7 @@ absl::StatusOr<std::string> ClusterState::RestoreState(raft::LogIndex index) {
     }
   }
   snapshot += piece.data();
-  if (snapshot.empty()) {
-    tables_.ClearRestorePieces();
-    return std::string();
-  }
-  absl::StatusOr<ClusterTables> merged = Merge(TakeRestoreBase(), snapshot);
-  if (!merged.ok()) return merged.status();
-  tables_.ReplaceBy(*std::move(merged));
-  Audit(index, AUDIT_TYPE_SNAPSHOT_RESTORED, "restore_id", piece.restore_id());
-  return std::string();
+  return Merge(TakeRestoreBase(), snapshot);
 }
 
 absl::Status ClusterState::CheckPiece(const RestorePiece& piece) const {

@@ -169,7 +169,10 @@ TEST_F(ArchiveTest, WhatIsNoSnapshotOfThisClusterIsRefused) {
   // Of a later build: no verdict that others would share.
   std::string later = own;
   later[8] = 2;
-  EXPECT_EQ(Apply(Piece("a", later, 0, own.size())), "stop");
+  const Command last = Piece("a", later, 0, own.size());
+  EXPECT_EQ(Apply(last), "stop");
+  EXPECT_EQ(CodeOf(state_.Prepare(last.SerializeAsString(), 1).status()),
+            ErrorCode::kConfigMismatch);
   EXPECT_TRUE(absl::IsUnimplemented(state_.CheckRestore()(later)));
 }
 
@@ -197,8 +200,7 @@ TEST_F(ArchiveTest, AClusterBeginsAnew) {
   Apply(Issue("kept", 1));
   Command join = FromLocal();
   join.mutable_join_token_issue()->set_token_hash(Hash(5));
-  join.mutable_join_token_issue()->set_expires_at_unix_ms(testing::kTimeUnixMs +
-                                                          1000);
+  join.mutable_join_token_issue()->set_life_ms(1000);
   EXPECT_EQ(Apply(join), "ok");
   Apply(Piece("a", "abc", 0, 1));
   const auto before = state_.nodes();

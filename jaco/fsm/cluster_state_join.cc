@@ -29,6 +29,10 @@ absl::StatusOr<std::string> ClusterState::IssueJoinToken(raft::LogIndex index) {
       return status;
     }
   }
+  if (issue.life_ms() <= 0 || issue.life_ms() > kJoinTokenLifeMaxMs) {
+    return MakeError(ErrorCode::kValidationFailed,
+                     "no join token is good for that long");
+  }
   if (tables_.FindJoinToken(issue.token_hash()) != nullptr ||
       tables_.FindTokenByHash(issue.token_hash()) != nullptr) {
     return MakeError(ErrorCode::kValidationFailed,
@@ -36,7 +40,7 @@ absl::StatusOr<std::string> ClusterState::IssueJoinToken(raft::LogIndex index) {
   }
   size_t valid = 0;
   for (const auto& [hash, token] : tables_.join_tokens()) {
-    if (token.expires_at_unix_ms() > command_.time_unix_ms()) ++valid;
+    if (CheckGood(token).ok()) ++valid;
   }
   if (valid >= kJoinTokensMax) {
     return MakeError(
@@ -48,7 +52,7 @@ absl::StatusOr<std::string> ClusterState::IssueJoinToken(raft::LogIndex index) {
   JoinToken token;
   token.set_hash(issue.token_hash());
   token.set_issued_at_unix_ms(command_.time_unix_ms());
-  token.set_expires_at_unix_ms(issue.expires_at_unix_ms());
+  token.set_expires_at_unix_ms(command_.time_unix_ms() + issue.life_ms());
   token.set_node_name(issue.node_name());
   token.set_create_index(index.value());
   token.set_modify_index(index.value());
@@ -62,8 +66,10 @@ void ClusterState::ForgetJoinTokens() {
   const auto& tokens = tables_.join_tokens();
   for (auto it = tokens.begin(); it != tokens.end();) {
     const std::string hash = it->first;
-    const bool old = it->second.expires_at_unix_ms() <
-                     command_.time_unix_ms() - kJoinTokenMemoryMs;
+    const int64_t now = command_.time_unix_ms();
+    const bool old =
+        it->second.expires_at_unix_ms() < now - kJoinTokenMemoryMs ||
+        it->second.issued_at_unix_ms() > now + kJoinTokenMemoryMs;
     ++it;
     if (old) tables_.RemoveJoinToken(hash);
   }
@@ -134,19 +140,33 @@ absl::StatusOr<const JoinToken*> ClusterState::CheckJoinToken(
         absl::StrCat("the join token is for another node than \"", name, "\""));
   }
   if (token->consumed_by() != 0) {
-    // Whoever did not hear the answer asks again, even when it is late.
-    if (token->consumed_by() == join.node().id() &&
-        tables_.FindNode(join.node().id()) != nullptr) {
-      return token;
+    // Whoever did not hear the answer asks again. Once it is ready it has the
+    // cluster on its disk: then that is somebody else.
+    const Node* known = tables_.FindNode(join.node().id());
+    if (token->consumed_by() != join.node().id() || known == nullptr ||
+        known->status() != NODE_STATUS_JOINING) {
+      return MakeError(ErrorCode::kJoinTokenConsumed,
+                       "the join token has been used");
     }
-    return MakeError(ErrorCode::kJoinTokenConsumed,
-                     "the join token has been used");
   }
-  if (token->expires_at_unix_ms() <= command_.time_unix_ms()) {
+  if (absl::Status status = CheckGood(*token); !status.ok()) return status;
+  return token;
+}
+
+// One from the future is of a leader whose clock was wrong, or this one's is:
+// neither makes its life longer.
+absl::Status ClusterState::CheckGood(const JoinToken& token) const {
+  const int64_t now = command_.time_unix_ms();
+  if (token.expires_at_unix_ms() <= now) {
     return MakeError(ErrorCode::kJoinTokenExpired,
                      "the join token has expired");
   }
-  return token;
+  if (token.issued_at_unix_ms() > now + kClockDifferenceMaxMs) {
+    return MakeError(ErrorCode::kJoinTokenExpired,
+                     "the join token was issued later than now, by the clock "
+                     "of the leader");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace jaco::fsm

@@ -29,7 +29,7 @@ class ClusterStateJoinTest : public ::testing::Test {
     Command command = At(time_);
     JoinTokenIssue& issue = *command.mutable_join_token_issue();
     issue.set_token_hash(testing::Hash(hash));
-    issue.set_expires_at_unix_ms(time_ + kDayMs);
+    issue.set_life_ms(kDayMs);
     issue.set_node_name(node_name);
     return Do(command);
   }
@@ -66,17 +66,69 @@ TEST_F(ClusterStateJoinTest, ATokenAdmitsOneNode) {
 TEST_F(ClusterStateJoinTest, TheSameNodeMayRepeatIt) {
   EXPECT_EQ(Issue(7), "ok");
   EXPECT_EQ(Join(7, 2), "ok");
-  Command ready = testing::Upsert(2, "node-2");
-  EXPECT_EQ(Do(ready), "ok");
-  time_ += 2 * kDayMs;  // expired, which is past mattering
   Node moved = testing::NodeNamed(2, "node-2");
   moved.set_address("10.9.9.9:7001");
+  time_ += kDayMs - 1;
   EXPECT_EQ(Join(7, moved), "ok");
   EXPECT_EQ(state_.nodes().at(2).address(), "10.9.9.9:7001");
-  EXPECT_EQ(state_.nodes().at(2).status(), NODE_STATUS_READY);
-  // Not once it has been removed.
+  EXPECT_EQ(state_.nodes().at(2).status(), NODE_STATUS_JOINING);
+  ++time_;
+  EXPECT_EQ(Join(7, 2), "join_token_expired");
+  // It learns that it was removed all the same.
   EXPECT_EQ(Do(testing::Remove(2)), "ok");
   EXPECT_EQ(Join(7, 2), "join_token_consumed");
+  // Another token gives it the name, as another node.
+  EXPECT_EQ(Issue(8), "ok");
+  EXPECT_EQ(Join(8, testing::NodeNamed(3, "node-2")), "ok");
+}
+
+// Whoever had it would be a voter.
+TEST_F(ClusterStateJoinTest, AReadyNodesTokenIsOfNoUse) {
+  EXPECT_EQ(Issue(7), "ok");
+  EXPECT_EQ(Join(7, 2), "ok");
+  EXPECT_EQ(Do(testing::SetStatus(2, NODE_STATUS_READY)), "ok");
+  EXPECT_EQ(Join(7, 2), "join_token_consumed");
+  EXPECT_EQ(Do(testing::Remove(2)), "ok");
+  EXPECT_EQ(Join(7, 2), "join_token_consumed");
+}
+
+// A leader's clock may be wrong; the next one's is right.
+TEST_F(ClusterStateJoinTest, ATokenFromTheFutureIsNotGoodForLonger) {
+  const int64_t now = time_;
+  time_ += 365 * kDayMs;
+  EXPECT_EQ(Issue(7), "ok");
+  EXPECT_EQ(Issue(8), "ok");
+  EXPECT_EQ(Join(7, 2), "ok");
+  time_ = now;
+  EXPECT_EQ(Join(8, 3), "join_token_expired");
+  EXPECT_EQ(Join(7, 2), "join_token_expired");
+  EXPECT_EQ(Issue(9), "ok");
+  EXPECT_EQ(state_.join_tokens().size(), 1u);
+  // Clocks differ a little.
+  time_ -= ClusterState::kClockDifferenceMaxMs;
+  EXPECT_EQ(Join(9, 4), "ok");
+}
+
+TEST_F(ClusterStateJoinTest, NoTokenIsGoodForEver) {
+  for (const int64_t life :
+       {int64_t{0}, int64_t{-1}, ClusterState::kJoinTokenLifeMaxMs + 1}) {
+    Command command = At(time_);
+    command.mutable_join_token_issue()->set_token_hash(testing::Hash(7));
+    command.mutable_join_token_issue()->set_life_ms(life);
+    EXPECT_EQ(Do(command), "validation_failed") << life;
+  }
+}
+
+TEST_F(ClusterStateJoinTest, ItsVersionIsPrintable) {
+  EXPECT_EQ(Issue(7), "ok");
+  Node node = testing::NodeNamed(2, "node-2");
+  for (const std::string& version :
+       {std::string("1.0 beta"), std::string("1\n2"), std::string(129, '1')}) {
+    node.set_version(version);
+    EXPECT_EQ(Join(7, node), "validation_failed");
+  }
+  node.set_version("1.0");
+  EXPECT_EQ(Join(7, node), "ok");
 }
 
 TEST_F(ClusterStateJoinTest, AnotherTokenTakesNoNodeOver) {

@@ -117,13 +117,6 @@ void ClusterState::KeepTheLast(raft::LogIndex index) {
 // Makes room for one more.
 void ClusterState::ForgetRemoved() {
   const auto& removed = tables_.removed();
-  for (auto it = removed.begin(); it != removed.end();) {
-    const uint64_t id = it->first;
-    const bool old = it->second.removed_at_unix_ms() <
-                     command_.time_unix_ms() - kRemovedMemoryMs;
-    ++it;
-    if (old) tables_.ForgetRemoved(id);
-  }
   if (removed.size() < kRemovedNodesMax) return;
   const auto oldest = std::min_element(
       removed.begin(), removed.end(), [](const auto& a, const auto& b) {

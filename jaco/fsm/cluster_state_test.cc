@@ -142,9 +142,11 @@ TEST_F(ClusterStateTest, IssueIsRefused) {
   EXPECT_EQ(Refusal(testing::Issue("alice", 2)), ErrorCode::kTokenExists);
   EXPECT_EQ(Refusal(testing::Issue("bob", 1)), ErrorCode::kValidationFailed);
   for (const std::string& identity :
-       {std::string(), std::string("local"), std::string(129, 'a'),
-        std::string("a b"), std::string("a/b"), std::string("\x7f"),
-        std::string("\xc3\xa4")}) {
+       {std::string(), std::string("local"), std::string("system"),
+        std::string("bootstrap_key"), std::string("anonymous"),
+        std::string("user:ops"), std::string("join_token:deadbeef"),
+        std::string(129, 'a'), std::string("a b"), std::string("a/b"),
+        std::string("\x7f"), std::string("\xc3\xa4")}) {
     EXPECT_EQ(Refusal(testing::Issue(identity, 2)),
               ErrorCode::kValidationFailed);
   }
@@ -372,9 +374,20 @@ TEST_F(ClusterStateTest, CommandsOfANewerBuildStopTheMachine) {
     const auto result = state_.Apply(raft::LogIndex(1), command);
     EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(result.status().message(), HasSubstr("unknown command"));
+    // No leader lets it into a log.
+    EXPECT_EQ(CodeOf(state_.Prepare(command, 1).status()),
+              ErrorCode::kConfigMismatch);
   }
   EXPECT_EQ(state_.applied(), raft::LogIndex(0));
   EXPECT_EQ(state_.digest(), Digest());
+}
+
+TEST_F(ClusterStateTest, TheLeaderSaysWhenItIs) {
+  Command command = testing::Issue("alice", 1);
+  const auto prepared = state_.Prepare(command.SerializeAsString(), 17);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  command.set_time_unix_ms(17);
+  EXPECT_EQ(*prepared, command.SerializeAsString());
 }
 
 TEST_F(ClusterStateTest, AdvanceToPassesOtherEntries) {

@@ -51,6 +51,14 @@ class StateMachine {
 
   virtual ~StateMachine() = default;
 
+  // What a leader puts into its log for `command`, which may come from another
+  // server: the same, as of `time_unix_ms`, the leader's wall clock. So nothing
+  // that Apply would stop at gets into a log, and no clock but the leader's.
+  // Errors: those of the closed set; config_mismatch for what this build does
+  // not know.
+  virtual absl::StatusOr<std::string> Prepare(absl::string_view command,
+                                              int64_t time_unix_ms) const = 0;
+
   // Applies the command of the entry at `index`, which is larger than
   // applied(). Bad or refused commands are an ApplyResult; an error means that
   // this build cannot know what the command does, and the replica must stop

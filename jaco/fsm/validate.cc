@@ -61,10 +61,12 @@ absl::Status ValidateName(absl::string_view what, absl::string_view name) {
 }
 
 absl::Status ValidateIdentity(absl::string_view name) {
-  static constexpr absl::string_view kReserved[] = {"local", "system",
-                                                    "bootstrap_key"};
+  static constexpr absl::string_view kReserved[] = {
+      "local", "system", "bootstrap_key", "anonymous"};
   if (std::find(std::begin(kReserved), std::end(kReserved), name) !=
-      std::end(kReserved)) {
+          std::end(kReserved) ||
+      absl::StartsWith(name, "user:") ||
+      absl::StartsWith(name, "join_token:")) {
     return Refuse("identity", absl::StrCat("\"", name, "\" is reserved"));
   }
   return ValidateName("identity", name);

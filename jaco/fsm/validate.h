@@ -30,7 +30,7 @@ inline constexpr uint32_t kPasswordMemoryKibMax = uint32_t{1} << 20;
 absl::Status ValidateName(absl::string_view what, absl::string_view name);
 
 // A name that a token may be issued to: not one that audit events have for who
-// needs none. Error: validation_failed.
+// has none, a user's or a join token's. Error: validation_failed.
 absl::Status ValidateIdentity(absl::string_view name);
 
 // The name of a user: 1 to kUserNameBytesMax characters of printable ASCII but

@@ -97,8 +97,9 @@ void JoinService::Review() {
 void JoinService::OnAsked(const absl::StatusOr<JoinResponse>& answer) {
   asking_ = false;
   Report(answer.status());
-  // Nobody else can have used it, and it counts as long as the node is there.
-  if (!answer.ok() &&
+  // Nobody else can have used it, and it counts as long as the node is there
+  // and is not ready, which takes the log that this server would have by now.
+  if (!answer.ok() && node_->IsNewcomer() &&
       CodeOf(answer.status()) == ErrorCode::kJoinTokenConsumed) {
     node_->Dismiss(record_->addresses(0));
   }
@@ -153,6 +154,9 @@ void JoinService::JoinAgain(std::string peer, JoinToken fresh,
       [this, peer, fresh,
        reply = std::move(reply)](absl::StatusOr<JoinResponse> answer) mutable {
         if (!answer.ok() && JoinToken::IsSpent(answer.status())) {
+          // As a member by now, it needs none.
+          absl::Status status = CheckMayJoin();
+          if (!status.ok()) return reply(std::move(status));
           return Ask(peer, fresh, std::move(reply));
         }
         reply(std::move(answer));

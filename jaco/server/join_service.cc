@@ -36,17 +36,6 @@ std::string HostOf(absl::string_view address) {
   return std::string(address);
 }
 
-// Once the command has taken effect the answer is what it was meant to be.
-template <typename Response>
-Node::Done Answer(Response response, Reply<Response> reply) {
-  return
-      [response = std::move(response), reply = std::move(reply)](
-          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
-        if (!result.ok()) return reply(result.status());
-        reply(std::move(response));
-      };
-}
-
 }  // namespace
 
 std::string JoinToken::Text() const {
@@ -93,15 +82,24 @@ void JoinService::IssueToken(const Caller& caller,
     return node_->Refuse(fingerprint.status(), std::move(reply));
   }
   const JoinToken token{NewToken(*env.entropy), *std::move(fingerprint)};
-  IssueJoinTokenResponse response{token.Text(),
-                                  env.clock->WallNow() + kTokenLife};
   fsm::Command command;
   fsm::JoinTokenIssue& issue = *command.mutable_join_token_issue();
   issue.set_token_hash(HashToken(token.secret));
-  issue.set_expires_at_unix_ms(absl::ToUnixMillis(response.expires_at));
+  issue.set_life_ms(absl::ToInt64Milliseconds(kTokenLife));
   issue.set_node_name(std::move(request.node_name));
-  node_->Propose(caller, std::move(command),
-                 Answer(std::move(response), std::move(reply)));
+  node_->Propose(
+      caller, std::move(command),
+      [text = token.Text(), reply = std::move(reply)](
+          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
+        if (!result.ok()) return reply(result.status());
+        fsm::JoinToken issued;
+        if (!issued.ParseFromString(*result)) {
+          return reply(absl::InternalError("the reply is no join token"));
+        }
+        reply(IssueJoinTokenResponse{
+            std::move(text),
+            absl::FromUnixMillis(issued.expires_at_unix_ms())});
+      });
 }
 
 void JoinService::Admit(const Caller& caller, AdmitRequest request,
@@ -140,8 +138,14 @@ void JoinService::Admit(const Caller& caller, AdmitRequest request,
       env.pki->Fingerprint(authority->certificate).value_or(""));
   join.mutable_node()->set_certificate_fingerprint(
       env.pki->Fingerprint(response.certificates).value_or(""));
-  node_->Propose(caller, std::move(command),
-                 Answer(std::move(response), std::move(reply)));
+  // Nothing of it leaves before the command has taken effect.
+  node_->Propose(
+      caller, std::move(command),
+      [response = std::move(response), reply = std::move(reply)](
+          const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
+        if (!result.ok()) return reply(result.status());
+        reply(std::move(response));
+      });
 }
 
 // ---- The joining server's side.

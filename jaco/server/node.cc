@@ -447,7 +447,6 @@ void Node::Propose(const Caller& caller, fsm::Command command, Done done) {
         std::move(done), raft::LogIndex());
   }
   command.set_identity(caller.identity);
-  command.set_time_unix_ms(absl::ToUnixMillis(env_.clock->WallNow()));
   replica_->Propose(command.SerializeAsString(), Explained(std::move(done)));
 }
 

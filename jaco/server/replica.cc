@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "jaco/base/check.h"
 #include "jaco/base/error.h"
 #include "jaco/fsm/validate.h"
@@ -446,14 +447,24 @@ void Replica::Ask(std::string call, ProposeDone done) {
 }
 
 void Replica::ProposeHere(std::string command, ProposeDone done) {
-  absl::StatusOr<raft::EntryId> id =
-      disk_full_ && raft_.role() == raft::Role::kLeader
-          ? DiskFullError("nothing is written until there is room")
-          : raft_.Propose(env_.clock->Now(), std::move(command));
+  absl::StatusOr<raft::EntryId> id = Enter(std::move(command));
   if (!id.ok()) {
     return PostError(*env_.loop, id.status(), std::move(done));
   }
   Await(*id, std::move(done));
+}
+
+absl::StatusOr<raft::EntryId> Replica::Enter(std::string command) {
+  if (raft_.role() == raft::Role::kLeader) {
+    if (disk_full_) {
+      return DiskFullError("nothing is written until there is room");
+    }
+    auto prepared =
+        machine_->Prepare(command, absl::ToUnixMillis(env_.clock->WallNow()));
+    if (!prepared.ok()) return prepared.status();
+    command = *std::move(prepared);
+  }
+  return raft_.Propose(env_.clock->Now(), std::move(command));
 }
 
 // `done` runs when what is at `id` is decided.

@@ -143,6 +143,8 @@ class Replica final : public env::FrameReceiver {
   };
 
   void ProposeHere(std::string command, ProposeDone done);
+  // Puts it into the log.
+  absl::StatusOr<raft::EntryId> Enter(std::string command);
   void Await(const raft::EntryId& id, ProposeDone done);
   void Pump();
   void SchedulePump();

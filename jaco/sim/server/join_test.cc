@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/server/join_peer.h"
@@ -114,6 +115,61 @@ TEST_F(JoinTest, AJoinThatWasCutOffCanBeRepeated) {
     EXPECT_EQ(At(2).state().nodes().size(), 2u);
     EXPECT_EQ(At(1).state().digest(), At(2).state().digest());
   }
+}
+
+// With it somebody else would be that voter.
+TEST_F(JoinTest, TheTokenOfAMemberIsOfNoUse) {
+  const std::string token = NewJoinToken();
+  for (const NodeNumber node : {NodeNumber{2}, NodeNumber{3}}) {
+    Start(node);
+    ASSERT_EQ(Join(node, 1, node == 2 ? token : NewJoinToken()), "ok");
+    Run(Seconds(8));
+  }
+  ASSERT_EQ(Voters(), 3u);
+  processes_.erase(2);
+  files_[2] = std::make_unique<sim::SimFileSystem>(Prng(2));
+  ASSERT_TRUE(files_[2]->CreateDirectory("/data").ok());
+  ASSERT_TRUE(files_[2]->SyncDirectory("/").ok());
+  const fsm::Digest before = At(1).state().digest();
+  Start(2);
+  EXPECT_EQ(Join(2, 1, token), "join_token_consumed");
+  EXPECT_EQ(Join(2, 3, token), "join_token_consumed");
+  EXPECT_EQ(At(2).lifecycle(), Lifecycle::kUninitialized);
+  EXPECT_EQ(At(1).state().digest(), before);
+  // The name is the node's until an operator says otherwise.
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "node_already_member");
+  std::string removed = "none";
+  At(1).RemoveNode({}, {.node_name = "n2"}, [&removed](const auto& response) {
+    removed = response.ok() ? "ok" : response.status().ToString();
+  });
+  Run(Seconds(8));
+  EXPECT_EQ(removed, "ok");
+  EXPECT_EQ(Join(2, 1, token), "join_token_consumed");
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(8));
+  EXPECT_EQ(Voters(), 3u);
+}
+
+// Not the clock of whoever is asked: neither does a token live longer by it,
+// nor is it late from the start.
+TEST_F(JoinTest, TheLeadersClockCounts) {
+  Start(2);
+  ASSERT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(3));
+  Start(3);
+  const std::string old = NewJoinToken();
+  for (const int64_t days : {400, -800}) {
+    processes_.at(2)->clock.JumpWall(Seconds(days * 24 * 3600));
+    const std::string token = NewJoinToken("", 2);
+    const int64_t now = absl::ToUnixMillis(processes_.at(1)->clock.WallNow());
+    EXPECT_NEAR(At(1).state().audit().back().time_unix_ms(), now, 2000);
+    ASSERT_NE(token, "");
+  }
+  for (const NodeNumber node : {NodeNumber{1}, NodeNumber{3}}) {
+    processes_.at(node)->clock.JumpWall(Seconds(25 * 3600));
+  }
+  EXPECT_EQ(Join(3, 2, old), "join_token_expired");
+  EXPECT_EQ(Join(3, 1, NewJoinToken("", 2)), "ok");
 }
 
 TEST_F(JoinTest, AnAuthorityThatIsInUseStays) {

@@ -110,6 +110,23 @@ TEST_F(NewcomerTest, OneThatWasRemovedJoinsAnew) {
   EXPECT_NE(At(2).raft()->id(), before);
 }
 
+// The token that it was admitted with is good for a day.
+TEST_F(NewcomerTest, OneThatWasCutOffForLongJoinsAnew) {
+  JoinFromNowhere(2);
+  constexpr Duration kLate = Seconds(25 * 3600);
+  processes_.at(1)->clock.JumpWall(kLate);
+  says_.clear();
+  Restart(2);
+  processes_.at(2)->clock.JumpWall(kLate);
+  Run(Seconds(2));
+  EXPECT_THAT(Joining(2), HasSubstr("join_token_expired"));
+  EXPECT_THAT(Joining(2), HasSubstr("with a new token"));
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "node_already_member");
+  EXPECT_EQ(Remove(2), "ok");
+  EXPECT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  ExpectIn(2);
+}
+
 TEST_F(NewcomerTest, AMemberThatIsGoneIsNamed) {
   Start(3);
   ASSERT_EQ(Join(3, 1, NewJoinToken()), "ok");

@@ -87,6 +87,11 @@ class TestNetwork final : public env::Network {
 // Its state is how far it is.
 class TestMachine final : public fsm::StateMachine {
  public:
+  absl::StatusOr<std::string> Prepare(absl::string_view command,
+                                      int64_t) const override {
+    if (command == "unknown") return absl::InvalidArgumentError("unknown");
+    return std::string(command);
+  }
   absl::StatusOr<fsm::ApplyResult> Apply(LogIndex index,
                                          absl::string_view) override {
     AdvanceTo(index);
@@ -308,6 +313,19 @@ class ReplicaTest : public ::testing::Test {
   TestMachine machine_;
   std::unique_ptr<Replica> replica_;
 };
+
+// Whoever forwarded it: it would stop every server that applies it.
+TEST_F(ReplicaTest, WhatIsUnknownDoesNotGetIntoTheLog) {
+  Start(/*trailing=*/100);
+  Lead();
+  const LogIndex last = raft().last().index;
+  absl::Status status;
+  replica_->Propose("unknown",
+                    [&status](const auto& done) { status = done.status(); });
+  Run(Milliseconds(10));
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_EQ(raft().last().index, last);
+}
 
 // A change of members that is in force is not yet part of what a snapshot
 // stands for.
