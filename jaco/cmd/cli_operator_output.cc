@@ -93,8 +93,8 @@ std::string FormatRotated(const server::AuthoritiesResponse& response) {
       response.fingerprint,
       "\n"
       "\n"
-      "Every server renews its certificate within two minutes. Then hand out\n"
-      "node/ca.crt again and run `jaco cluster retire-ca`.\n");
+      "Every server renews its certificate as soon as it hears of it. Then\n"
+      "hand out node/ca.crt again and run `jaco cluster retire-ca`.\n");
 }
 
 std::string FormatRetired(const server::AuthoritiesResponse& response) {

@@ -1,5 +1,6 @@
 #include "jaco/cmd/daemon.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -391,6 +392,9 @@ class Daemon {
 
 absl::Status RunDaemon(Config config, DaemonMode mode, ReadConfig read_config) {
   ::signal(SIGPIPE, SIG_IGN);
+  // It would write to stderr, in words of its own and without a limit, of what
+  // strangers send. Whoever parses says what is wrong with it.
+  google::protobuf::SetLogHandler(nullptr);
   std::optional<TemporaryDir> temporary;
   if (mode == DaemonMode::kDev) {
     auto created = TemporaryDir::Create();

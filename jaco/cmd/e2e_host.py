@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 
@@ -234,3 +235,34 @@ class Host:
   def join(self, member):
     return self.command('node', 'join', '--peer', member.api, '--token',
                         member.new_join_token())
+
+
+class Writer(threading.Thread):
+  """Writes through each of `hosts` in turn; knows the longest time without."""
+
+  def __init__(self, hosts, name='w'):
+    super().__init__(name=name)
+    self.hosts, self.longest, self.written = hosts, 0.0, []
+    self._over = threading.Event()
+
+  def run(self):
+    last = time.monotonic()
+    number = 0
+    while not self._over.is_set():
+      number += 1
+      name = '%s-%d' % (self.name, number)
+      try:
+        status, _ = self.hosts[number % len(self.hosts)].issue(name)
+      except OSError:
+        status = 0
+      if status == 200:
+        self.written.append(name)
+        self.longest = max(self.longest, time.monotonic() - last)
+        last = time.monotonic()
+      time.sleep(0.01)
+    self.longest = max(self.longest, time.monotonic() - last)
+
+  def stop(self):
+    """Again, too."""
+    self._over.set()
+    self.join()

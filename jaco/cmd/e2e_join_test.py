@@ -100,6 +100,22 @@ class JoinTest(unittest.TestCase):
                                member.new_join_token())
     self.assertIn('Error: peer_unreachable: ', nobody.stderr)
 
+  def test_who_asks_somebody_silent_can_be_stopped(self):
+    host = self.host(1)
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+      asking = subprocess.Popen(
+          [JACO, 'node', 'join', '--peer',
+           '127.0.0.1:%d' % silent.getsockname()[1], '--token',
+           'a' * 64 + '.' + 'b' * 64, '--socket', host.socket],
+          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+      self.addCleanup(asking.wait)
+      asked, _ = silent.accept()
+      self.addCleanup(asked.close)
+      self.assertIn('joining', host.command('cluster', 'status'))
+      begun = time.monotonic()
+      self.assertEqual(host.stop(), 0)
+      self.assertLess(time.monotonic() - begun, 3)
+
   def nodes(self, host):
     return host.jaco('node', 'list').stdout
 

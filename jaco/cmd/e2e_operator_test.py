@@ -185,20 +185,6 @@ class OperatorTest(Cluster):
     self.assertEqual(
         self.raw(followers[0], 'GET', '/v1/operator/raft/nothing')[0], 404)
 
-  def test_the_authority_is_rotated(self):
-    hosts = self.three()
-    follower = [h for h in hosts if h is not self.leader(hosts)][0]
-    before = open(os.path.join(follower.data, 'node', 'ca.crt')).read()
-    said = follower.command('cluster', 'rotate-ca')
-    self.assertIn('  fingerprint: ', said)
-    for host in hosts:
-      path = os.path.join(host.data, 'node', 'ca.crt')
-      wait('two authorities are trusted',
-           lambda: open(path).read().count('BEGIN CERT') == 2
-                if host is follower else True)
-    self.assertIn(before, open(os.path.join(follower.data, 'node',
-                                            'ca.crt')).read())
-
 
 if __name__ == '__main__':
   unittest.main(argv=sys.argv[:1] + sys.argv[3:])

@@ -24,6 +24,7 @@
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
 #include "jaco/net/bootstrap_psk.h"
+#include "jaco/net/interrupt.h"
 #include "jaco/net/pki/openssl_handles.h"
 #include "jaco/net/sansio/host_port.h"
 #include "jaco/net/unix_socket.h"
@@ -34,6 +35,8 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr size_t kAnswerBytesMax = size_t{256} << 20;
+// Of somebody who may be anybody.
+constexpr size_t kUnverifiedBytesMax = 64 << 10;
 
 std::string Reason(int error) { return std::generic_category().message(error); }
 
@@ -69,8 +72,13 @@ class Channel {
 // A non-blocking socket whose calls wait until a deadline.
 class Connection final : public Channel {
  public:
-  Connection(int fd, absl::string_view path, absl::Time deadline)
-      : fd_(fd), path_(path), deadline_(deadline) {}
+  // `interrupt` may be null.
+  Connection(int fd, absl::string_view path, absl::Time deadline,
+             const Interrupt* interrupt = nullptr)
+      : fd_(fd),
+        path_(path),
+        deadline_(deadline),
+        interrupt_fd_(interrupt == nullptr ? -1 : interrupt->fd()) {}
   ~Connection() override { close(fd_); }
 
   absl::Status Write(absl::string_view data) override {
@@ -103,12 +111,17 @@ class Connection final : public Channel {
           absl::StrCat("connection to ", path_, " broke: ", Reason(error)));
     }
     const absl::Duration left = deadline_ - absl::Now();
-    pollfd entry = {.fd = fd_, .events = events, .revents = 0};
+    pollfd entries[] = {{.fd = fd_, .events = events, .revents = 0},
+                        {.fd = interrupt_fd_, .events = POLLIN, .revents = 0}};
     const int wait_ms = static_cast<int>(
         std::max<int64_t>(0, absl::ToInt64Milliseconds(left) + 1));
-    if (left <= absl::ZeroDuration() || poll(&entry, 1, wait_ms) == 0) {
+    if (left <= absl::ZeroDuration() || poll(entries, 2, wait_ms) == 0) {
       return absl::DeadlineExceededError(
           absl::StrCat("no answer from ", path_, " in time"));
+    }
+    if (entries[1].revents != 0) {
+      return absl::UnavailableError(
+          absl::StrCat("the call to ", path_, " was interrupted"));
     }
     return absl::OkStatus();
   }
@@ -117,6 +130,7 @@ class Connection final : public Channel {
   int fd_;
   absl::string_view path_;
   absl::Time deadline_;
+  int interrupt_fd_;
 };
 
 absl::StatusOr<int> Connect(absl::string_view path, absl::Time deadline) {
@@ -139,9 +153,10 @@ absl::StatusOr<int> Connect(absl::string_view path, absl::Time deadline) {
 }
 
 absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
-                                      absl::string_view path) {
+                                      absl::string_view path,
+                                      size_t bytes_max) {
   http::response_parser<http::string_body> parser;
-  parser.body_limit(kAnswerBytesMax);
+  parser.body_limit(bytes_max);
   // The parser may need what came before together with what comes: it keeps
   // nothing itself while it is in the header.
   std::string pending;
@@ -175,9 +190,10 @@ absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
 
 // Sends a request and reads the answer. `name` is for messages.
 absl::StatusOr<HttpAnswer> Exchange(Channel& connection, absl::string_view name,
-                                    const std::string& request) {
+                                    const std::string& request,
+                                    size_t bytes_max = kAnswerBytesMax) {
   const absl::Status written = connection.Write(request);
-  auto answer = ReadAnswer(connection, name);
+  auto answer = ReadAnswer(connection, name, bytes_max);
   // A server that refuses a request may answer before it was sent whole.
   if (!answer.ok() && !written.ok()) return written;
   return answer;
@@ -216,7 +232,8 @@ absl::StatusOr<std::unique_ptr<Connection>> ConnectTcp(const HttpRemote& remote,
     const int fd =
         socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) continue;
-    auto connection = std::make_unique<Connection>(fd, name, deadline);
+    auto connection =
+        std::make_unique<Connection>(fd, name, deadline, remote.interrupt);
     int error = connect(fd, at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
     if (error == EINPROGRESS) {
       const absl::Status waited = connection->Wait(error, POLLOUT);
@@ -424,12 +441,11 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
 }
 
 absl::Status TalkToAnybody(
-    const std::string& host, uint16_t port, absl::Duration timeout,
+    const HttpRemote& remote, absl::Duration timeout,
     absl::FunctionRef<absl::Status(absl::string_view channel_binding, Post)>
         talk) {
-  const std::string name = JoinHostPort(host, port);
-  const auto connection =
-      ConnectTcp({.host = host, .port = port}, name, absl::Now() + timeout);
+  const std::string name = JoinHostPort(remote.host, remote.port);
+  const auto connection = ConnectTcp(remote, name, absl::Now() + timeout);
   if (!connection.ok()) return connection.status();
   TlsChannel channel(**connection, name);
   const absl::Status opened = channel.OpenUnverified();
@@ -437,17 +453,16 @@ absl::Status TalkToAnybody(
   return talk(channel.ChannelBinding(), [&](absl::string_view target,
                                             absl::string_view body) {
     return Exchange(channel, name,
-                    Request("POST", target, name, "", body, /*keep=*/true));
+                    Request("POST", target, name, "", body, /*keep=*/true),
+                    kUnverifiedBytesMax);
   });
 }
 
-absl::StatusOr<std::string> FindAuthority(const std::string& host,
-                                          uint16_t port,
+absl::StatusOr<std::string> FindAuthority(const HttpRemote& remote,
                                           absl::string_view fingerprint,
                                           absl::Duration timeout) {
-  const std::string name = JoinHostPort(host, port);
-  const auto connection =
-      ConnectTcp({.host = host, .port = port}, name, absl::Now() + timeout);
+  const std::string name = JoinHostPort(remote.host, remote.port);
+  const auto connection = ConnectTcp(remote, name, absl::Now() + timeout);
   if (!connection.ok()) return connection.status();
   TlsChannel channel(**connection, name);
   const absl::Status opened = channel.OpenUnverified();

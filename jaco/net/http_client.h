@@ -13,6 +13,7 @@
 namespace jaco::net {
 
 class BootstrapPsk;
+class Interrupt;
 
 struct HttpAnswer {
   int status = 0;
@@ -40,6 +41,8 @@ struct HttpRemote {
   std::string token;        // secret; empty: none is sent
   // Borrowed; if any, whoever has it too is trusted, and nobody else.
   const BootstrapPsk* bootstrap_psk = nullptr;
+  // Borrowed; if any, ends a call with kUnavailable when it is raised.
+  const Interrupt* interrupt = nullptr;
 };
 
 // The same over TCP. Nothing is sent before the server has shown a certificate
@@ -50,22 +53,22 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
                                       absl::string_view body,
                                       absl::Duration timeout);
 
-// One TLS connection to whoever is at `host`:`port`: `talk` gets the binding of
-// the connection (RFC 9266), and what sends a POST over it. Who is there is for
-// `talk` to find out. The errors of CallRemote, and those of `talk`.
+// One TLS connection to whoever is there: `talk` gets the binding of the
+// connection (RFC 9266), and what sends a POST over it. Who it is is for `talk`
+// to find out. Of `remote`, host, port and interrupt count. Answers of more
+// than 64 KiB are kInternal. The errors of CallRemote, and those of `talk`.
 using Post = absl::FunctionRef<absl::StatusOr<HttpAnswer>(
     absl::string_view target, absl::string_view body)>;
 absl::Status TalkToAnybody(
-    const std::string& host, uint16_t port, absl::Duration timeout,
+    const HttpRemote& remote, absl::Duration timeout,
     absl::FunctionRef<absl::Status(absl::string_view channel_binding, Post)>
         talk);
 
 // The PEM of the authority, with this fingerprint (lower-case hex SHA-256),
-// that the server at `host`:`port` shows with its certificate. Nothing is sent
-// but a handshake. peer_untrusted when it shows none; kUnavailable,
-// kDeadlineExceeded.
-absl::StatusOr<std::string> FindAuthority(const std::string& host,
-                                          uint16_t port,
+// that the server shows with its certificate. Nothing is sent but a handshake.
+// Of `remote`, host, port and interrupt count. peer_untrusted when it shows
+// none; kUnavailable, kDeadlineExceeded.
+absl::StatusOr<std::string> FindAuthority(const HttpRemote& remote,
                                           absl::string_view fingerprint,
                                           absl::Duration timeout);
 

@@ -1,13 +1,11 @@
 #include "jaco/net/http_server.h"
 
-#include <algorithm>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <list>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -17,10 +15,12 @@
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/net/http_session.h"
+#include "jaco/net/http_sessions.h"
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/sansio/counted_log.h"
 #include "jaco/net/sansio/failure_limiter.h"
 #include "jaco/net/sansio/host_port.h"
+#include "jaco/net/sansio/source.h"
 #include "jaco/net/unix_socket.h"
 
 namespace jaco::net {
@@ -62,7 +62,9 @@ class HttpServer::Impl final : public HttpSessionOwner,
         options_(options),
         unix_acceptor_(context),
         accept_timer_(context),
-        refusals_(logger, LogLevel::kWarning, "http") {}
+        refusals_(logger, LogLevel::kWarning, "http"),
+        sessions_(options.connections_max, options.strangers_of_one_max),
+        refused_(kRefusedMax, kRefusedMax) {}
 
   absl::Status ListenUnix(absl::string_view path, absl::string_view group) {
     auto listener = UnixListener::Open(path, group);
@@ -117,8 +119,8 @@ class HttpServer::Impl final : public HttpSessionOwner,
     }
     accept_timer_.cancel();
     unix_listener_.reset();
-    for (const auto& session : sessions_) session->Close();
-    sessions_.clear();
+    sessions_.CloseAll();
+    refused_.CloseAll();
     handler_ = nullptr;
     is_open_ = nullptr;
   }
@@ -133,10 +135,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
 
   void Handle(HttpSession* session, const HttpRequest& request,
               const server::Caller& caller, HttpReply reply) override {
-    const auto found =
-        std::find_if(sessions_.begin(), sessions_.end(),
-                     [session](const auto& s) { return s.get() == session; });
-    sessions_.splice(sessions_.end(), sessions_, found);
+    sessions_.OnRequest(session);
     if (!caller.join_token_hash.empty()) {
       reply = CountRefusals(caller.address, std::move(reply));
     }
@@ -184,10 +183,12 @@ class HttpServer::Impl final : public HttpSessionOwner,
     return place;
   }
 
-  void OnNoHandshake(absl::string_view address,
-                     absl::string_view reason) override {
-    refusals_.Write(SteadyNow(), absl::StrCat("closed the connection from ",
-                                              address, ": ", reason));
+  void OnTurnedAway(absl::string_view address,
+                    absl::string_view reason) override {
+    if (address.empty()) address = "the unix socket";
+    refusals_.Write(
+        SteadyNow(), reason,
+        absl::StrCat("closed the connection from ", address, ": ", reason));
   }
 
  private:
@@ -233,11 +234,11 @@ class HttpServer::Impl final : public HttpSessionOwner,
       from.authenticate = &listener->authenticate;
       error_code error;
       const auto remote = socket.remote_endpoint(error);
-      if (!error) from.address = remote.address().to_string();
+      if (!error) from.address = SourceOf(remote.address().to_string());
       if (listener->tls != nullptr) {
         from.tls = listener->tls->api();
         if (from.tls == nullptr) {
-          OnNoHandshake(from.address, "this server has no certificate yet");
+          OnTurnedAway(from.address, "this server has no certificate yet");
         }
       }
     }
@@ -245,13 +246,17 @@ class HttpServer::Impl final : public HttpSessionOwner,
   }
 
   void OnAccepted(HttpSocket socket, HttpListener from) {
-    if (sessions_.size() >= options_.connections_max) CloseTheLongestIdle();
-    if (sessions_.size() >= options_.connections_max + kRefusedMax) return;
+    const bool room = sessions_.MakeRoom(from.address);
+    if (!room) OnTurnedAway(from.address, "all connections are in use");
+    if (!room && refused_.size() >= kRefusedMax) return;
     const auto session =
         MakeHttpSession(std::move(socket), this, std::move(from),
                         [this](HttpSession* ended) { Forget(ended); });
-    sessions_.push_back(session);
-    if (sessions_.size() <= options_.connections_max) return session->Start();
+    if (room) {
+      sessions_.Add(session);
+      return session->Start();
+    }
+    refused_.Add(session);
     HttpResponse response = ErrorResponse(MakeError(
         ErrorCode::kRateLimited, absl::StrCat("all ", options_.connections_max,
                                               " connections are in "
@@ -271,7 +276,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
     const Instant now = SteadyNow();
     failures_.OnFailure(address, now);
     refusals_.Write(
-        now, absl::StrCat("refused a request from ", address, ": ", why));
+        now, why, absl::StrCat("refused a request from ", address, ": ", why));
   }
 
   // A join token that is no good any more opens nothing, and costs more to find
@@ -288,19 +293,9 @@ class HttpServer::Impl final : public HttpSessionOwner,
     };
   }
 
-  void Forget(HttpSession* ended) {
-    sessions_.remove_if([ended](const auto& s) { return s.get() == ended; });
-  }
-
-  // They stand in the order of their last request.
-  void CloseTheLongestIdle() {
-    const auto idle =
-        std::find_if(sessions_.begin(), sessions_.end(),
-                     [](const auto& session) { return session->idle(); });
-    if (idle == sessions_.end()) return;
-    const std::shared_ptr<HttpSession> session = *idle;
-    sessions_.erase(idle);
-    session->Close();
+  void Forget(const HttpSession* ended) {
+    sessions_.Forget(ended);
+    refused_.Forget(ended);
   }
 
   asio::io_context& context_;
@@ -317,7 +312,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   std::weak_ptr<void> archive_place_;
   bool closed_ = false;
   bool accept_failing_ = false;  // said once an outage
-  std::list<std::shared_ptr<HttpSession>> sessions_;
+  HttpSessions sessions_, refused_;
 };
 
 HttpServer::HttpServer(asio::io_context& context, Logger* logger,

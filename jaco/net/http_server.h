@@ -25,12 +25,17 @@ namespace jaco::net {
 struct HttpServerOptions {
   size_t header_bytes_max = 16 << 10;
   size_t body_bytes_max = 1 << 20;
+  // Of those who say nothing of themselves, where they need not.
+  size_t stranger_body_bytes_max = 64 << 10;
   // Instead of both, for privileged callers of IsArchiveTarget; the time is
   // also that of the answer. One of them at a time; others get a 429.
   size_t archive_bytes_max = size_t{256} << 20;
   Duration archive_timeout = Seconds(300);
-  // When there is one more, the one that has been idle for longest goes.
+  // When there is one more, a stranger's goes, of the address that has the most
+  // of them, or else the one that has been idle for longest.
   size_t connections_max = 256;
+  // Of one address, before it is known who they are; the oldest goes.
+  size_t strangers_of_one_max = 64;
   Duration handshake_timeout = Seconds(5);  // of TLS
   Duration idle_timeout = Seconds(75);      // between requests
   Duration header_timeout = Seconds(5);     // first byte to last of a header
@@ -46,8 +51,10 @@ struct HttpServerOptions {
 // one connection are answered one after the other. What a connection does wrong
 // is its own loss: bytes that are not HTTP get a 400, too large ones a 413 or
 // 431, slow ones are closed, and one more than `connections_max` that are all
-// busy gets a 503. An address whose requests bear too many bad tokens gets a
-// 429 until some time has passed. Loop thread.
+// known and busy gets a 503. The body of a request is read when it is known who
+// asks. An address whose requests bear too many bad tokens gets a 429 until
+// some time has passed; what has one network of IPv6 is one address. Loop
+// thread.
 class HttpServer {
  public:
   // Which targets are for everybody now.

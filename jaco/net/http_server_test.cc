@@ -98,6 +98,15 @@ class RawClient {
   int fd_;
 };
 
+class Lines final : public Logger {
+ public:
+  bool Enabled(LogLevel) const override { return true; }
+  void Write(LogLevel, absl::string_view, absl::string_view line) override {
+    absl::StrAppend(&lines, line, "\n");
+  }
+  std::string lines;
+};
+
 class HttpServerTest : public testing::Test {
  protected:
   HttpServerTest() {
@@ -142,7 +151,11 @@ class HttpServerTest : public testing::Test {
     EXPECT_EQ(answer->body, "POST /x local 3");
   }
 
-  NullLogger logger_;
+  void ExpectLogged(const std::string& text) {
+    OnLoop([&] { EXPECT_THAT(logger_.lines, HasSubstr(text)); });
+  }
+
+  Lines logger_;
   std::string root_, path_;
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
@@ -261,6 +274,7 @@ TEST_F(HttpServerTest, HalfARequestIsNotWaitedForForEver) {
   }
   EXPECT_FALSE(open);
   ExpectHealthy();
+  ExpectLogged("the unix socket: its request took too long");
 }
 
 TEST_F(HttpServerTest, ClientsThatLeave) {
@@ -311,6 +325,7 @@ TEST_F(HttpServerTest, OneTooManyIsToldWhenAllAreBusy) {
   clients.clear();
   std::this_thread::sleep_for(std::chrono::milliseconds(250));
   ExpectHealthy();
+  ExpectLogged("the unix socket: all connections are in use");
 }
 
 TEST_F(HttpServerTest, TheLongestIdleMakesRoom) {

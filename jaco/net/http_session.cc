@@ -2,9 +2,11 @@
 
 #include <openssl/err.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
@@ -46,7 +48,7 @@ class Session final : public HttpSession,
         on_end_(std::move(on_end)),
         stream_(std::move(socket), listener_.tls),
         reply_timer_(stream_.get_executor()),
-        buffer_(options_.header_bytes_max + options_.body_bytes_max) {}
+        known_(listener_.authenticate == nullptr) {}
 
   void Start() override {
     Handshake([](Session& self) { self.AwaitRequest(); });
@@ -59,6 +61,8 @@ class Session final : public HttpSession,
   }
 
   bool idle() const override { return idle_; }
+  bool known() const override { return known_; }
+  const std::string& address() const override { return listener_.address; }
 
   void Close() override {
     owner_ = nullptr;
@@ -72,15 +76,13 @@ class Session final : public HttpSession,
  private:
   void Handshake(void (*next)(Session&)) {
     if (!stream_.secure()) return next(*this);
-    // Whoever only holds a connection open is the first to make room.
-    idle_ = true;
     stream_->expires_after(Chrono(options_.handshake_timeout));
     stream_.async_handshake([self = shared_from_this(),
                              next](error_code error) {
       ERR_clear_error();
       if (self->owner_ == nullptr) return;
       if (error) {
-        self->owner_->OnNoHandshake(self->listener_.address, error.message());
+        self->owner_->OnTurnedAway(self->listener_.address, error.message());
         return self->End();
       }
       next(*self);
@@ -104,8 +106,10 @@ class Session final : public HttpSession,
     body_bytes_max_ = options_.archive_bytes_max;
     parser_->body_limit(body_bytes_max_);
     archive_ = false;
-    if (buffer_.size() > 0) return ReadHeader();
     constexpr size_t kReadBytes = 4096;
+    buffer_.max_size(std::max(buffer_.size(), options_.header_bytes_max) +
+                     kReadBytes);
+    if (buffer_.size() > 0) return ReadHeader();
     idle_ = true;
     stream_->expires_after(Chrono(options_.idle_timeout));
     stream_.async_read_some(
@@ -131,37 +135,53 @@ class Session final : public HttpSession,
   }
 
   void OnHeader() {
-    archive_ = IsArchiveTarget(TargetOf(parser_->get()));
-    archive_ ? CheckArchiveCaller() : OnWelcome();
+    const auto& message = parser_->get();
+    archive_ = IsArchiveTarget(TargetOf(message));
+    head_only_ = message.method() == http::verb::head;
+    const bool body_is_here =
+        parser_->is_done() ||
+        parser_->content_length().value_or(~uint64_t{0}) <= buffer_.size();
+    body_is_here && !archive_ ? OnWelcome() : CheckCaller();
   }
 
-  // Nobody else may make us read so much.
-  void CheckArchiveCaller() {
+  // Strangers may not make us read bodies. Who asks is found out again when it
+  // has been read: that may take long enough for a token to be revoked.
+  void CheckCaller() {
     keep_alive_ = false;  // the body is unread
     Identify([](Session& self, absl::StatusOr<server::Caller> caller,
                 int64_t wait_seconds) {
-      if (caller.ok() && !caller->privileged) {
+      if (caller.ok() && self.archive_ && !caller->privileged) {
         caller = MakeError(ErrorCode::kPermissionDenied,
                            "a privileged token is needed (`jaco token issue "
                            "--allow-privileged`), or the unix socket");
       }
       if (!caller.ok()) return self.Deny(caller.status(), wait_seconds);
-      self.archive_place_ = self.owner_->TakeArchivePlace();
-      if (self.archive_place_ == nullptr) {
-        return self.Deny(
-            MakeError(ErrorCode::kRateLimited,
-                      "another backup, snapshot or restore is under way on "
-                      "this server; retry when it is through"),
-            kArchiveRetrySeconds);
-      }
+      if (self.archive_ && !self.TakeArchivePlace()) return;
       self.StopWaiting();
       self.OnWelcome();
     });
   }
 
+  // False: it was refused.
+  bool TakeArchivePlace() {
+    archive_place_ = owner_->TakeArchivePlace();
+    if (archive_place_ != nullptr) return true;
+    Deny(MakeError(ErrorCode::kRateLimited,
+                   "another backup, snapshot or restore is under way on this "
+                   "server; retry when it is through"),
+         kArchiveRetrySeconds);
+    return false;
+  }
+
+  uint64_t BodyBytesMax() const {
+    if (archive_) return options_.archive_bytes_max;
+    return known_ ? options_.body_bytes_max : options_.stranger_body_bytes_max;
+  }
+
   void OnWelcome() {
-    body_bytes_max_ =
-        archive_ ? options_.archive_bytes_max : options_.body_bytes_max;
+    body_bytes_max_ = BodyBytesMax();
+    buffer_.max_size(std::max(buffer_.size(), options_.header_bytes_max) +
+                     options_.body_bytes_max);
     if (parser_->content_length().value_or(0) > body_bytes_max_) {
       keep_alive_ = false;
       return Write(BodyTooLargeResponse(body_bytes_max_));
@@ -190,6 +210,9 @@ class Session final : public HttpSession,
   }
 
   void OnReadError(error_code error) {
+    if (error == boost::beast::error::timeout) {
+      owner_->OnTurnedAway(listener_.address, "its request took too long");
+    }
     if (!IsParseError(error)) return End();  // Gone, or too slow.
     keep_alive_ = false;
     Write(
@@ -199,7 +222,6 @@ class Session final : public HttpSession,
   void Dispatch() {
     const auto& message = parser_->get();
     keep_alive_ = message.keep_alive();
-    head_only_ = message.method() == http::verb::head;
     Identify([](Session& self, absl::StatusOr<server::Caller> caller,
                 int64_t wait_seconds) {
       caller.ok() ? self.Handle(*caller)
@@ -218,6 +240,7 @@ class Session final : public HttpSession,
       return next(*this, server::Caller::Local(), 0);
     }
     if (stream_.bootstrap_peer()) {
+      known_ = true;
       return next(*this,
                   server::Caller{.identity = "bootstrap_key",
                                  .bootstrap_peer = true,
@@ -234,15 +257,15 @@ class Session final : public HttpSession,
             absl::StatusOr<server::Caller> caller, int64_t wait_seconds) {
           const auto self = weak.lock();
           if (self == nullptr || !self->Awaits(request)) return;
-          if (caller.ok()) {
-            caller->address = self->listener_.address;
-          }
+          self->known_ = caller.ok();
+          if (caller.ok()) caller->address = self->listener_.address;
           next(*self, std::move(caller), wait_seconds);
         });
   }
 
   // Anybody, but not those who have failed too often.
   void Welcome(Identified next) {
+    known_ = false;
     const int64_t wait_seconds = owner_->WaitSeconds(listener_.address);
     if (wait_seconds > 0) {
       return next(
@@ -354,6 +377,7 @@ class Session final : public HttpSession,
   void Drain() {
     constexpr size_t kDrainBytes = 64 << 10;
     buffer_.clear();
+    buffer_.max_size(kDrainBytes);
     stream_->async_read_some(
         buffer_.prepare(kDrainBytes),
         [self = shared_from_this()](error_code error, size_t) {
@@ -383,6 +407,7 @@ class Session final : public HttpSession,
   uint64_t body_bytes_max_ = 0;
   bool archive_ = false;  // the request is for, or with, an archive
   bool idle_ = false;
+  bool known_;
   bool awaiting_reply_ = false;
   bool keep_alive_ = true;
   bool head_only_ = false;

@@ -39,9 +39,10 @@ class HttpSessionOwner {
   // The right to read or write an archive, while it is kept; nullptr while
   // another has it.
   virtual std::shared_ptr<void> TakeArchivePlace() = 0;
-  // A connection ended before it was one of HTTP.
-  virtual void OnNoHandshake(absl::string_view address,
-                             absl::string_view reason) = 0;
+  // A connection was closed on one who did not do as he should; `address` is
+  // empty on the unix socket.
+  virtual void OnTurnedAway(absl::string_view address,
+                            absl::string_view reason) = 0;
   virtual void Handle(HttpSession* session, const HttpRequest& request,
                       const server::Caller& caller, HttpReply reply) = 0;
 };
@@ -53,6 +54,11 @@ class HttpSession {
   virtual void Start() = 0;
   // Whether no request is being read, handled or answered.
   virtual bool idle() const = 0;
+  // Whether it was last found out who asks: not before the first request, and
+  // not of those who may be anybody.
+  virtual bool known() const = 0;
+  // Of the client; empty where the socket is the trust boundary.
+  virtual const std::string& address() const = 0;
   // Answers with `response` whatever comes, and closes.
   virtual void Refuse(HttpResponse response) = 0;
   // At once; the owner is not used any more.
@@ -64,7 +70,7 @@ struct HttpListener {
   // Null where the socket is the trust boundary; borrowed from the owner.
   HttpServer::Authenticate* authenticate = nullptr;
   std::shared_ptr<boost::asio::ssl::context> tls;  // null: plain HTTP
-  std::string address;                             // of the client
+  std::string address;  // of the client, see SourceOf
 };
 
 // `on_end` runs once, unless Close was called.

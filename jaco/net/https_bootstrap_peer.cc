@@ -37,13 +37,16 @@ absl::StatusOr<server::HelloResponse> Read(const HttpAnswer& answer) {
 
 absl::StatusOr<server::HelloResponse> Ask(const BootstrapPsk& psk,
                                           const std::string& address,
-                                          const server::HelloRequest& request) {
+                                          const server::HelloRequest& request,
+                                          const Interrupt& interrupt) {
   const auto target = ParseHostPort(address);
   if (!target.ok()) {
     return MakeError(ErrorCode::kValidationFailed, target.status().message());
   }
-  const HttpRemote remote{
-      .host = target->host, .port = target->port, .bootstrap_psk = &psk};
+  const HttpRemote remote{.host = target->host,
+                          .port = target->port,
+                          .bootstrap_psk = &psk,
+                          .interrupt = &interrupt};
   const bool slow = request.ask() == server::HelloRequest::JOIN_TOKEN;
   const auto answer = CallRemote(remote, "POST", "/v1/server/hello",
                                  request.SerializeAsString(),
@@ -61,6 +64,7 @@ constexpr size_t kCallsMax = 64;
 }  // namespace
 
 HttpsBootstrapPeer::~HttpsBootstrapPeer() {
+  interrupt_.Raise();
   for (auto& [number, thread] : threads_) thread.join();
 }
 
@@ -76,7 +80,7 @@ void HttpsBootstrapPeer::Hello(const std::string& address,
   threads_[number] =
       std::thread([this, number, address, request = std::move(request),
                    reply = std::move(reply)]() mutable {
-        auto response = Ask(psk_, address, request);
+        auto response = Ask(psk_, address, request, interrupt_);
         post_([this, number, reply = std::move(reply),
                response = std::move(response)]() mutable {
           threads_[number].join();

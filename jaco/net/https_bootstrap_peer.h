@@ -9,6 +9,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "jaco/net/bootstrap_psk.h"
+#include "jaco/net/interrupt.h"
 #include "jaco/server/bootstrap_peer.h"
 
 namespace jaco::net {
@@ -22,7 +23,7 @@ class HttpsBootstrapPeer final : public server::BootstrapPeer {
 
   HttpsBootstrapPeer(BootstrapPsk psk, Post post)
       : psk_(std::move(psk)), post_(std::move(post)) {}
-  // Waits for calls that are under way, at most for their timeouts.
+  // Interrupts the calls that are under way.
   ~HttpsBootstrapPeer() override;
 
   // See BootstrapPeer.
@@ -32,6 +33,7 @@ class HttpsBootstrapPeer final : public server::BootstrapPeer {
  private:
   const BootstrapPsk psk_;
   const Post post_;
+  Interrupt interrupt_;
   uint64_t calls_ = 0;
   std::map<uint64_t, std::thread> threads_;
 };

@@ -43,7 +43,7 @@ absl::StatusOr<server::AdmitResponse> Read(const HttpAnswer& answer) {
 }
 
 // Both requests, over one connection.
-absl::Status Talk(const std::string& peer,
+absl::Status Talk(const std::string& peer, const Interrupt& interrupt,
                   server::PasswordConversation& conversation) {
   const auto target = ParseHostPort(peer);
   if (!target.ok()) {
@@ -51,7 +51,8 @@ absl::Status Talk(const std::string& peer,
   }
   absl::Status verdict;
   const absl::Status reached = TalkToAnybody(
-      target->host, target->port, kAnswerTimeout,
+      {.host = target->host, .port = target->port, .interrupt = &interrupt},
+      kAnswerTimeout,
       [&](absl::string_view channel_binding, Post post) -> absl::Status {
         const auto challenge =
             post("/v1/server/challenge", conversation.Begin(channel_binding));
@@ -73,20 +74,20 @@ absl::Status Talk(const std::string& peer,
 absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
                                           const std::string& fingerprint,
                                           const std::string& join_token,
-                                          const server::AdmitRequest& request) {
+                                          const server::AdmitRequest& request,
+                                          const Interrupt& interrupt) {
   const auto address = ApiAddress(peer);
   if (!address.ok()) {
     return MakeError(ErrorCode::kValidationFailed,
                      absl::StrCat("peer: ", address.status().message()));
   }
   const auto target = ParseHostPort(*address);
-  auto authority =
-      FindAuthority(target->host, target->port, fingerprint, kHandshakeTimeout);
+  HttpRemote remote{
+      .host = target->host, .port = target->port, .interrupt = &interrupt};
+  auto authority = FindAuthority(remote, fingerprint, kHandshakeTimeout);
   if (!authority.ok()) return Unreachable(authority.status());
-  const HttpRemote remote{.host = target->host,
-                          .port = target->port,
-                          .authorities = *std::move(authority),
-                          .token = join_token};
+  remote.authorities = *std::move(authority);
+  remote.token = join_token;
   const auto answer = CallRemote(remote, "POST", "/v1/node/admit",
                                  EncodeAdmitRequest(request), kAnswerTimeout);
   if (!answer.ok()) return Unreachable(answer.status());
@@ -96,23 +97,39 @@ absl::StatusOr<server::AdmitResponse> Ask(const std::string& peer,
 }  // namespace
 
 HttpsJoinPeer::~HttpsJoinPeer() {
-  if (thread_.joinable()) thread_.join();
-  if (conversation_.joinable()) conversation_.join();
+  interrupt_.Raise();
+  for (auto& [number, thread] : threads_) thread.join();
+}
+
+// On the loop nobody waits for a thread that has not said that it is through.
+template <typename Answer, typename Call>
+void HttpsJoinPeer::Start(Call call, absl::AnyInvocable<void(Answer)> reply) {
+  if (threads_.size() >= kCallsMax) {
+    return post_([reply = std::move(reply)]() mutable {
+      reply(MakeError(ErrorCode::kRateLimited,
+                      "too many servers are asked at once"));
+    });
+  }
+  const uint64_t number = ++calls_;
+  threads_[number] = std::thread([this, number, call = std::move(call),
+                                  reply = std::move(reply)]() mutable {
+    post_([this, number, reply = std::move(reply), answer = call()]() mutable {
+      threads_[number].join();
+      threads_.erase(number);
+      reply(std::move(answer));
+    });
+  });
 }
 
 void HttpsJoinPeer::Converse(
     const std::string& peer,
     std::shared_ptr<server::PasswordConversation> conversation,
     absl::AnyInvocable<void(absl::Status)> done) {
-  if (conversation_.joinable()) conversation_.join();
-  conversation_ =
-      std::thread([this, peer, conversation = std::move(conversation),
-                   done = std::move(done)]() mutable {
-        absl::Status said = Talk(peer, *conversation);
-        post_([done = std::move(done), said = std::move(said)]() mutable {
-          done(std::move(said));
-        });
-      });
+  Start<absl::Status>(
+      [this, peer, conversation = std::move(conversation)] {
+        return Talk(peer, interrupt_, *conversation);
+      },
+      std::move(done));
 }
 
 void HttpsJoinPeer::Admit(const std::string& peer,
@@ -120,15 +137,13 @@ void HttpsJoinPeer::Admit(const std::string& peer,
                           const std::string& join_token,
                           server::AdmitRequest request,
                           server::Reply<server::AdmitResponse> reply) {
-  if (thread_.joinable()) thread_.join();
-  thread_ = std::thread([this, peer, authority_fingerprint, join_token,
-                         request = std::move(request),
-                         reply = std::move(reply)]() mutable {
-    auto response = Ask(peer, authority_fingerprint, join_token, request);
-    post_([reply = std::move(reply), response = std::move(response)]() mutable {
-      reply(std::move(response));
-    });
-  });
+  Start<absl::StatusOr<server::AdmitResponse>>(
+      [this, peer, authority_fingerprint, join_token,
+       request = std::move(request)] {
+        return Ask(peer, authority_fingerprint, join_token, request,
+                   interrupt_);
+      },
+      std::move(reply));
 }
 
 }  // namespace jaco::net

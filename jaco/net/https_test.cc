@@ -14,13 +14,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/http_client.h"
 #include "jaco/net/http_server.h"
+#include "jaco/net/https_bootstrap_peer.h"
+#include "jaco/net/https_join_peer.h"
 #include "jaco/net/testing_authority.h"
 
 namespace jaco::net {
@@ -163,7 +168,7 @@ TEST_F(HttpsTest, AnybodyMayTalkWhereItIsOpen) {
   std::string bindings[2];
   for (std::string& binding : bindings) {
     const absl::Status status =
-        TalkToAnybody("127.0.0.1", remote_.port, absl::Seconds(10),
+        TalkToAnybody(remote_, absl::Seconds(10),
                       [&](absl::string_view ours, Post post) -> absl::Status {
                         binding = std::string(ours);
                         EXPECT_EQ(post("/open", "first")->body, ours);
@@ -178,7 +183,7 @@ TEST_F(HttpsTest, AnybodyMayTalkWhereItIsOpen) {
   // Those who fail there are not heard for a while, there and elsewhere.
   std::vector<int> statuses;
   for (int i = 0; i < 15; ++i) {
-    EXPECT_TRUE(TalkToAnybody("127.0.0.1", remote_.port, absl::Seconds(10),
+    EXPECT_TRUE(TalkToAnybody(remote_, absl::Seconds(10),
                               [&](absl::string_view, Post post) {
                                 statuses.push_back(post("/bad", "")->status);
                                 return absl::OkStatus();
@@ -329,6 +334,40 @@ TEST_F(HttpsTest, TheBootstrapKeyNeedsNoCertificate) {
   // Who has no key at all gets no connection.
   peer.bootstrap_psk = nullptr;
   EXPECT_FALSE(Call(peer).ok());
+}
+
+// Whoever stops need not wait for somebody who says nothing.
+TEST(InterruptTest, CallsEndWithThoseWhoMadeThem) {
+  const int silent = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(silent, generic, size), 0);
+  ASSERT_EQ(listen(silent, 8), 0);
+  ASSERT_EQ(getsockname(silent, generic, &size), 0);
+  const std::string peer = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+  int answers = 0;
+  const auto post = [&](absl::AnyInvocable<void()>) { ++answers; };
+  const absl::Time begun = absl::Now();
+  {
+    HttpsJoinPeer joins(post);
+    joins.Admit(peer, std::string(64, 'f'), std::string(64, '0'), {},
+                [](const absl::StatusOr<server::AdmitResponse>&) {});
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  {
+    HttpsBootstrapPeer hellos(BootstrapPsk("the same everywhere"), post);
+    server::HelloRequest request;
+    request.set_ask(server::HelloRequest::JOIN_TOKEN);
+    hellos.Hello(peer, request,
+                 [](const absl::StatusOr<server::HelloResponse>&) {});
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_LT(absl::Now() - begun, absl::Seconds(2));
+  EXPECT_EQ(answers, 2);
+  close(silent);
 }
 
 }  // namespace

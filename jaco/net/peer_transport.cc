@@ -53,13 +53,14 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
         options_(options),
         acceptor_(context),
         accept_timer_(context),
-        refusals_(logger, LogLevel::kWarning, "net") {
+        refusals_(logger, LogLevel::kWarning, "net"),
+        strangers_(logger, LogLevel::kWarning, "net") {
     JACO_CHECK((options.tls != nullptr) != options.plaintext_for_tests);
   }
 
   absl::Status Listen(absl::string_view host_port);
   uint16_t port() const { return port_; }
-  uint64_t refused() const { return refusals_.count(); }
+  uint64_t refused() const { return refusals_.count() + strangers_.count(); }
   void Send(const env::PeerAddress& to, env::FramePtr frame);
   void Bind(env::FrameReceiver* receiver) { receiver_ = receiver; }
   void OnCredentials();
@@ -78,7 +79,9 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   absl::Status CheckHello(const PeerIncoming& connection,
                           const PeerHello& hello);
   absl::Status CheckAdmitted(env::PeerId peer);
-  void Refused(absl::string_view message);
+  // `log` is one of the two below.
+  void Refused(CountedLog& log, absl::string_view kind,
+               absl::string_view message);
   void SendToSelf(env::PeerId self, env::FramePtr frame);
   PeerOutgoing& OutgoingTo(const env::PeerAddress& to);
   void OnPeerDown(env::PeerId peer);
@@ -93,7 +96,8 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   uint16_t port_ = 0;
   bool closed_ = false;
   bool accept_failing_ = false;  // said once an outage
-  CountedLog refusals_;
+  CountedLog refusals_;          // of those with a certificate of this cluster
+  CountedLog strangers_;         // of all others
   env::FrameReceiver* receiver_ = nullptr;
   std::map<env::PeerId, std::shared_ptr<PeerOutgoing>> outgoing_;
   // By age.
@@ -143,7 +147,9 @@ void PeerTransport::Impl::OnAccepted(PeerSocket socket) {
   const std::shared_ptr<TlsSetup> tls =
       options_.tls == nullptr ? nullptr : options_.tls->current();
   if (tls == nullptr && !options_.plaintext_for_tests) {
-    return Refused("refused a peer connection: no certificate yet");
+    constexpr absl::string_view kWhy =
+        "refused a peer connection: no certificate yet";
+    return Refused(strangers_, kWhy, kWhy);
   }
   MakeRoomForAStranger();
   const auto connection =
@@ -160,15 +166,18 @@ void PeerTransport::Impl::MakeRoomForAStranger() {
   const auto oldest =
       std::find_if(incoming_.begin(), incoming_.end(), is_stranger);
   (*oldest)->Close();
-  Refused(absl::StrCat("closed the connection from ", (*oldest)->remote(),
-                       ": too many do not say who they are"));
+  constexpr absl::string_view kWhy = "too many do not say who they are";
+  Refused(strangers_, kWhy,
+          absl::StrCat("closed the connection from ", (*oldest)->remote(), ": ",
+                       kWhy));
   incoming_.erase(oldest);
 }
 
-void PeerTransport::Impl::Refused(absl::string_view message) {
+void PeerTransport::Impl::Refused(CountedLog& log, absl::string_view kind,
+                                  absl::string_view message) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  refusals_.Write(
-      Instant::FromNanoseconds(std::chrono::nanoseconds(now).count()), message);
+  log.Write(Instant::FromNanoseconds(std::chrono::nanoseconds(now).count()),
+            kind, message);
 }
 
 absl::Status PeerTransport::Impl::OnHello(PeerIncoming* connection,
@@ -235,10 +244,13 @@ absl::Status PeerTransport::Impl::OnFrame(env::PeerId from,
 void PeerTransport::Impl::OnClosed(PeerIncoming* connection,
                                    absl::string_view reason, bool evidence) {
   const env::PeerId peer = connection->sender();
-  const std::string message = absl::StrCat("closed the connection from ",
-                                           connection->remote(), ": ", reason);
+  const env::NodeNames* const names = connection->peer();
+  const std::string message = absl::StrCat(
+      "closed the connection from ", connection->remote(),
+      names == nullptr ? "" : absl::StrCat(" (", names->node_name, ")"), ": ",
+      reason);
   if (peer == 0 || !evidence) {
-    Refused(message);
+    Refused(names == nullptr ? strangers_ : refusals_, reason, message);
   } else {
     logger_->Write(LogLevel::kDebug, "net", message);
   }

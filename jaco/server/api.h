@@ -35,8 +35,12 @@ struct Caller {
   bool anonymous = false;
   // Of the TLS connection (RFC 9266); only where `anonymous`.
   std::string channel_binding = {};
-  // Where the call came from over the network; empty: from the host.
+  // Where the call came from over the network, an IPv4 address or an IPv6
+  // network; empty: from the host.
   std::string address = {};
+  // Judged by what this server knows, because it could not ask the others: may
+  // have been turned out meanwhile.
+  bool unconfirmed = false;
 
   static Caller Local() { return {.privileged = true}; }
 };

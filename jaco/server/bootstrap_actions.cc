@@ -30,6 +30,19 @@ bool BootstrapActions::IsOpen() const {
 
 // ---- What there is to see.
 
+std::optional<Lifecycle> BootstrapActions::UnderWay() const {
+  switch (status_.state) {
+    case BootstrapState::kCreating:
+      return Lifecycle::kCreating;
+    case BootstrapState::kJoining:
+      return Lifecycle::kJoining;
+    case BootstrapState::kRecovering:
+      return Lifecycle::kRecovering;
+    default:
+      return std::nullopt;
+  }
+}
+
 BootstrapStatus BootstrapActions::Status() const {
   if (busy()) return status_;
   if (node_->lifecycle() == Lifecycle::kCreating) {

@@ -5,6 +5,7 @@
 #define JACO_SERVER_BOOTSTRAP_ACTIONS_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -49,6 +50,10 @@ class BootstrapActions final : public BootstrapApi {
   absl::Status CheckMayBegin(const Caller& caller,
                              const BootstrapRequest& request) const override;
   void Validate(BootstrapRequest request, Done done) override;
+
+  // What the server is about to become, from the request on, when the services
+  // that do it have not begun.
+  std::optional<Lifecycle> UnderWay() const;
 
  private:
   struct Joining;

@@ -329,15 +329,7 @@ void BootstrapService::OnNotJoined(const absl::Status& why) {
   Report(absl::StrCat("cannot join yet: ", ErrorCodeName(CodeOf(why)), ": ",
                       why.message()),
          LogLevel::kWarning);
-  switch (CodeOf(why)) {
-    case ErrorCode::kJoinTokenInvalid:
-    case ErrorCode::kJoinTokenExpired:
-    case ErrorCode::kJoinTokenConsumed:
-      ForgetToken();
-      break;
-    default:
-      break;
-  }
+  if (JoinToken::IsSpent(why)) ForgetToken();
   Rest();
 }
 

@@ -54,6 +54,10 @@ absl::StatusOr<env::Authority> OpenAuthority(const fsm::Cluster& cluster,
 
 }  // namespace
 
+Certificates::Certificates(Node* node) : node_(node) {
+  node_->WatchState([this] { ReviewChange(); });
+}
+
 void Certificates::Watch(Changed changed) {
   changed_ = std::move(changed);
   if (started_ && secrets_) changed_(secrets_->credentials);
@@ -153,6 +157,7 @@ absl::Status Certificates::ReviewOnce() {
   const auto& cluster = node_->state().cluster();
   // A cluster without authorities has no use for certificates.
   if (!cluster || cluster->authorities().empty()) return absl::OkStatus();
+  reviewed_ = cluster->modify_index();
   if (!secrets_) {
     return MakeError(ErrorCode::kDataLoss,
                      absl::StrCat(node_->options().data_dir,
@@ -174,6 +179,19 @@ absl::Status Certificates::ReviewOnce() {
       node_->options().seal_key != nullptr && !secrets_->sealed;
   if (to_seal || wanted != secrets_->credentials) Store(std::move(wanted));
   return absl::OkStatus();
+}
+
+void Certificates::ReviewChange() {
+  const auto& cluster = node_->state().cluster();
+  if (!started_ || writing_ || review_posted_ || !cluster ||
+      cluster->modify_index() == reviewed_ || node_->env().pki == nullptr) {
+    return;
+  }
+  review_posted_ = true;
+  node_->env().loop->Post([this] {
+    review_posted_ = false;
+    Report(ReviewOnce());
+  });
 }
 
 void Certificates::Rotate(const Caller& caller, Done done) {
@@ -210,8 +228,8 @@ absl::Status Certificates::CheckRenewed(const env::Authority& signing) const {
                      node.authority_fingerprint().empty()
                          ? "has not said whose certificate it has"
                          : "still has a certificate of an earlier authority",
-                     "; servers renew within a minute, those that are gone "
-                     "have to be removed first"));
+                     "; servers renew by themselves within seconds, those that "
+                     "are gone have to be removed first"));
   }
   return absl::OkStatus();
 }
@@ -320,6 +338,7 @@ void Certificates::Store(Credentials credentials) {
           env::FileSystem& fs) { return WriteSecretFiles(fs, path, files); },
       [this, secrets](const absl::Status& status) {
         writing_ = false;
+        ReviewChange();
         if (!status.ok()) return Report(status);
         Adopt(*std::move(secrets));
         node_->env().logger->Write(LogLevel::kInfo, kSubsystem,

@@ -5,6 +5,7 @@
 #ifndef JACO_SERVER_CERTIFICATES_H_
 #define JACO_SERVER_CERTIFICATES_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,7 +28,7 @@ class Certificates {
   static constexpr Duration kReviewEvery = Seconds(60);
   static constexpr Duration kReviewSoon = Seconds(1);
 
-  explicit Certificates(Node* node) : node_(node) {}
+  explicit Certificates(Node* node);
 
   // `changed` runs with the credentials that are in force and, later, with
   // every new ones.
@@ -82,6 +83,9 @@ class Certificates {
   // it.
   void Review();
   absl::Status ReviewOnce();
+  // Does so soon if the cluster has changed since: what an operator does to the
+  // authorities is not to wait for the next time.
+  void ReviewChange();
   void Propose(const Caller& caller, fsm::Command command, Done done);
   env::NodeNames OurNames(const std::string& cluster_id,
                           raft::NodeId self) const;
@@ -98,7 +102,9 @@ class Certificates {
   Changed changed_;
   bool started_ = false;
   bool writing_ = false;
-  std::string reported_;  // the last problem, said once
+  bool review_posted_ = false;
+  uint64_t reviewed_ = 0;  // the modify index of the cluster
+  std::string reported_;   // the last problem, said once
   // Whose fingerprint IssuerFingerprint found last, and what it is.
   std::pair<std::string, uint64_t> issuer_of_;
   std::string issuer_;

@@ -11,8 +11,6 @@
 namespace jaco::server {
 namespace {
 
-constexpr absl::string_view kSubsystem = "forward";
-
 // Senders, each at one of its starts, that one leadership remembers.
 constexpr size_t kSendersMax = 1024;
 
@@ -189,15 +187,11 @@ void Forwarder::Answer(raft::NodeId to, ForwardResponse response) {
                       EncodeForward(std::move(response))));
 }
 
-void Forwarder::OnFrame(raft::NodeId from, absl::string_view frame) {
+absl::Status Forwarder::OnFrame(raft::NodeId from, absl::string_view frame) {
   absl::StatusOr<ForwardMessage> message = DecodeForward(frame);
-  if (!message.ok()) {
-    env_.logger->Write(LogLevel::kWarning, kSubsystem,
-                       absl::StrCat("a bad frame from server ", from.value(),
-                                    ": ", message.status().message()));
-    return;
-  }
+  if (!message.ok()) return message.status();
   std::visit([&](auto& m) { Handle(from, std::move(m)); }, *message);
+  return absl::OkStatus();
 }
 
 }  // namespace jaco::server

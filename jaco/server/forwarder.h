@@ -81,7 +81,8 @@ class Forwarder {
   void ForwardCall(raft::NodeId leader, raft::Term term, std::string call,
                    ProposeDone done);
 
-  void OnFrame(raft::NodeId from, absl::string_view frame);
+  // An error for a frame that cannot be read.
+  absl::Status OnFrame(raft::NodeId from, absl::string_view frame);
   // What is under way to `node` may have been lost.
   void OnPeerDown(raft::NodeId node);
   // There is a leader of `term`: those of earlier terms will not answer, or say

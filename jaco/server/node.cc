@@ -8,6 +8,7 @@
 #include "jaco/base/check.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
+#include "jaco/fsm/known_command.h"
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/data_dir.h"
@@ -161,7 +162,14 @@ absl::Status Node::Resume(Opened& opened) {
   parts.applied = [this] {
     NotifyFounded();
     NotifyReconfigured();
-    if (state_watcher_ != nullptr) state_watcher_();
+    for (auto& watcher : state_watchers_) watcher();
+  };
+  parts.may_propose = [](absl::string_view command) {
+    fsm::Command parsed;
+    const absl::Status known = fsm::ReadCommand(command, &parsed);
+    return known.ok()
+               ? known
+               : MakeError(ErrorCode::kValidationFailed, known.message());
   };
   parts.serve = [this](std::string call, ProposeDone done) {
     serve_(std::move(call), std::move(done));
@@ -480,6 +488,28 @@ void Node::Read(absl::AnyInvocable<void(absl::Status)> done) {
   replica_->Read([this, done = std::move(done)](absl::Status status) mutable {
     done(status.ok() ? std::move(status) : Explain(std::move(status)));
   });
+}
+
+void Node::ReadSoon(absl::AnyInvocable<void(absl::Status)> done) {
+  const auto waiting =
+      std::make_shared<absl::AnyInvocable<void(absl::Status)>>(std::move(done));
+  const auto finish = [waiting](absl::Status status) {
+    if (*waiting == nullptr) return;
+    std::exchange(*waiting, nullptr)(std::move(status));
+  };
+  const env::TimerId timer =
+      env_.loop->After(options_.raft.election_timeout * 2, [finish] {
+        finish(MakeError(ErrorCode::kTimeout,
+                         "this server does not get what was committed"));
+      });
+  Read([finish, loop = env_.loop, timer](absl::Status status) {
+    loop->Cancel(timer);
+    finish(std::move(status));
+  });
+}
+
+bool Node::MayDoWithout(const absl::Status& read) const {
+  return CodeOf(read) != ErrorCode::kRateLimited && Admit().ok();
 }
 
 }  // namespace jaco::server

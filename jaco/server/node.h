@@ -70,9 +70,10 @@ class Node {
   void Watch(absl::AnyInvocable<void()> watcher) {
     watcher_ = std::move(watcher);
   }
-  // `watcher` runs whenever the state has moved on. It may not call back.
+  // `watcher`, one of several, runs whenever the state has moved on. It may not
+  // call back.
   void WatchState(absl::AnyInvocable<void()> watcher) {
-    state_watcher_ = std::move(watcher);
+    state_watchers_.push_back(std::move(watcher));
   }
 
   // OK for a member; cluster_uninitialized, not_a_member, or why the server
@@ -107,6 +108,12 @@ class Node {
   // `done` runs once the state is as new as any write that was acknowledged
   // before this call.
   void Read(absl::AnyInvocable<void(absl::Status)> done);
+  // As Read, with an error after two election timeouts at the latest: for what
+  // can be answered without, too, if MayDoWithout this error.
+  void ReadSoon(absl::AnyInvocable<void(absl::Status)> done);
+  // Not when there was only too much to do: whoever sees to that must not get
+  // an older answer by it.
+  bool MayDoWithout(const absl::Status& read) const;
 
   // Answers a call with an error, after the call has returned.
   template <typename Response>
@@ -172,7 +179,7 @@ class Node {
   absl::AnyInvocable<void()> founded_;
   absl::AnyInvocable<void()> watcher_;
   absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
-  absl::AnyInvocable<void()> state_watcher_;
+  std::vector<absl::AnyInvocable<void()>> state_watchers_;
   // What `watcher_` knows of: the configuration, the number of nodes.
   raft::LogIndex watched_;
   size_t watched_nodes_ = 0;

@@ -136,8 +136,8 @@ class OperatorApi {
 
   virtual AgentInfo Agent() = 0;
 
-  // A new certificate authority signs from now on; servers renew by themselves
-  // within a minute. conflict in a cluster without authorities, or when they
+  // A new certificate authority signs from now on; servers renew as soon as
+  // they hear of it. conflict in a cluster without authorities, or when they
   // were changed at the same time.
   virtual void RotateAuthority(const Caller& caller,
                                Reply<AuthoritiesResponse> reply) = 0;

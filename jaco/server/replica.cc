@@ -60,6 +60,7 @@ absl::Status DiskFullError(absl::string_view what) {
 
 Replica::Replica(const env::Environment& environment, Parts parts)
     : env_(environment),
+      bad_frames_(environment.logger, LogLevel::kWarning, kSubsystem),
       raft_(parts.options, std::move(parts.restored), Prng(parts.seed),
             environment.clock->Now()),
       machine_(parts.machine),
@@ -69,6 +70,7 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       failed_(std::move(parts.failed)),
       role_changed_(std::move(parts.role_changed)),
       may_go_on_(std::move(parts.may_go_on)),
+      may_propose_(std::move(parts.may_propose)),
       applied_(std::move(parts.applied)),
       serve_(std::move(parts.serve)),
       removed_(std::move(parts.removed)),
@@ -179,27 +181,32 @@ const env::PeerAddress* Replica::AddressOf(raft::NodeId node) {
 }
 
 void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
+  const raft::NodeId sender(from);
+  absl::Status status;
   if (raft::IsSnapshotFrame(frame)) {
-    snapshots_.OnFrame(raft::NodeId(from), frame);
-    return;
+    status = snapshots_.OnFrame(sender, frame);
+  } else if (IsForwardFrame(frame)) {
+    status = forwarder_.OnFrame(sender, frame);
+  } else if (frame == kRemovalNotice) {
+    OnNotice(sender);
+  } else {
+    status = OnRaftFrame(sender, frame);
   }
-  if (IsForwardFrame(frame)) {
-    forwarder_.OnFrame(raft::NodeId(from), frame);
-    return;
-  }
-  if (frame == kRemovalNotice) return OnNotice(raft::NodeId(from));
+  if (status.ok()) return;
+  bad_frames_.Write(
+      env_.clock->Now(), absl::StrCat(from),
+      absl::StrCat("a bad frame from server ", from, ": ", status.message()));
+}
+
+absl::Status Replica::OnRaftFrame(raft::NodeId from, absl::string_view frame) {
   absl::StatusOr<raft::Message> message = raft::DecodeMessage(frame);
-  if (!message.ok()) {
-    env_.logger->Write(LogLevel::kWarning, kSubsystem,
-                       absl::StrCat("a bad frame from server ", from, ": ",
-                                    message.status().message()));
-    return;
-  }
+  if (!message.ok()) return message.status();
   if (const absl::string_view address = AddressIn(*message); !address.empty()) {
-    SetAddresses({{raft::NodeId(from), std::string(address)}});
+    SetAddresses({{from, std::string(address)}});
   }
-  raft_.Step(env_.clock->Now(), raft::NodeId(from), *std::move(message));
+  raft_.Step(env_.clock->Now(), from, *std::move(message));
   Pump();
+  return absl::OkStatus();
 }
 
 void Replica::OnPeerDown(env::PeerId peer) {
@@ -321,10 +328,11 @@ void Replica::ApplyCommitted(const std::vector<raft::EntryPtr>& entries) {
 }
 
 absl::Status Replica::CheckMembership() const {
-  const raft::Configuration& configuration = raft_.configuration();
-  const bool outside = !configuration.voters.empty() &&
-                       !configuration.Contains(raft_.id()) &&
-                       raft_.configuration_index() <= raft_.commit();
+  const raft::Configuration& committed = raft_.ConfigurationAt(raft_.commit());
+  // What is not committed yet may not come, but may also make it a member.
+  const bool outside = !committed.voters.empty() &&
+                       !committed.Contains(raft_.id()) &&
+                       !raft_.configuration().Contains(raft_.id());
   if (!outside && !dismissed_) return absl::OkStatus();
   return MakeError(ErrorCode::kNotAMember,
                    "this server is not a member of the cluster");
@@ -379,6 +387,11 @@ Forwarder::Hooks Replica::ForwarderHooks() {
               },
           .propose =
               [this](std::string command, ProposeDone done) {
+                absl::Status may;
+                if (may_propose_ != nullptr) may = may_propose_(command);
+                if (!may.ok()) {
+                  return PostError(*env_.loop, std::move(may), std::move(done));
+                }
                 ProposeHere(std::move(command), std::move(done));
               },
           .serve =

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "jaco/env/environment.h"
 #include "jaco/fsm/state_machine.h"
+#include "jaco/net/sansio/counted_log.h"
 #include "jaco/raft/raft.h"
 #include "jaco/server/forwarder.h"
 #include "jaco/server/snapshots.h"
@@ -61,6 +62,9 @@ class Replica final : public env::FrameReceiver {
     // Asked after each entry and each snapshot: an error when this build may
     // not know what the next entry does. The replica then stops with it.
     std::function<absl::Status()> may_go_on;
+    // Asked of each command of another server: an error keeps it out of the
+    // log, which nobody could get past an entry that nobody knows. May be null.
+    std::function<absl::Status(absl::string_view)> may_propose;
     // Runs whenever the state machine has moved on.
     absl::AnyInvocable<void()> applied;
     // Answers a call while this server leads; see Ask.
@@ -149,6 +153,7 @@ class Replica final : public env::FrameReceiver {
   void Pump();
   void SchedulePump();
   void CancelTimers();
+  absl::Status OnRaftFrame(raft::NodeId from, absl::string_view frame);
   void SetAddresses(const Addresses& addresses);
   void LearnAddress(raft::NodeId from, const ForwardAddress& said);
   void SendMessages(const std::vector<raft::OutgoingMessage>& messages);
@@ -192,6 +197,7 @@ class Replica final : public env::FrameReceiver {
   void FailProposalsUpTo(raft::LogIndex index);
 
   const env::Environment env_;
+  net::CountedLog bad_frames_;
   raft::Raft raft_;
   fsm::StateMachine* const machine_;
   const std::shared_ptr<storage::RaftLog> log_;
@@ -201,6 +207,7 @@ class Replica final : public env::FrameReceiver {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
   const std::function<absl::Status()> may_go_on_;
+  const std::function<absl::Status(absl::string_view)> may_propose_;
   absl::AnyInvocable<void()> applied_;
   absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
   const std::function<std::optional<std::string>(raft::NodeId)> removed_;

@@ -157,6 +157,10 @@ StatusResponse Server::Status() {
   response.bootstrap = impl_->bootstrap.progress();
   response.joining = impl_->joins.progress();
   if (response.lifecycle != Lifecycle::kMember) {
+    const auto under_way = impl_->actions.UnderWay();
+    if (under_way.has_value() && response.lifecycle != Lifecycle::kFailed) {
+      response.lifecycle = *under_way;
+    }
     if (impl_->joins.joining()) response.lifecycle = Lifecycle::kJoining;
     if (impl_->backups.busy()) response.lifecycle = Lifecycle::kRecovering;
   }

@@ -186,20 +186,16 @@ raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) const {
 
 // ---- Frames.
 
-void Snapshots::OnFrame(raft::NodeId from, absl::string_view frame) {
+absl::Status Snapshots::OnFrame(raft::NodeId from, absl::string_view frame) {
   absl::StatusOr<raft::SnapshotMessage> message =
       raft::DecodeSnapshotMessage(frame);
-  if (!message.ok()) {
-    env_.logger->Write(LogLevel::kWarning, kSubsystem,
-                       absl::StrCat("a bad frame from server ", from.value(),
-                                    ": ", message.status().message()));
-    return;
-  }
+  if (!message.ok()) return message.status();
   if (auto* chunk = std::get_if<raft::SnapshotChunk>(&*message)) {
     Handle(from, std::move(*chunk));
   } else {
     Handle(from, std::get<raft::SnapshotChunkAck>(*message));
   }
+  return absl::OkStatus();
 }
 
 void Snapshots::Answer(raft::NodeId to, const raft::SnapshotChunkAck& ack) {

@@ -62,7 +62,8 @@ class Snapshots {
 
   // The machine has applied `entry` and nothing behind it.
   void OnApplied(const raft::Entry& entry);
-  void OnFrame(raft::NodeId from, absl::string_view frame);
+  // An error for a frame that cannot be read.
+  absl::Status OnFrame(raft::NodeId from, absl::string_view frame);
   void Send(const std::vector<raft::SnapshotToSend>& wanted);
   // Transfers of an earlier leadership are over.
   void OnRoleChange();

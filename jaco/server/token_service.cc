@@ -101,22 +101,19 @@ ListTokensResponse TokenService::Tokens() const {
 // revoked it was told that it is good for nothing any more.
 void TokenService::Authenticate(absl::string_view token, bool stale,
                                 Reply<Caller> reply) {
-  std::string hash = HashToken(token);
-  if (stale && node_->Admit().ok()) {
+  auto judge = [this, hash = HashToken(token), stale,
+                reply = std::move(reply)](absl::Status read) mutable {
+    if (read.ok()) return reply(BearerOf(hash));
+    if (!stale || !node_->MayDoWithout(read)) return reply(std::move(read));
     auto bearer = BearerOf(hash);
+    if (bearer.ok()) bearer->unconfirmed = true;
     // A token that this server has not heard of may be new.
-    if (bearer.ok() || CodeOf(bearer.status()) == ErrorCode::kTokenRevoked) {
-      return node_->env().loop->Post(
-          [reply = std::move(reply), bearer = std::move(bearer)]() mutable {
-            reply(std::move(bearer));
-          });
-    }
-  }
-  node_->Read([this, hash = std::move(hash),
-               reply = std::move(reply)](absl::Status status) mutable {
-    if (!status.ok()) return reply(std::move(status));
-    reply(BearerOf(hash));
-  });
+    const bool known =
+        bearer.ok() || CodeOf(bearer.status()) == ErrorCode::kTokenRevoked;
+    if (!known) return reply(std::move(read));
+    reply(std::move(bearer));
+  };
+  stale ? node_->ReadSoon(std::move(judge)) : node_->Read(std::move(judge));
 }
 
 absl::StatusOr<Caller> TokenService::BearerOf(const std::string& hash) const {

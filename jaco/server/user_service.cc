@@ -1,6 +1,7 @@
 #include "jaco/server/user_service.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -153,7 +154,13 @@ struct UserService::Asked {
   std::string name;
   std::string password;
   uint64_t modify_index = 0;  // of the user that is checked; 0: of nobody
+  bool unconfirmed = false;
   Reply<Caller> reply;
+
+  void Accept() {
+    reply(Caller{.identity = fsm::UserIdentity(name),
+                 .unconfirmed = unconfirmed});
+  }
 };
 
 void UserService::Authenticate(absl::string_view credentials, bool stale,
@@ -171,11 +178,14 @@ void UserService::Authenticate(absl::string_view credentials, bool stale,
   asked->name = text.substr(0, colon);
   asked->password = text.substr(colon + 1);
   asked->reply = std::move(reply);
-  node_->Read([this, asked, stale](absl::Status status) {
-    const bool may_be_old = stale && node_->Admit().ok();
-    if (!status.ok() && !may_be_old) return asked->reply(std::move(status));
+  auto check = [this, asked, stale](absl::Status read) {
+    asked->unconfirmed = !read.ok();
+    if (!read.ok() && (!stale || !node_->MayDoWithout(read))) {
+      return asked->reply(std::move(read));
+    }
     CheckUser(asked);
-  });
+  };
+  stale ? node_->ReadSoon(std::move(check)) : node_->Read(std::move(check));
 }
 
 std::string UserService::MacOf(absl::string_view credentials) {
@@ -193,7 +203,7 @@ void UserService::CheckUser(std::shared_ptr<Asked> asked) {
   const auto it = node_->state().users().find(asked->name);
   const bool exists = it != node_->state().users().end();
   if (exists && IsKnown(asked->mac, it->second)) {
-    return asked->reply(Caller{.identity = fsm::UserIdentity(asked->name)});
+    return asked->Accept();
   }
   PasswordCost cost = node_->options().password_cost;
   // A name that does not exist takes as long as one that does.
@@ -221,7 +231,7 @@ void UserService::OnDerived(Asked& asked,
   }
   if (known_.size() >= kKnownMax) known_.pop_front();
   known_.push_back({asked.mac, asked.name, asked.modify_index});
-  asked.reply(Caller{.identity = fsm::UserIdentity(asked.name)});
+  asked.Accept();
 }
 
 bool UserService::IsKnown(const std::string& mac, const fsm::User& user) {
@@ -250,6 +260,7 @@ void UserService::Challenge(const Caller& caller,
                    request.user().size() > fsm::kUserNameBytesMax)) {
     may = MakeError(ErrorCode::kValidationFailed, "no challenge can be made");
   }
+  if (may.ok()) may = CountChallenge(caller);
   if (!may.ok()) return node_->Refuse(std::move(may), std::move(reply));
   node_->Read([this, caller, request = std::move(request),
                reply = std::move(reply)](absl::Status read) mutable {
@@ -262,6 +273,30 @@ void UserService::Challenge(const Caller& caller,
   });
 }
 
+// Anybody may ask for one, and each costs a read.
+absl::Status UserService::CountChallenge(const Caller& caller) {
+  const Instant now = node_->env().clock->Now();
+  const Duration wait = challenges_.Wait(caller.address, now);
+  if (wait <= Duration()) {
+    challenges_.OnFailure(caller.address, now);
+    return absl::OkStatus();
+  }
+  return MakeError(
+      ErrorCode::kRateLimited,
+      absl::StrCat("too many challenges for ", caller.address, "; wait ",
+                   1 + wait.milliseconds() / 1000, " s"));
+}
+
+void UserService::MakeRoomForChallenge() {
+  if (open_.size() < kChallengesMax) return;
+  std::map<absl::string_view, size_t> counts;
+  size_t most = 0;
+  for (const Open& open : open_) most = std::max(most, ++counts[open.address]);
+  open_.erase(std::find_if(open_.begin(), open_.end(), [&](const Open& open) {
+    return counts[open.address] == most;
+  }));
+}
+
 void UserService::OpenChallenge(const Caller& caller,
                                 PasswordChallengeRequest request,
                                 Reply<PasswordChallenge> reply) {
@@ -270,8 +305,9 @@ void UserService::OpenChallenge(const Caller& caller,
   std::erase_if(open_, [&](const Open& open) {
     return open.until < now || open.channel_binding == caller.channel_binding;
   });
-  if (open_.size() >= kChallengesMax) open_.pop_front();
-  Open open{.channel_binding = caller.channel_binding,
+  MakeRoomForChallenge();
+  Open open{.address = caller.address,
+            .channel_binding = caller.channel_binding,
             .identity = fsm::UserIdentity(request.user()),
             .until = now + kChallengeLife};
   open.challenge.set_server_nonce(NewPasswordNonce(*node_->env().entropy));

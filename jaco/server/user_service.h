@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "jaco/fsm/command.pb.h"
+#include "jaco/net/sansio/failure_limiter.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/join_service.h"
 #include "jaco/server/node.h"
@@ -30,9 +31,12 @@ class UserService final : public UserApi {
   static constexpr size_t kPendingMax = 32;
   // Credentials that need no check as long as their user stays as it is.
   static constexpr size_t kKnownMax = 64;
-  // Challenges that wait for a proof: for so long, and the oldest goes.
+  // Challenges that wait for a proof: for so long, and the oldest of the
+  // address that has the most goes.
   static constexpr size_t kChallengesMax = 256;
   static constexpr Duration kChallengeLife = Seconds(30);
+  // That one address gets at once, and one more each second: rate_limited.
+  static constexpr int64_t kChallengesOfOne = 32;
 
   UserService(Node* node, Certificates* certificates, JoinService* joins)
       : node_(node), certificates_(certificates), joins_(joins) {}
@@ -69,6 +73,7 @@ class UserService final : public UserApi {
     uint64_t modify_index;
   };
   struct Open {
+    std::string address;
     PasswordChallengeRequest request;
     PasswordChallenge challenge;
     std::string channel_binding;
@@ -87,6 +92,8 @@ class UserService final : public UserApi {
   bool IsKnown(const std::string& mac, const fsm::User& user);
   // What a user has that does not exist, always the same.
   std::string SaltOfNobody(absl::string_view name) const;
+  absl::Status CountChallenge(const Caller& caller);
+  void MakeRoomForChallenge();
   void OpenChallenge(const Caller& caller, PasswordChallengeRequest request,
                      Reply<PasswordChallenge> reply);
   void OnProof(const Open& open, const PasswordProof& proof,
@@ -99,6 +106,7 @@ class UserService final : public UserApi {
   std::string known_key_;  // secret, of this run
   std::deque<Known> known_;
   std::deque<Open> open_;  // oldest first
+  net::FailureLimiter challenges_{{.burst = kChallengesOfOne}};
 };
 
 }  // namespace jaco::server

@@ -76,9 +76,10 @@ void Bearer::Show(size_t secret, NodeNumber server, bool stale) {
         }
         ++answers_;
         const Moment now = world_.trace().events();
-        if (stale) {
-          workload_.history().OnShownStale(identity, result, applied, called,
-                                           now, world_.findings());
+        // Only what is answered locally may be asked for by those.
+        if (stale && caller.ok() && caller->unconfirmed) {
+          workload_.history().OnAcceptedUnconfirmed(identity, applied, called,
+                                                    now, world_.findings());
         } else {
           workload_.history().OnShown(identity, result, called, now,
                                       world_.findings());

@@ -21,6 +21,11 @@ class Departures {
   // know.
   void Ask(NodeNumber asked, Prng prng);
 
+  // Has `asked`, which is up, remove a node at once, without waiting for it.
+  void Expel(NodeNumber asked, NodeNumber number) {
+    Remove(*world_.node(asked).server(), number, /*force=*/true);
+  }
+
   // Somebody adds the server in another way, as by a token, and has the
   // outcome.
   void OnAddCall(NodeNumber number);

@@ -122,7 +122,8 @@ void Joiners::Tick() {
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
     Spare& spare = spares_[i];
     const SimNode& node = world_.node(i);
-    if (spare.token.empty() || !node.up()) continue;
+    if (spare.expired) Expel(i);
+    if (spare.token.empty() || spare.expired || !node.up()) continue;
     if (spare.trying && spare.incarnation == node.starts()) continue;
     spare.asked = spare.asked || spare.trying;
     spare.trying = true;
@@ -132,6 +133,28 @@ void Joiners::Tick() {
                             [this, i, peer] { Try(i, peer); });
   }
   if (!Idle()) Arm();
+}
+
+bool Joiners::IsInTable(NodeNumber number) const {
+  const auto& nodes = world_.checkers().state().machine().nodes();
+  const std::string name = MemberOf(number).name;
+  return std::any_of(nodes.begin(), nodes.end(), [&name](const auto& node) {
+    return node.second.name() == name;
+  });
+}
+
+// Until it is gone.
+void Joiners::Expel(NodeNumber number) {
+  if (!IsInTable(number)) {
+    spares_[number] = {};
+    return;
+  }
+  const NodeNumber asked = DrawPeer(number);
+  world_.queue().Schedule(
+      world_.now(), owner_, {EventKind::kClient, asked}, [this, asked, number] {
+        if (!world_.node(asked).up() || !spares_[number].expired) return;
+        departures_.Expel(asked, number);
+      });
 }
 
 // Mostly one that is in the cluster, as far as it knows.
@@ -173,11 +196,8 @@ bool Joiners::IsIn(NodeNumber number, const absl::Status& status) {
   const auto& nodes = world_.checkers().state().machine().nodes();
   if (!spares_[number].asked || nodes.contains(raft->id().value())) return true;
   // All that it knows have left, too: nobody will tell it, nor waits for it.
-  const std::string name = MemberOf(number).name;
   return finishing_ && world_.now() - finished_ >= kGiveUpAfter &&
-         std::none_of(nodes.begin(), nodes.end(), [&name](const auto& node) {
-           return node.second.name() == name;
-         });
+         !IsInTable(number);
 }
 
 void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
@@ -199,11 +219,17 @@ void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
   }
   if (!in && !spent) return;
   if (status.ok()) ++joined_;
+  if (spent) ++refused_;
+  departures_.OnAdded(number, status);
+  // By clocks that jump it may expire at any time: then even for who was let in
+  // and has not heard of it.
+  if (IsCode(status, ErrorCode::kJoinTokenExpired)) {
+    spare.expired = true;
+    return Expel(number);
+  }
   if (spent) {
-    ++refused_;
     world_.joins().OnSpent(number, SecretOf(spare.token), world_.findings());
   }
-  departures_.OnAdded(number, status);
   spare = {};
 }
 

@@ -1,7 +1,8 @@
 // Operators who let servers join by tokens: they have some member issue one,
 // carry it to a server that is no member, and have that try, through whichever
 // server, until it is in or is told that the token is good for nothing. Now and
-// then two servers are given the same token, or one that was used before.
+// then two servers are given the same token, or one that was used before. Where a
+// token expires before its server is through, they remove what there is of it.
 
 #ifndef JACO_SIM_JOINERS_H_
 #define JACO_SIM_JOINERS_H_
@@ -46,6 +47,7 @@ class Joiners {
     std::string token;   // empty: none
     bool asked = false;  // some member, perhaps
     bool trying = false;
+    bool expired = false;  // and the cluster has a row for the server
     uint64_t incarnation = 0;  // that is trying
   };
 
@@ -57,6 +59,8 @@ class Joiners {
   void Tick();
   void Try(NodeNumber number, NodeNumber peer);
   bool IsIn(NodeNumber number, const absl::Status& status);
+  bool IsInTable(NodeNumber number) const;
+  void Expel(NodeNumber number);
   void OnOutcome(NodeNumber number, const absl::Status& status);
   NodeNumber DrawPeer(NodeNumber number);
 

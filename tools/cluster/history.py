@@ -18,6 +18,8 @@ REFUSALS = frozenset((
 CALL_SECONDS = 3
 LIST_SECONDS = 20
 LIST_EVERY_SECONDS = 5
+# So many revoked tokens a cluster remembers: ClusterState::Limits.
+REVOKED_MAX = 1000
 
 
 def _row(token):
@@ -32,6 +34,7 @@ class History:
     self.path = path
     self.counts = {}  # of operations by 'issue ok' and the like
     self.issued, self.revoked = set(), set()  # acknowledged
+    self._revocations = set()  # tried
     self.refusals = {}  # by code, of refused and unknown ones
     self.defects = set()  # messages of answers that should never be
     self._file = open(path, 'w', encoding='ascii')
@@ -47,6 +50,8 @@ class History:
       print(client, called, returned, member, call, outcome, file=self._file)
       key = kind + ' ' + words[0]
       self.counts[key] = self.counts.get(key, 0) + 1
+      if kind == 'revoke':
+        self._revocations.add(identity)
       if words[0] in ('refused', 'unknown'):
         self.refusals[words[1]] = self.refusals.get(words[1], 0) + 1
       if words[0] == 'ok' and identity:
@@ -85,13 +90,17 @@ class History:
     return text + ('; because of: ' + why if why else '')
 
   def lost(self, tokens):
-    """What was acknowledged and is not among `tokens`, as listed."""
+    """What was acknowledged and is not among `tokens`, as listed. Whether those
+    that were forgotten are the oldest, check() knows."""
     there = {token['identity']: token for token in tokens}
+    full = REVOKED_MAX <= sum(bool(token['revoked_at']) for token in tokens)
+    forgotten = self._revocations - set(there) if full else set()
     gone = {'issue of ' + name for name in self.issued if name not in there}
-    return gone | {
+    gone |= {
         'revocation of ' + name for name in self.revoked
         if name not in there or not there[name]['revoked_at']
     }
+    return {what for what in gone if what.split()[-1] not in forgotten}
 
   def check(self, jaco_sim):
     """The exit code of the checker, and what it said."""

@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "jaco/net/sansio/counted_log.h"
 #include "jaco/net/sansio/failure_limiter.h"
+#include "jaco/net/sansio/source.h"
 
 namespace jaco::net {
 namespace {
@@ -42,6 +43,17 @@ TEST(FailureLimiterTest, RemembersTheLatestSources) {
   EXPECT_EQ(limiter.Wait("a", At(0)), Duration());
 }
 
+TEST(SourceTest, ANetworkOfIpv6IsOne) {
+  EXPECT_EQ(SourceOf("10.0.0.5"), "10.0.0.5");
+  EXPECT_EQ(SourceOf("::ffff:10.0.0.5"), "10.0.0.5");
+  EXPECT_EQ(SourceOf("2001:db8:0:1::5"), "2001:db8:0:1::/64");
+  EXPECT_EQ(SourceOf("2001:db8:0:1:ffff:ffff:ffff:ffff"), "2001:db8:0:1::/64");
+  EXPECT_EQ(SourceOf("2001:db8:0:2::5"), "2001:db8:0:2::/64");
+  EXPECT_EQ(SourceOf("fe80::5%2"), "fe80::/64%2");
+  EXPECT_EQ(SourceOf(""), "");
+  EXPECT_EQ(SourceOf("nonsense"), "nonsense");
+}
+
 class Lines final : public Logger {
  public:
   bool Enabled(LogLevel) const override { return true; }
@@ -54,10 +66,26 @@ class Lines final : public Logger {
 TEST(CountedLogTest, SaysSeldomAndHowMany) {
   Lines logger;
   CountedLog log(&logger, LogLevel::kWarning, "net", Seconds(10));
-  for (int i = 0; i < 5; ++i) log.Write(At(i), absl::StrCat("line ", i));
-  log.Write(At(10'000), "line 5");
+  for (int i = 0; i < 5; ++i) log.Write(At(i), "x", absl::StrCat("line ", i));
+  log.Write(At(10'000), "x", "line 5");
   EXPECT_THAT(logger.lines, ElementsAre("line 0", "line 5 (and 4 before)"));
   EXPECT_EQ(log.count(), 6u);
+}
+
+TEST(CountedLogTest, OneKindHidesNoOther) {
+  Lines logger;
+  CountedLog log(&logger, LogLevel::kWarning, "net", Seconds(10));
+  for (int i = 0; i < 100; ++i) log.Write(At(i), "scan", "scan");
+  log.Write(At(100), "removed", "removed");
+  EXPECT_THAT(logger.lines, ElementsAre("scan", "removed (and 99 before)"));
+}
+
+TEST(CountedLogTest, ManyKindsFillNoDisk) {
+  Lines logger;
+  CountedLog log(&logger, LogLevel::kWarning, "net", Seconds(10));
+  for (int i = 0; i < 20'000; ++i) log.Write(At(i), absl::StrCat(i), "line");
+  EXPECT_EQ(logger.lines.size(), 2 * CountedLog::kKindsMax);
+  EXPECT_EQ(log.count(), 20'000u);
 }
 
 }  // namespace

@@ -168,11 +168,12 @@ void TokenHistory::OnShown(Identity identity, Shown shown, Moment called,
         now, findings);
 }
 
-void TokenHistory::OnShownStale(Identity identity, Shown shown,
-                                uint64_t applied, Moment called, Moment now,
-                                Findings& findings) {
-  Judge(identity, shown, tokens_[identity].revocation.by_index <= applied,
-        called, now, findings);
+void TokenHistory::OnAcceptedUnconfirmed(Identity identity, uint64_t applied,
+                                         Moment called, Moment now,
+                                         Findings& findings) {
+  Judge(identity, Shown::kAccepted,
+        tokens_[identity].revocation.by_index <= applied, called, now,
+        findings);
 }
 
 // `too_late`: it must not be accepted any more.

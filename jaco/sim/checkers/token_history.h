@@ -73,10 +73,11 @@ class TokenHistory {
   enum class Shown { kAccepted, kRevoked, kUnknown };
   void OnShown(Identity identity, Shown shown, Moment called, Moment now,
                Findings& findings);
-  // The same of one that judges by its own state, which had everything up to
-  // `applied` when it was called: it may not have heard of the revocation.
-  void OnShownStale(Identity identity, Shown shown, uint64_t applied,
-                    Moment called, Moment now, Findings& findings);
+  // Somebody was accepted by one that could not ask the others, and judged by
+  // its own state, which had everything up to `applied` when it was called: it
+  // may not have heard of the revocation.
+  void OnAcceptedUnconfirmed(Identity identity, uint64_t applied, Moment called,
+                             Moment now, Findings& findings);
 
   // `state` is what is left in the end: it has everything that was
   // acknowledged.

@@ -220,22 +220,29 @@ TEST_F(TokenHistoryTest, AServerThatKnowsOfTheRevocation) {
   Issue(a_, 5);
   history_.OnRevokeCall(a_);
   history_.OnRevoked(a_, 9, 22, 25, findings_);
-  history_.OnShownStale(a_, Shown::kAccepted, 8, 30, 31, findings_);
-  history_.OnShownStale(a_, Shown::kRevoked, 9, 32, 33, findings_);
+  history_.OnAcceptedUnconfirmed(a_, 8, 30, 31, findings_);
+  history_.OnShown(a_, Shown::kRevoked, 32, 33, findings_);
   EXPECT_EQ(Found(), "");
-  history_.OnShownStale(a_, Shown::kAccepted, 9, 34, 35, findings_);
+  history_.OnAcceptedUnconfirmed(a_, 9, 34, 35, findings_);
+  EXPECT_EQ(Found(), "token_shown");
+}
+
+TEST_F(TokenHistoryTest, AServerThatCouldHaveAsked) {
+  Issue(a_, 5);
+  history_.OnRevokeCall(a_);
+  history_.OnRevoked(a_, 9, 22, 25, findings_);
+  history_.OnShown(a_, TokenHistory::Shown::kAccepted, 30, 31, findings_);
   EXPECT_EQ(Found(), "token_shown");
 }
 
 TEST_F(TokenHistoryTest, AServerThatKnowsOfAListedRevocation) {
-  using Shown = TokenHistory::Shown;
   Issue(a_, 5);
   history_.OnRevokeCall(a_);
   history_.OnRevoked(a_, 12, 22, 25, findings_);  // a second time
   List(12, 26, 27, {Revoked("a", 5, 7)});
-  history_.OnShownStale(a_, Shown::kAccepted, 6, 30, 31, findings_);
+  history_.OnAcceptedUnconfirmed(a_, 6, 30, 31, findings_);
   EXPECT_EQ(Found(), "");
-  history_.OnShownStale(a_, Shown::kAccepted, 7, 34, 35, findings_);
+  history_.OnAcceptedUnconfirmed(a_, 7, 34, 35, findings_);
   EXPECT_EQ(Found(), "token_shown");
 }
 

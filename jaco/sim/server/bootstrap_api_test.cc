@@ -4,6 +4,7 @@
 #include "jaco/server/bootstrap_api.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -262,12 +263,14 @@ TEST_F(BootstrapApiTest, NobodyThereIsTriedAgain) {
   Start(2);
   BootstrapRequest request = Joining("1");
   EXPECT_EQ(Do(2, request), "connect_error");
+  EXPECT_EQ(At(2).Status().lifecycle, Lifecycle::kUninitialized);
   EXPECT_EQ(conversations_, 1);
   request.nodes = {"3", "1"};
   request.retries_max = 20;
   EXPECT_EQ(Begin(2, request), "ok");
   Run(Seconds(3));
   EXPECT_EQ(StateOf(2), "joining_cluster");
+  EXPECT_EQ(At(2).Status().lifecycle, Lifecycle::kJoining);
   EXPECT_TRUE(At(2).bootstrap().IsOpen());
   EXPECT_GE(conversations_, 6);
   // A server without a cluster is nobody, too.
@@ -340,6 +343,68 @@ TEST_F(BootstrapApiTest, ChallengesDoNotTellWhoExists) {
   EXPECT_NE(challenge(1, "nobody", "c").server_nonce(), fake.server_nonce());
   // Not without TLS.
   EXPECT_TRUE(challenge(1, "nobody", "").salt().empty());
+}
+
+TEST_F(BootstrapApiTest, AnybodyGetsSoManyChallenges) {
+  constexpr int kOfOne = 32;
+  Founded();
+  std::map<std::string, int> granted, refused;
+  const auto ask = [&](const std::string& address, int times) {
+    for (int i = 0; i < times; ++i) {
+      PasswordChallengeRequest request;
+      request.set_client_nonce(std::string(32, 'n'));
+      At(1).users().Challenge(
+          {.channel_binding = absl::StrCat(i), .address = address}, request,
+          [&, address](const auto& challenge) {
+            granted[address] += challenge.ok();
+            refused[address] += !challenge.ok() && CodeOf(challenge.status()) ==
+                                                       ErrorCode::kRateLimited;
+          });
+    }
+    Run(Milliseconds(500));
+  };
+  ask("10.0.0.7", 100);
+  EXPECT_EQ(granted["10.0.0.7"], kOfOne);
+  EXPECT_EQ(refused["10.0.0.7"], 100 - kOfOne);
+  ask("10.0.0.8", 10);
+  EXPECT_EQ(granted["10.0.0.8"], 10);
+  Run(Seconds(2));
+  ask("10.0.0.7", 1);
+  EXPECT_EQ(granted["10.0.0.7"], kOfOne + 1);
+}
+
+// Somebody with many addresses makes room of his own.
+TEST_F(BootstrapApiTest, AChallengeSurvivesACrowd) {
+  Founded();
+  const auto ask = [&](const std::string& address, const std::string& binding) {
+    PasswordChallengeRequest request;
+    request.set_client_nonce(std::string(32, 'n'));
+    auto nonce = std::make_shared<std::string>();
+    At(1).users().Challenge({.channel_binding = binding, .address = address},
+                            request, [nonce](const auto& challenge) {
+                              if (challenge.ok()) {
+                                *nonce = challenge->server_nonce();
+                              }
+                            });
+    return nonce;
+  };
+  const auto first = ask("10.0.0.5", "first");
+  Run(Milliseconds(100));
+  for (int i = 0; i < 400; ++i) {
+    ask(absl::StrCat("10.0.1.", i % 20), absl::StrCat(i));
+  }
+  Run(Milliseconds(500));
+  // It is still there: what is wrong is the name, which is looked at then.
+  const auto prove = [&](const std::string& nonce) {
+    PasswordProof proof;
+    proof.set_server_nonce(nonce);
+    return Answer<PasswordVerdict>([&](auto reply) {
+      At(1).users().Prove({.channel_binding = "first"}, proof,
+                          std::move(reply));
+    });
+  };
+  EXPECT_EQ(prove("another"), "token_invalid");
+  EXPECT_EQ(prove(*first), "validation_failed");
 }
 
 TEST_F(BootstrapApiTest, AClusterComesBackFromAFile) {

@@ -368,6 +368,26 @@ TEST_F(BootstrapTest, PowerFailsAtAnyDiskOperation) {
   }
 }
 
+// Tokens are forgotten a week after their end.
+TEST_F(BootstrapTest, ATokenThatTheClusterHasForgottenIsReplaced) {
+  for (NodeNumber node = 1; node <= 3; ++node) Start(node);
+  Run(Seconds(5));
+  ASSERT_EQ(ClusterIds().size(), 1u);
+  Start(4);
+  PowerLoss(4);
+  BootstrapRecord record;
+  record.set_server_id(4);
+  record.set_cluster_id(*ClusterIds().begin());
+  record.set_join_token(
+      absl::StrCat(std::string(64, 'a'), ".", std::string(64, 'b')));
+  ASSERT_TRUE(
+      StoreBootstrapRecord(*files_[4], "/data", EncodeBootstrapRecord(record))
+          .ok());
+  Start(4);
+  Run(Seconds(8));
+  ExpectOneClusterOf(4);
+}
+
 TEST_F(BootstrapTest, ADamagedRecordTakesNoPart) {
   Start(1);
   PowerLoss(1);

@@ -36,7 +36,7 @@ class ForwarderTest : public ::testing::Test {
                       raft::NodeId from) {
     const std::string frame = *frames.front();
     frames.erase(frames.begin());
-    to.OnFrame(from, frame);
+    EXPECT_TRUE(to.OnFrame(from, frame).ok());
     return frame;
   }
   std::string DeliverRequest() {
@@ -114,13 +114,13 @@ TEST_F(ForwarderTest, ACommandGoesThereAndItsVerdictBack) {
 TEST_F(ForwarderTest, NothingIsProposedOrAnsweredTwice) {
   Forward("a");
   const std::string request = DeliverRequest();
-  leader_.OnFrame(kFollower, request);
+  EXPECT_TRUE(leader_.OnFrame(kFollower, request).ok());
   EXPECT_EQ(proposed_.size(), 1);
   proposed_[0].second(Applied{raft::LogIndex(8), {}});
-  leader_.OnFrame(kFollower, request);
+  EXPECT_TRUE(leader_.OnFrame(kFollower, request).ok());
   EXPECT_EQ(proposed_.size(), 1);
   const std::string response = DeliverResponse();
-  follower_.OnFrame(kLeader, response);
+  EXPECT_TRUE(follower_.OnFrame(kLeader, response).ok());
   EXPECT_EQ(answers_.size(), 1);
 }
 
@@ -132,7 +132,7 @@ TEST_F(ForwarderTest, AnotherLeadershipRefuses) {
   DeliverResponse();
   EXPECT_EQ(CodeOfAnswer(0), "no_leader");
   leadership_ = raft::Term();
-  leader_.OnFrame(kFollower, request);
+  EXPECT_TRUE(leader_.OnFrame(kFollower, request).ok());
   EXPECT_TRUE(proposed_.empty());
 }
 
@@ -180,8 +180,8 @@ TEST_F(ForwarderTest, WhatIsUnderWayIsBounded) {
 }
 
 TEST_F(ForwarderTest, BadFramesDoNoHarm) {
-  leader_.OnFrame(kFollower, "Fx");
-  follower_.OnFrame(kLeader, "");
+  EXPECT_FALSE(leader_.OnFrame(kFollower, "Fx").ok());
+  EXPECT_FALSE(follower_.OnFrame(kLeader, "").ok());
   EXPECT_TRUE(proposed_.empty());
 }
 

@@ -352,6 +352,33 @@ TEST_F(LeaveTest, ARevokedTokenIsRefusedByWhoeverIsCutOff) {
   EXPECT_EQ(bearer(follower, /*stale=*/true), "token_revoked");
 }
 
+// Not either by one that has a leader to ask and has not been told yet.
+TEST_F(LeaveTest, ARevokedTokenIsRefusedAtOnceByLocalReads) {
+  Form(3);
+  std::string secret;
+  At(1).IssueToken({}, {.identity = "ops"},
+                   [&](const auto& response) { secret = response->token; });
+  Run(Seconds(1));
+  const NodeNumber follower = Follower();
+  ASSERT_EQ(Bearer(follower, secret, /*stale=*/true), "ops");
+  std::string outcome = "none";
+  bool too_early = false;
+  At(Leader()).RevokeToken({}, {.identity = "ops"}, [&](const auto& response) {
+    ASSERT_TRUE(response.ok());
+    too_early =
+        At(follower).state().tokens().at("ops").revoked_at_unix_ms() == 0;
+    At(follower).Authenticate(
+        secret, /*stale=*/true, [&](const absl::StatusOr<Caller>& caller) {
+          outcome = caller.ok()
+                        ? caller->identity
+                        : std::string(ErrorCodeName(CodeOf(caller.status())));
+        });
+  });
+  Run(Seconds(1));
+  EXPECT_TRUE(too_early);
+  EXPECT_EQ(outcome, "token_revoked");
+}
+
 // What is answered without a leader is answered to bearers, too.
 TEST_F(LeaveTest, WithoutAQuorumStaleReadsKnowTheirBearers) {
   Form(3);

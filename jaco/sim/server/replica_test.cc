@@ -21,6 +21,7 @@
 #include "jaco/base/logger.h"
 #include "jaco/base/prng.h"
 #include "jaco/raft/codec.h"
+#include "jaco/server/forward_codec.h"
 #include "jaco/sim/event_queue.h"
 #include "jaco/sim/sim_clock.h"
 #include "jaco/sim/sim_event_loop.h"
@@ -164,6 +165,15 @@ raft::EntryPtr Change(uint64_t index, const raft::Configuration& to) {
                   .data = raft::EncodeConfiguration(to)});
 }
 
+class CountingLogger final : public Logger {
+ public:
+  bool Enabled(LogLevel) const override { return true; }
+  void Write(LogLevel, absl::string_view, absl::string_view) override {
+    ++lines;
+  }
+  int lines = 0;
+};
+
 class ReplicaTest : public ::testing::Test {
  protected:
   ReplicaTest() {
@@ -191,6 +201,10 @@ class ReplicaTest : public ::testing::Test {
     parts.failed = [](const absl::Status& status) { FAIL() << status; };
     parts.role_changed = [](const raft::RoleChange&) {};
     parts.may_go_on = [] { return absl::OkStatus(); };
+    parts.may_propose = [](absl::string_view command) {
+      return command == "strange" ? absl::InvalidArgumentError("")
+                                  : absl::OkStatus();
+    };
     parts.applied = [] {};
     replica_ = std::make_unique<Replica>(
         env::Environment{&clock_, &loop_, &network_, &disk_, nullptr, &logger_},
@@ -305,7 +319,7 @@ class ReplicaTest : public ::testing::Test {
   sim::SimEventLoop loop_{queue_, clock_, 1, Duration(), Prng(1)};
   TestDisk disk_{files_};
   TestNetwork network_;
-  NullLogger logger_;
+  CountingLogger logger_;
   const storage::RaftLogOptions log_options_{.directory = kDirectory,
                                              .segment_bytes = 600};
   const storage::SnapshotStore snapshots_{"/data/snapshots"};
@@ -313,6 +327,18 @@ class ReplicaTest : public ::testing::Test {
   TestMachine machine_;
   std::unique_ptr<Replica> replica_;
 };
+
+// Else it refuses, as a member that it is not, the answer to its next join.
+TEST_F(ReplicaTest, AServerThatLeftStaysOutsideWhileOthersComeAndGo) {
+  Start(/*trailing=*/100);
+  Follow({Change(1, Members({2, 3}))}, /*commit=*/0);
+  EXPECT_TRUE(replica_->CheckMembership().ok());
+  Follow({Change(2, Members({2, 3, 4}))}, /*commit=*/1);
+  EXPECT_FALSE(replica_->CheckMembership().ok());
+  // Not yet for good, but it is to be one again.
+  Follow({Change(3, Members({1, 2, 3}))}, /*commit=*/2);
+  EXPECT_TRUE(replica_->CheckMembership().ok());
+}
 
 // Whoever forwarded it: it would stop every server that applies it.
 TEST_F(ReplicaTest, WhatIsUnknownDoesNotGetIntoTheLog) {
@@ -444,6 +470,33 @@ TEST_F(ReplicaTest, TheLogIsKeptBehindASnapshotOnItsWay) {
   ASSERT_THAT(appends, Not(IsEmpty()));
   EXPECT_EQ(appends[0].previous, chunk.id.last);
   EXPECT_THAT(appends[0].entries, Not(IsEmpty()));
+}
+
+// Such an entry would end every server, and nobody could get past it.
+TEST_F(ReplicaTest, WhatNobodyKnowsIsNotProposedForOthers) {
+  Start(/*trailing=*/100);
+  Lead();
+  const LogIndex before = raft().last().index;
+  for (uint64_t sequence = 1; sequence <= 3; ++sequence) {
+    replica_->OnFrame(2, EncodeForward(ForwardRequest{
+                             .term = raft().term(),
+                             .incarnation = 1,
+                             .sequence = sequence,
+                             .command = sequence == 2 ? "known" : "strange"}));
+    Settle();
+  }
+  EXPECT_EQ(raft().last().index, before + 1);
+}
+
+TEST_F(ReplicaTest, BadFramesFillNoLog) {
+  Start(/*trailing=*/100);
+  const int before = logger_.lines;
+  for (int i = 0; i < 100; ++i) {
+    for (const char* frame : {"", "F", "Fx", "S", "Sx", "\1", "x"}) {
+      replica_->OnFrame(2, frame);
+    }
+  }
+  EXPECT_EQ(logger_.lines, before + 1);
 }
 
 // The file would be read over and over, for nobody.
