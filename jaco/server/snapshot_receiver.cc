@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "jaco/storage/damage.h"
+
 namespace jaco::server {
 namespace {
 
@@ -95,8 +97,8 @@ void SnapshotReceiver::Finish() {
 void SnapshotReceiver::OnFinished(
     const absl::Status& status,
     const std::optional<storage::Snapshot>& snapshot) {
-  if (absl::IsDataLoss(status) || absl::IsFailedPrecondition(status)) {
-    // What was sent, not our disk: the leader may have something better.
+  if (storage::IsDamage(status) || absl::IsFailedPrecondition(status)) {
+    // The leader may have something better, or sends it again.
     busy_ = false;
     Answer(raft::SnapshotStatus::kRefused);
     incoming_.reset();

@@ -7,6 +7,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "jaco/base/check.h"
 #include "jaco/storage/log_format.h"
 
 namespace jaco::sim {
@@ -14,6 +16,8 @@ namespace {
 
 constexpr uint64_t kWriteBytesMax = 1024;
 constexpr uint64_t kPromiseCopyBytes = 512;
+constexpr uint64_t kSectorBytes = 512;
+constexpr absl::string_view kSegmentSuffix = ".log";
 constexpr uint64_t kCutBytes = 200;  // an entry or two
 
 // The bytes [0, end) of a file, which may be damaged.
@@ -157,6 +161,35 @@ std::string DamageFiles(SimFileSystem& files, const std::string& directory,
   const Range hit = DrawRange(targets, bytes.size(), prng);
   Put(files, hit, bytes);
   return absl::StrCat(Text(lost), " at ", Text(hit));
+}
+
+std::string LoseSectors(SimFileSystem& files, const std::string& directory,
+                        bool in_use, Prng prng) {
+  std::vector<Target> targets = RottingFiles(files, directory, prng);
+  // Marks of the last segment may be in the page cache only.
+  const bool segments =
+      !targets.empty() && absl::EndsWith(targets.back().path, kSegmentSuffix);
+  if (in_use && segments) targets.pop_back();
+  // A sector is lost as a whole: none that reaches beyond what may be damaged.
+  for (Target& target : targets) {
+    const bool to_the_end = target.end == files.Contents(target.path).size();
+    if (!to_the_end) target.end = target.end / kSectorBytes * kSectorBytes;
+  }
+  std::erase_if(targets, [](const Target& t) { return t.end == 0; });
+  if (targets.empty()) return "";
+  const Range lost = DrawRange(targets, kWriteBytesMax, prng);
+  files.MakeUnreadable(lost.target->path, lost.begin, lost.end - lost.begin);
+  return Text(lost);
+}
+
+void ReplaceUnreadable(SimFileSystem& files, bool remove) {
+  for (const std::string& path : files.Unreadable()) {
+    // Both copies of the promise are in one file.
+    if (!remove || absl::EndsWith(path, "/promise")) continue;
+    JACO_CHECK(files.Remove(path).ok());
+    JACO_CHECK(files.SyncDirectory(path.substr(0, path.rfind('/'))).ok());
+  }
+  files.ZeroUnreadable();
 }
 
 }  // namespace jaco::sim

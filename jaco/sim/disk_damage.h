@@ -28,6 +28,16 @@ enum class DamageKind {
 std::string DamageFiles(SimFileSystem& files, const std::string& directory,
                         DamageKind kind, Prng prng);
 
+// Latent sector errors (SimFileSystem::MakeUnreadable) in what such damage may
+// strike; with `in_use`, by a server that runs, in what is surely on the medium
+// by then. Returns where; empty when there is nothing yet.
+std::string LoseSectors(SimFileSystem& files, const std::string& directory,
+                        bool in_use, Prng prng);
+
+// The operator copies what can be read, and zeros for the rest, or removes
+// files of which something cannot be read.
+void ReplaceUnreadable(SimFileSystem& files, bool remove);
+
 }  // namespace jaco::sim
 
 #endif  // JACO_SIM_DISK_DAMAGE_H_

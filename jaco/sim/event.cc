@@ -58,6 +58,8 @@ absl::string_view EventKindName(EventKind kind) {
       return "phase";
     case EventKind::kLog:
       return "log";
+    case EventKind::kTransmit:
+      return "transmit";
   }
   JACO_CHECK_MSG(false, "event kind ", static_cast<int>(kind));
 }

@@ -46,6 +46,7 @@ enum class EventKind : uint8_t {
   kReply,
   kPhase,
   kLog,
+  kTransmit,  // of the world: a frame leaves a narrow link
 };
 
 // As "disk-done".

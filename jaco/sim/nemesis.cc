@@ -16,17 +16,6 @@ namespace {
 
 // Faults within a job strike at one of so many operations to come.
 constexpr uint64_t kOperationsMax = 24;
-constexpr uint64_t kSlownessMax = 200;
-
-bool IsCut(FaultKind kind) {
-  return kind == FaultKind::kPartition || kind == FaultKind::kOneWayCut ||
-         kind == FaultKind::kIsolate || kind == FaultKind::kBridge;
-}
-
-bool IsOfLinks(FaultKind kind) {
-  return IsCut(kind) || kind == FaultKind::kClog ||
-         kind == FaultKind::kSlowLink;
-}
 
 bool IsOfMembers(FaultKind kind) {
   return kind == FaultKind::kReconfigure || kind == FaultKind::kTransfer ||
@@ -69,7 +58,7 @@ bool SoundWithout(NodeNumber number, const World& world,
 }
 
 bool NeedsUndoing(FaultKind kind) {
-  return IsOfLinks(kind) || kind == FaultKind::kPause ||
+  return LinkFaults::NeedsUndoing(kind) || kind == FaultKind::kPause ||
          kind == FaultKind::kNoRoom;
 }
 
@@ -78,7 +67,8 @@ bool NeedsUndoing(FaultKind kind) {
 Nemesis::Nemesis(World& world, std::vector<Fault> schedule)
     : world_(world),
       schedule_(std::move(schedule)),
-      owner_(world.queue().NewOwner()) {
+      owner_(world.queue().NewOwner()),
+      links_(world.fabric(), world.queue(), world.servers(), owner_) {
   for (size_t i = 0; i < schedule_.size(); ++i) {
     const EventLabel label{EventKind::kFault, kWorld, schedule_[i].node,
                            static_cast<uint32_t>(schedule_[i].kind)};
@@ -92,7 +82,7 @@ void Nemesis::Stop() {
   joiners_.Finish();
 }
 
-Nemesis::Target Nemesis::TargetOf(const Fault& fault) {
+FaultTarget Nemesis::TargetOf(const Fault& fault) {
   const auto servers = world_.servers();
   NodeNumber node = fault.node;
   if (node == kTheLeader) node = world_.Leader();
@@ -104,12 +94,12 @@ Nemesis::Target Nemesis::TargetOf(const Fault& fault) {
 
 void Nemesis::Strike(size_t number) {
   const Fault& fault = schedule_[number];
-  const Target target = TargetOf(fault);
+  const FaultTarget target = TargetOf(fault);
   world_.trace().Note({EventKind::kStrike, target.node, target.peer,
                        static_cast<uint32_t>(fault.kind)},
                       FaultKindName(fault.kind));
-  if (IsOfLinks(fault.kind)) {
-    StrikeLinks(fault, target);
+  if (LinkFaults::Includes(fault.kind)) {
+    links_.Strike(fault, target);
   } else if (IsOfMembers(fault.kind)) {
     StrikeMembers(fault, target);
   } else if (world_.node(target.node).up()) {
@@ -157,6 +147,9 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
     case FaultKind::kMisdirectedWrite:
       Damage(fault, node, DamageKind::kMisdirectedWrite);
       break;
+    case FaultKind::kUnreadable:
+      LoseSectors(fault, node);
+      break;
     case FaultKind::kNoRoom:
       world_.node(node).FillDisk();
       break;
@@ -169,15 +162,29 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
   }
 }
 
-// Where members change, no configuration that may be in force may need it.
 void Nemesis::Damage(const Fault& fault, NodeNumber node, DamageKind kind) {
-  if (world_.options().MembersChange()) {
-    std::set<NodeNumber> damaged = world_.Damaged();
-    damaged.insert(node);
-    if (!AllStarted(world_) || !CanSpare(world_, std::move(damaged))) return;
-    if (world_.options().voter_policy && !VotersAreSettled()) return;
-  }
+  if (!MayDamage(node)) return;
   world_.Damage(node, kind, fault.length, Prng(fault.draw));
+}
+
+// Where members change, a server must not get to be needed while nobody knows
+// what it has lost.
+void Nemesis::LoseSectors(const Fault& fault, NodeNumber node) {
+  if (!MayDamage(node)) return;
+  Prng prng(fault.draw);
+  const bool now = world_.options().MembersChange() || prng.Chance(1, 3);
+  world_.LoseSectors(node, now, fault.length, prng);
+}
+
+// Where members change, no configuration that may be in force may need it.
+bool Nemesis::MayDamage(NodeNumber node) {
+  if (!world_.options().MembersChange()) return true;
+  std::set<NodeNumber> damaged = world_.Damaged();
+  damaged.insert(node);
+  if (!AllStarted(world_) || !CanSpare(world_, std::move(damaged))) {
+    return false;
+  }
+  return !world_.options().voter_policy || VotersAreSettled();
 }
 
 // Until then a leader that still takes it for sound may make it the only voter
@@ -201,26 +208,8 @@ bool Nemesis::VotersAreSettled() {
   });
 }
 
-void Nemesis::StrikeLinks(const Fault& fault, const Target& target) {
-  Fabric& fabric = world_.fabric();
-  switch (fault.kind) {
-    case FaultKind::kClog:
-      fabric.Clog(target.node, target.peer);
-      break;
-    case FaultKind::kSlowLink:
-      fabric.SetSlowness(
-          target.node, target.peer,
-          static_cast<int64_t>(Prng(fault.draw).Between(2, kSlownessMax)));
-      break;
-    default:
-      ForCutLinks(fault, target, [&fabric](NodeNumber from, NodeNumber to) {
-        fabric.Cut(from, to);
-      });
-  }
-}
-
 // Whoever leads is asked, but for those who leave, in an event of its own.
-void Nemesis::StrikeMembers(const Fault& fault, const Target& target) {
+void Nemesis::StrikeMembers(const Fault& fault, const FaultTarget& target) {
   const bool leave = fault.kind == FaultKind::kLeave;
   const NodeNumber leader = leave ? target.node : world_.Leader();
   if (leader == kWorld) return;
@@ -290,9 +279,8 @@ void Nemesis::ChangeMembers(Prng prng, server::Server& leader) {
   }
 }
 
-void Nemesis::Undo(size_t number, const Target& target) {
+void Nemesis::Undo(size_t number, const FaultTarget& target) {
   const Fault& fault = schedule_[number];
-  Fabric& fabric = world_.fabric();
   switch (fault.kind) {
     case FaultKind::kPause:
       world_.Resume(target.node);
@@ -300,35 +288,8 @@ void Nemesis::Undo(size_t number, const Target& target) {
     case FaultKind::kNoRoom:
       world_.node(target.node).MakeRoom();
       break;
-    case FaultKind::kClog:
-      fabric.Release(target.node, target.peer);
-      break;
-    case FaultKind::kSlowLink:
-      fabric.SetSlowness(target.node, target.peer, 1);
-      break;
     default:
-      ForCutLinks(fault, target, [&fabric](NodeNumber from, NodeNumber to) {
-        fabric.Mend(from, to);
-      });
-  }
-}
-
-void Nemesis::ForCutLinks(
-    const Fault& fault, const Target& target,
-    absl::FunctionRef<void(NodeNumber, NodeNumber)> apply) {
-  // The target is on the side of those whose bit is set.
-  uint64_t side = fault.draw | uint64_t{1} << target.node;
-  if (fault.kind == FaultKind::kIsolate) side = uint64_t{1} << target.node;
-  const auto is_here = [side](NodeNumber n) { return (side >> n & 1) != 0; };
-  const auto bridges = [&](NodeNumber n) {
-    return fault.kind == FaultKind::kBridge && n == target.peer;
-  };
-  for (NodeNumber a = 1; a <= world_.servers(); ++a) {
-    for (NodeNumber b = 1; b <= world_.servers(); ++b) {
-      if (!is_here(a) || is_here(b) || bridges(a) || bridges(b)) continue;
-      apply(a, b);
-      if (fault.kind != FaultKind::kOneWayCut) apply(b, a);
-    }
+      links_.Undo(fault, target);
   }
 }
 

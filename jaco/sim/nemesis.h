@@ -5,9 +5,9 @@
 
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "jaco/sim/departures.h"
 #include "jaco/sim/joiners.h"
+#include "jaco/sim/link_faults.h"
 #include "jaco/sim/schedule.h"
 #include "jaco/sim/world.h"
 
@@ -32,30 +32,24 @@ class Nemesis {
   const Joiners& joiners() const { return joiners_; }
 
  private:
-  struct Target {
-    NodeNumber node;
-    NodeNumber peer;
-  };
-
   void Strike(size_t number);
   void StrikeNode(const Fault& fault, NodeNumber node);
   void Damage(const Fault& fault, NodeNumber node, DamageKind kind);
+  void LoseSectors(const Fault& fault, NodeNumber node);
+  bool MayDamage(NodeNumber node);
   bool VotersAreSettled();
-  void StrikeLinks(const Fault& fault, const Target& target);
-  void StrikeMembers(const Fault& fault, const Target& target);
+  void StrikeMembers(const Fault& fault, const FaultTarget& target);
   void Walk(Prng prng, server::Server& leader);
   void ChangeMembers(Prng prng, server::Server& leader);
-  void Undo(size_t number, const Target& target);
-  Target TargetOf(const Fault& fault);
-  // Calls `apply` for every one-way link that the fault cuts.
-  void ForCutLinks(const Fault& fault, const Target& target,
-                   absl::FunctionRef<void(NodeNumber, NodeNumber)> apply);
+  void Undo(size_t number, const FaultTarget& target);
+  FaultTarget TargetOf(const Fault& fault);
 
   World& world_;
   Departures departures_{world_};
   Joiners joiners_{world_, departures_};
   const std::vector<Fault> schedule_;
   const EventOwner owner_;
+  LinkFaults links_;
   uint64_t removals_ = 0;
   bool grown_ = false;
   bool walked_ = false;

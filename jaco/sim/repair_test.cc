@@ -117,6 +117,32 @@ TEST_F(RepairTest, OneOfThree) {
   EXPECT_GT(world_.repairs(), 20u);
 }
 
+// It stops, somebody copies what can be read, and then it is repaired.
+TEST_F(RepairTest, UnreadableSectors) {
+  IssueMany(60);
+  for (uint64_t n = 0; n < 30; ++n) {
+    const NodeNumber node = n % 2 == 0 ? AFollower() : AwaitLeader();
+    const bool now = n % 3 == 0;
+    const uint64_t starts = world_.node(node).starts();
+    world_.LoseSectors(node, now, Milliseconds(300), Prng(n));
+    RunFor(Seconds(1));
+    if (!now) {
+      EXPECT_EQ(world_.node(node).starts(), starts);
+      world_.Crash(node, StopKind::kPowerLoss, Milliseconds(100));
+    }
+    RunFor(Seconds(2));
+    IssueMany(3);
+    RunFor(Seconds(2));
+    EXPECT_GE(world_.node(node).starts(), starts + 1);
+    EXPECT_FALSE(server(node).raft()->repairing());
+    EXPECT_EQ(server(node).raft()->last(),
+              server(world_.Leader()).raft()->last());
+    EXPECT_FALSE(world_.node(node).HasUnreadable());
+    ExpectSound();
+  }
+  EXPECT_GT(world_.repairs(), 15u);
+}
+
 // Canary: a recovery that cuts damage off, and says nothing, is found.
 TEST_F(RepairTest, ASilentCutIsFound) {
   // Where nothing but the end of a segment is cut.

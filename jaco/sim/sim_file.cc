@@ -16,6 +16,12 @@ constexpr uint64_t kSectorBytes = 512;
 // remember every write for ever: beyond this many, appends are joined.
 constexpr size_t kSeparateChangesMax = 4096;
 
+// How many sectors it takes to hold so many bytes: the first that begins at or
+// after an offset.
+uint64_t SectorsIn(uint64_t bytes) {
+  return (bytes + kSectorBytes - 1) / kSectorBytes;
+}
+
 enum class Fate { kKept, kTorn, kDropped };
 
 // What becomes of the change with number `i`; `torn` is where kInOrder ends.
@@ -124,7 +130,8 @@ SimFile::SimFile(const SimFile& other)
       undo_bytes_(other.undo_bytes_),
       durable_(other.durable_ == nullptr
                    ? nullptr
-                   : std::make_unique<Content>(*other.durable_)) {}
+                   : std::make_unique<Content>(*other.durable_)),
+      lost_sectors_(other.lost_sectors_) {}
 
 size_t SimFile::Read(uint64_t offset, size_t size, char* out) const {
   return content_.Read(offset, size, out);
@@ -137,11 +144,20 @@ void SimFile::Write(uint64_t offset, absl::string_view bytes) {
     Note(Kind::kWrite, offset, bytes.size(), offset + bytes.size());
   }
   content_.Write(offset, bytes);
+  if (!has_lost_sectors()) return;
+  const uint64_t end = offset + bytes.size();
+  const uint64_t whole =
+      end == content_.size ? SectorsIn(end) : end / kSectorBytes;
+  lost_sectors_.erase(
+      lost_sectors_.lower_bound(SectorsIn(offset)),
+      lost_sectors_.lower_bound(std::max(whole, SectorsIn(offset))));
 }
 
 void SimFile::Truncate(uint64_t size) {
   Note(Kind::kTruncate, size, 0, content_.data.size());
   content_.Resize(size);
+  lost_sectors_.erase(lost_sectors_.lower_bound(SectorsIn(size)),
+                      lost_sectors_.end());
 }
 
 void SimFile::Preallocate(uint64_t size) {
@@ -211,6 +227,40 @@ void SimFile::XorByte(uint64_t offset, uint8_t mask) {
       damage(redo.bytes, offset - redo.offset);
     }
     Repeat(redo);
+  }
+}
+
+void SimFile::LoseSectors(uint64_t offset, uint64_t size) {
+  JACO_CHECK(offset + size <= content_.size);
+  for (uint64_t sector = offset / kSectorBytes;
+       sector < SectorsIn(offset + size); ++sector) {
+    lost_sectors_.insert(sector);
+  }
+}
+
+bool SimFile::CanRead(uint64_t offset, uint64_t size) const {
+  const uint64_t end = std::min(offset + size, content_.size);
+  const auto lost = lost_sectors_.lower_bound(offset / kSectorBytes);
+  return offset >= end || lost == lost_sectors_.end() ||
+         *lost >= SectorsIn(end);
+}
+
+bool SimFile::CanWrite(uint64_t offset, uint64_t size) const {
+  const uint64_t end = offset + size;
+  const bool begins_within = offset % kSectorBytes != 0;
+  const bool ends_within = end % kSectorBytes != 0 && end < content_.size;
+  return !(begins_within && lost_sectors_.contains(offset / kSectorBytes)) &&
+         !(ends_within && lost_sectors_.contains(end / kSectorBytes));
+}
+
+void SimFile::ZeroLostSectors() {
+  for (const uint64_t sector : std::exchange(lost_sectors_, {})) {
+    const uint64_t begin = sector * kSectorBytes;
+    std::string bytes(kSectorBytes, '\0');
+    bytes.resize(Read(begin, bytes.size(), bytes.data()));
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      XorByte(begin + i, static_cast<uint8_t>(bytes[i]));
+    }
   }
 }
 

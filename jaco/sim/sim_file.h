@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,19 @@ class SimFile {
   // Damages the medium: readers see the change now and after a crash. `offset`
   // is below size().
   void XorByte(uint64_t offset, uint8_t mask);
+
+  // Latent sector errors: the sectors that overlap the range cannot be read
+  // until each is written as a whole, if only in the page cache, or is cut off.
+  // What they hold is not lost to whoever looks past the medium. The range is
+  // within size().
+  void LoseSectors(uint64_t offset, uint64_t size);
+  // A write of a part of a sector has to read the rest.
+  bool CanRead(uint64_t offset, uint64_t size) const;
+  bool CanWrite(uint64_t offset, uint64_t size) const;
+  bool has_lost_sectors() const { return !lost_sectors_.empty(); }
+  // They can be read again: as zeros, durable, or as they were.
+  void ZeroLostSectors();
+  void FindLostSectors() { lost_sectors_.clear(); }
 
  private:
   // Bytes from data.size() to `size` are zeros, so that preallocated room costs
@@ -106,6 +120,7 @@ class SimFile {
   // From a failed sync on, when unsynced_ no longer tells all: the durable
   // content as of that sync and later ones.
   std::unique_ptr<Content> durable_;
+  std::set<uint64_t> lost_sectors_;
 };
 
 }  // namespace jaco::sim

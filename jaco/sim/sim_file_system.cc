@@ -60,6 +60,9 @@ class SimFileSystem::Handle final : public env::File {
                                 char* out) override {
     const Start start = Begin("ReadAt", size);
     if (!start.status.ok()) return start.status;
+    if (!node_->file.CanRead(offset, size)) {
+      return fs_->FailUnreadable("ReadAt", path_);
+    }
     return node_->file.Read(offset, size, out);
   }
 
@@ -76,6 +79,9 @@ class SimFileSystem::Handle final : public env::File {
       if (start.status.ok()) start.status = NoRoom("WriteAt", path_);
     }
     if (data.empty()) return start.status;
+    if (!node_->file.CanWrite(offset, data.size())) {
+      return fs_->FailUnreadable("WriteAt", path_);
+    }
     const uint64_t before = node_->file.size();
     node_->file.Write(offset, data);
     fs_->Resized(*node_, before);
@@ -381,35 +387,6 @@ void SimFileSystem::StartIncarnation() {
 void SimFileSystem::FailAt(uint64_t operation, Fault fault) {
   fail_at_ = operation;
   fault_ = fault;
-}
-
-std::string SimFileSystem::Contents(absl::string_view path) const {
-  const auto node = FindFile(path);
-  JACO_CHECK_MSG(node != nullptr, path);
-  std::string contents(node->file.size(), '\0');
-  node->file.Read(0, contents.size(), contents.data());
-  return contents;
-}
-
-uint64_t SimFileSystem::CountFiles() const {
-  uint64_t count = 0;
-  ForEachFile(*root_, [&count](const std::string&, FileNode&) { ++count; });
-  return count;
-}
-
-void SimFileSystem::OverwriteByte(absl::string_view path, uint64_t offset,
-                                  uint8_t value) {
-  const auto node = FindFile(path);
-  JACO_CHECK_MSG(node != nullptr, path);
-  char old = 0;
-  node->file.Read(offset, 1, &old);
-  node->file.XorByte(offset, static_cast<uint8_t>(old) ^ value);
-}
-
-void SimFileSystem::FlipBit(absl::string_view path, uint64_t offset, int bit) {
-  const auto node = FindFile(path);
-  JACO_CHECK_MSG(node != nullptr, path);
-  node->file.XorByte(offset, static_cast<uint8_t>(1 << bit));
 }
 
 SimFileSystem::Start SimFileSystem::Begin(const char* operation,

@@ -94,6 +94,17 @@ class SimFileSystem final : public env::FileSystem {
   void OverwriteByte(absl::string_view path, uint64_t offset, uint8_t value);
   void FlipBit(absl::string_view path, uint64_t offset, int bit);
 
+  // From now on reads of the sectors that overlap the range fail with
+  // kDataLoss, until they are written again; so do writes of a part of one.
+  void MakeUnreadable(absl::string_view path, uint64_t offset, uint64_t size);
+  // The files that have such sectors.
+  std::vector<std::string> Unreadable() const;
+  // How many operations failed for them.
+  uint64_t unreadable_hits() const { return unreadable_hits_; }
+  // They can be read again: as zeros, as in a copy of the disk, or as before.
+  void ZeroUnreadable();
+  void RereadUnreadable();
+
  private:
   class Handle;
   class HeldLock;
@@ -130,6 +141,8 @@ class SimFileSystem final : public env::FileSystem {
   absl::Status DoCreateDirectory(absl::string_view path);
   absl::Status DoRemoveDirectory(absl::string_view path);
 
+  // The error of an operation that needs a sector that cannot be read.
+  absl::Status FailUnreadable(const char* operation, absl::string_view path);
   // The size that `node` can have before there is no room.
   uint64_t SizeMax(const FileNode& node) const;
   // Accounts for a change of the size of `node`, which was `before`.
@@ -148,6 +161,7 @@ class SimFileSystem final : public env::FileSystem {
   uint64_t name_sequence_ = 0;
   uint64_t capacity_bytes_ = std::numeric_limits<uint64_t>::max();
   uint64_t used_bytes_ = 0;
+  uint64_t unreadable_hits_ = 0;
 };
 
 }  // namespace jaco::sim

@@ -281,6 +281,45 @@ TEST_F(SimFileSystemTest, DamageLasts) {
   EXPECT_THAT(ContentOutcomes("a"), ElementsAre("ABx", "Abx"));
 }
 
+TEST_F(SimFileSystemTest, UnreadableSectorsComeBackWhenTheyAreWritten) {
+  const auto file = Make("a", std::string(2000, 'a'));
+  fs_.MakeUnreadable("a", 600, 500);  // sectors 1 and 2
+  char out[2000];
+  EXPECT_TRUE(absl::IsDataLoss(file->ReadAt(0, 2000, out).status()));
+  EXPECT_TRUE(absl::IsDataLoss(file->ReadAt(1535, 1, out).status()));
+  EXPECT_TRUE(file->ReadAt(0, 512, out).ok());
+  EXPECT_TRUE(file->ReadAt(1536, 1000, out).ok());
+  // A part of a sector has to be read.
+  EXPECT_TRUE(absl::IsDataLoss(file->WriteAt(600, "b")));
+  EXPECT_TRUE(absl::IsDataLoss(file->WriteAt(0, std::string(513, 'b'))));
+  EXPECT_EQ(fs_.unreadable_hits(), 4u);
+  EXPECT_TRUE(file->WriteAt(500, std::string(524, 'b')).ok());
+  EXPECT_TRUE(file->ReadAt(0, 1024, out).ok());
+  EXPECT_TRUE(absl::IsDataLoss(file->ReadAt(1024, 1, out).status()));
+  Prng prng(1);
+  fs_.Crash(prng);
+  EXPECT_THAT(fs_.Unreadable(), ElementsAre("/a"));
+  EXPECT_TRUE(fs_.Open("a", OpenMode::kReadWrite).value()->Truncate(1024).ok());
+  EXPECT_THAT(fs_.Unreadable(), IsEmpty());
+}
+
+TEST_F(SimFileSystemTest, UnreadableSectorsAreCopiedAsZeros) {
+  const auto file = Make("a", std::string(1500, 'a'));
+  fs_.MakeUnreadable("a", 0, 1);
+  fs_.MakeUnreadable("a", 1499, 1);
+  const auto reread = fs_.Clone();
+  fs_.ZeroUnreadable();
+  const std::string zeroed =
+      std::string(512, '\0') + std::string(512, 'a') + std::string(476, '\0');
+  char out[1500];
+  EXPECT_TRUE(file->ReadAt(0, 1500, out).ok());
+  EXPECT_THAT(ContentOutcomes("a"), ElementsAre(zeroed));
+  EXPECT_THAT(reread->Unreadable(), ElementsAre("/a"));
+  reread->RereadUnreadable();
+  EXPECT_THAT(reread->Unreadable(), IsEmpty());
+  EXPECT_EQ(reread->Contents("a"), std::string(1500, 'a'));
+}
+
 TEST_F(SimFileSystemTest, CloneIsApart) {
   const auto file = Make("a", "abc");
   const auto clone = fs_.Clone();

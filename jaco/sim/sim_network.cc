@@ -48,12 +48,27 @@ void Fabric::Release(NodeNumber from, NodeNumber to) {
   Link& link = LinkBetween(from, to);
   JACO_CHECK(link.clogs > 0);
   if (--link.clogs > 0) return;
+  if (link.bandwidth.bytes_per_second > 0) return Transmit(from, to);
+  LetGo(link, from, to);
+}
+
+void Fabric::LetGo(Link& link, NodeNumber from, NodeNumber to) {
   link.last_arrival = std::max(link.last_arrival, queue_.now());
+  link.held_bytes = 0;
   for (env::FramePtr& frame : std::exchange(link.held, {})) {
     const Instant arrival = ArrivalTime(link);
     Launch(link, from, to, std::move(frame), arrival);
     link.last_arrival = link.last_arrival + kReleaseInterval;
   }
+}
+
+void Fabric::SetBandwidth(NodeNumber from, NodeNumber to,
+                          const Bandwidth& bandwidth) {
+  Link& link = LinkBetween(from, to);
+  link.bandwidth = bandwidth;
+  if (bandwidth.bytes_per_second > 0) return;
+  queue_.Cancel(std::exchange(link.transmission, 0));
+  if (link.clogs == 0) LetGo(link, from, to);
 }
 
 void Fabric::SetSlowness(NodeNumber from, NodeNumber to, int64_t factor) {
@@ -66,32 +81,63 @@ void Fabric::HealAll() {
       Link& link = LinkBetween(from, to);
       link.cuts = 0;
       link.slowness = 1;
+      if (link.bandwidth.bytes_per_second > 0) SetBandwidth(from, to, {});
       while (link.clogs > 0) Release(from, to);
     }
   }
 }
 
 void Fabric::ResetConnections(NodeNumber node, bool drop_in_flight) {
-  for (uint32_t i = 0; drop_in_flight && i < flights_.size(); ++i) {
+  if (drop_in_flight) {
+    LoseFlights([node](const Flight& flight) {
+      return flight.from == node || flight.to == node;
+    });
+  }
+  for (NodeNumber peer = 1; peer <= kNodesMax; ++peer) {
+    if (peer != node) TellDown(node, peer);
+  }
+}
+
+void Fabric::ResetConnection(NodeNumber a, NodeNumber b) {
+  LoseFlights([a, b](const Flight& flight) {
+    return (flight.from == a && flight.to == b) ||
+           (flight.from == b && flight.to == a);
+  });
+  LoseHeld(a, b);
+  LoseHeld(b, a);
+  TellDown(a, b);
+  TellDown(b, a);
+}
+
+void Fabric::LoseFlights(absl::FunctionRef<bool(const Flight&)> lost) {
+  for (uint32_t i = 0; i < flights_.size(); ++i) {
     const Flight& flight = flights_[i];
-    if (flight.frame == nullptr) continue;
-    if (flight.from != node && flight.to != node) continue;
+    if (flight.frame == nullptr || !lost(flight)) continue;
     queue_.Cancel(flight.event);
     Drop(flight.from, flight.to, flight.frame);
     EndFlight(i);
   }
-  for (NodeNumber peer = 1; peer <= kNodesMax; ++peer) {
-    if (peer == node || ports_[peer] == nullptr) continue;
-    Link& link = LinkBetween(node, peer);
-    if (link.cuts > 0 || link.clogs > 0) continue;
-    const auto tell = [this, node, peer] {
-      SimNetwork* port = ports_[peer];
-      if (port == nullptr || port->receiver_ == nullptr) return;
-      port->receiver_->OnPeerDown(node);
-    };
-    queue_.Schedule(ArrivalTime(link), kWorldOwner,
-                    {EventKind::kPeerDown, peer, node}, tell);
+}
+
+void Fabric::LoseHeld(NodeNumber from, NodeNumber to) {
+  Link& link = LinkBetween(from, to);
+  queue_.Cancel(std::exchange(link.transmission, 0));
+  link.held_bytes = 0;
+  for (const env::FramePtr& frame : std::exchange(link.held, {})) {
+    Drop(from, to, frame);
   }
+}
+
+void Fabric::TellDown(NodeNumber node, NodeNumber peer) {
+  Link& link = LinkBetween(node, peer);
+  if (ports_[peer] == nullptr || link.cuts > 0 || link.clogs > 0) return;
+  const auto tell = [this, node, peer] {
+    SimNetwork* port = ports_[peer];
+    if (port == nullptr || port->receiver_ == nullptr) return;
+    port->receiver_->OnPeerDown(node);
+  };
+  queue_.Schedule(ArrivalTime(link), kWorldOwner,
+                  {EventKind::kPeerDown, peer, node}, tell);
 }
 
 void Fabric::Send(NodeNumber from, NodeNumber to, env::FramePtr frame) {
@@ -108,10 +154,8 @@ void Fabric::Send(NodeNumber from, NodeNumber to, env::FramePtr frame) {
     const Instant arrival = queue_.now() + link.prng.Tail(options_.late_by);
     Launch(link, from, to, frame, arrival);
   }
-  if (link.clogs > 0) {
-    if (link.held.size() >= kCloggedMax) return Drop(from, to, frame);
-    link.held.push_back(std::move(frame));
-    return;
+  if (link.clogs > 0 || link.bandwidth.bytes_per_second > 0) {
+    return Hold(link, from, to, std::move(frame));
   }
   if (twice) {
     trace_.Note({EventKind::kDuplicate, to, from, SizeOf(frame)});
@@ -120,6 +164,44 @@ void Fabric::Send(NodeNumber from, NodeNumber to, env::FramePtr frame) {
   }
   const Instant arrival = ArrivalTime(link);
   Launch(link, from, to, std::move(frame), arrival);
+}
+
+// As PeerOutgoing of jaco/net: a bounded queue that drops the newest.
+void Fabric::Hold(Link& link, NodeNumber from, NodeNumber to,
+                  env::FramePtr frame) {
+  const bool narrow = link.bandwidth.bytes_per_second > 0;
+  const bool full =
+      narrow && !link.held.empty() &&
+      link.held_bytes + frame->size() > link.bandwidth.queue_bytes;
+  if (full || link.held.size() >= kCloggedMax) return Drop(from, to, frame);
+  link.held_bytes += frame->size();
+  link.held.push_back(std::move(frame));
+  if (narrow) Transmit(from, to);
+}
+
+void Fabric::Transmit(NodeNumber from, NodeNumber to) {
+  Link& link = LinkBetween(from, to);
+  if (link.transmission != 0 || link.clogs > 0 || link.held.empty()) return;
+  const env::FramePtr& frame = link.held.front();
+  const auto bytes = static_cast<int64_t>(frame->size());
+  const Duration takes = Nanoseconds(bytes * Seconds(1).nanoseconds() /
+                                     link.bandwidth.bytes_per_second);
+  link.transmission =
+      queue_.Schedule(queue_.now() + takes, kWorldOwner,
+                      {EventKind::kTransmit, kWorld, to, SizeOf(frame)},
+                      [this, from, to] { OnTransmitted(from, to); });
+}
+
+void Fabric::OnTransmitted(NodeNumber from, NodeNumber to) {
+  Link& link = LinkBetween(from, to);
+  link.transmission = 0;
+  if (link.clogs > 0) return;
+  env::FramePtr frame = std::move(link.held.front());
+  link.held.pop_front();
+  link.held_bytes -= frame->size();
+  const Instant arrival = ArrivalTime(link);
+  Launch(link, from, to, std::move(frame), arrival);
+  Transmit(from, to);
 }
 
 void Fabric::Launch(Link& link, NodeNumber from, NodeNumber to,

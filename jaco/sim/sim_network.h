@@ -2,9 +2,12 @@
 #define JACO_SIM_SIM_NETWORK_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "jaco/base/prng.h"
 #include "jaco/base/time.h"
 #include "jaco/env/network.h"
@@ -23,6 +26,13 @@ struct LinkOptions {
   // Another copy arrives much later, when nobody waits for it any more.
   uint32_t late = 0;
   Duration late_by;  // on average
+};
+
+// What a link carries, as a queue in front of a slow wire.
+struct Bandwidth {
+  int64_t bytes_per_second = 0;  // 0: no limit
+  // What waits beyond this is dropped, the newest first; one frame always fits.
+  size_t queue_bytes = 0;
 };
 
 class SimNetwork;
@@ -53,18 +63,25 @@ class Fabric {
   void Release(NodeNumber from, NodeNumber to);
   // Delays are multiplied; 1 is normal.
   void SetSlowness(NodeNumber from, NodeNumber to, int64_t factor);
+  // Frames leave one after the other, in order, as fast as that allows. Without
+  // a limit all that waits leaves.
+  void SetBandwidth(NodeNumber from, NodeNumber to, const Bandwidth& bandwidth);
   // Whether a link is neither cut nor clogged.
   bool IsOpen(NodeNumber from, NodeNumber to) {
     const Link& link = LinkBetween(from, to);
     return link.cuts == 0 && link.clogs == 0;
   }
-  // No link is cut, clogged or slow any more.
+  // No link is cut, clogged, slow or narrow any more.
   void HealAll();
 
   // The process of `node` is gone: the others that can be reached hear of it
   // after the link's delay; with `drop_in_flight` nothing that is under way
   // from or to it arrives.
   void ResetConnections(NodeNumber node, bool drop_in_flight);
+  // The connections between two nodes break, and nothing else does: what waits
+  // or is under way between them is lost, and each hears, after the link's
+  // delay, that the other is gone. Who cannot be reached hears nothing.
+  void ResetConnection(NodeNumber a, NodeNumber b);
 
  private:
   friend class SimNetwork;
@@ -77,7 +94,10 @@ class Fabric {
     int64_t slowness = 1;
     uint32_t in_flight = 0;
     Instant last_arrival;
-    std::vector<env::FramePtr> held;  // while clogged
+    Bandwidth bandwidth;
+    std::deque<env::FramePtr> held;  // while clogged or narrow
+    size_t held_bytes = 0;
+    EventId transmission = 0;  // of the first of them; 0: none
   };
   struct Flight {
     env::FramePtr frame;  // nullptr: free
@@ -90,11 +110,21 @@ class Fabric {
     return links_[static_cast<size_t>(from) * (kNodesMax + 1) + to];
   }
   void Send(NodeNumber from, NodeNumber to, env::FramePtr frame);
+  void Hold(Link& link, NodeNumber from, NodeNumber to, env::FramePtr frame);
+  // Starts the transmission of the first frame that is held, unless one runs.
+  void Transmit(NodeNumber from, NodeNumber to);
+  void OnTransmitted(NodeNumber from, NodeNumber to);
+  // Nothing holds frames at the link any more.
+  void LetGo(Link& link, NodeNumber from, NodeNumber to);
   void Launch(Link& link, NodeNumber from, NodeNumber to, env::FramePtr frame,
               Instant arrival);
   void Arrive(uint32_t flight);
   void Drop(NodeNumber from, NodeNumber to, const env::FramePtr& frame);
   Instant ArrivalTime(Link& link);
+  void LoseFlights(absl::FunctionRef<bool(const Flight&)> lost);
+  void LoseHeld(NodeNumber from, NodeNumber to);
+  // Tells `peer`, if it can be reached, that `node` is gone.
+  void TellDown(NodeNumber node, NodeNumber peer);
   uint32_t TakeFlight();
   // Returns the frame.
   env::FramePtr EndFlight(uint32_t flight);

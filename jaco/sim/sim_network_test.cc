@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 class Recorder final : public env::FrameReceiver {
  public:
@@ -139,6 +140,83 @@ TEST_F(SimNetworkTest, ACrashIsHeardOfAndMayTakeFramesAlong) {
   RunAll();
   EXPECT_THAT(receivers_[2].frames, ElementsAre("1kept", "3kept"));
   EXPECT_THAT(receivers_[1].frames, IsEmpty());
+}
+
+TEST_F(SimNetworkTest, ANarrowLinkTakesItsTimeAndDropsWhatDoesNotFit) {
+  Use({.delay_base = Duration(), .delay_tail = Duration()});
+  const std::string big(500, 'x');
+  fabric_->SetBandwidth(1, 2, {.bytes_per_second = 1000, .queue_bytes = 1000});
+  Send(2, 1, "the other way");
+  for (const char* name : {"a", "b", "c"}) Send(1, 2, name + big.substr(1));
+  RunAll();
+  EXPECT_THAT(receivers_[1].frames, ElementsAre("2the other way"));
+  EXPECT_THAT(receivers_[2].frames,
+              ElementsAre("1a" + big.substr(1), "1b" + big.substr(1)));
+  EXPECT_EQ(queue_.now(), Instant() + Seconds(1));
+  // However little fits, one frame does.
+  Send(1, 2, std::string(2000, 'y'));
+  RunAll();
+  EXPECT_EQ(receivers_[2].frames.size(), 3u);
+  EXPECT_EQ(queue_.now(), Instant() + Seconds(3));
+}
+
+TEST_F(SimNetworkTest, WhatWaitsLeavesWhenALinkIsWideAgain) {
+  const Bandwidth narrow{.bytes_per_second = 1, .queue_bytes = 1 << 20};
+  fabric_->SetBandwidth(1, 2, narrow);
+  SendMany(100);
+  fabric_->Clog(1, 2);
+  fabric_->SetBandwidth(1, 2, {});
+  Send(1, 2, "100");
+  fabric_->SetBandwidth(1, 2, narrow);
+  fabric_->Release(1, 2);
+  fabric_->HealAll();
+  RunAll();
+  ASSERT_EQ(receivers_[2].frames.size(), 101u);
+  for (int i = 0; i <= 100; ++i) {
+    EXPECT_EQ(receivers_[2].frames[i], "1" + std::to_string(i));
+  }
+  EXPECT_LT(queue_.now(), Instant() + Seconds(1));
+}
+
+TEST_F(SimNetworkTest, AClogStopsATransmission) {
+  fabric_->SetBandwidth(1, 2, {.bytes_per_second = 1000, .queue_bytes = 1000});
+  SendMany(2);
+  fabric_->Clog(1, 2);
+  RunAll();
+  EXPECT_THAT(receivers_[2].frames, IsEmpty());
+  fabric_->Release(1, 2);
+  RunAll();
+  EXPECT_THAT(receivers_[2].frames, ElementsAre("10", "11"));
+}
+
+TEST_F(SimNetworkTest, AResetTakesWhatIsBetweenTwoAndBothHearOfIt) {
+  fabric_->Clog(2, 1);
+  Send(1, 2, "lost");
+  Send(2, 1, "held and lost");
+  Send(1, 3, "kept");
+  Send(3, 2, "kept");
+  fabric_->Release(2, 1);
+  fabric_->ResetConnection(1, 2);
+  Send(1, 2, "after");
+  RunAll();
+  EXPECT_THAT(receivers_[1].frames, IsEmpty());
+  EXPECT_THAT(receivers_[2].frames, UnorderedElementsAre("3kept", "1after"));
+  EXPECT_THAT(receivers_[3].frames, ElementsAre("1kept"));
+  EXPECT_THAT(receivers_[1].down, ElementsAre(2));
+  EXPECT_THAT(receivers_[2].down, ElementsAre(1));
+  EXPECT_THAT(receivers_[3].down, IsEmpty());
+}
+
+TEST_F(SimNetworkTest, AResetIsNotHeardThroughACut) {
+  fabric_->Cut(1, 2);
+  fabric_->Clog(2, 1);
+  Send(2, 1, "held");
+  fabric_->ResetConnection(1, 2);
+  fabric_->HealAll();
+  RunAll();
+  EXPECT_THAT(receivers_[1].frames, IsEmpty());
+  EXPECT_THAT(receivers_[1].down, IsEmpty());
+  EXPECT_THAT(receivers_[2].down, IsEmpty());
 }
 
 TEST_F(SimNetworkTest, ALinksDrawsDoNotDependOnOtherLinks) {

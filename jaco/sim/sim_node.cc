@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/check.h"
+#include "jaco/base/error.h"
 #include "jaco/sim/addressed_network.h"
 #include "jaco/sim/checkers/state_limits.h"
 #include "jaco/sim/lying_file_system.h"
@@ -196,6 +197,7 @@ void SimNode::Start() {
   ++starts_;
   failed_ = false;
   was_full_ = full_;
+  unreadable_hits_ = files_.unreadable_hits();
   jumped_ = Duration();
   last_seen_.reset();
   context_.trace.Note(
@@ -260,6 +262,7 @@ void SimNode::Doom(absl::string_view what, const absl::Status& status) {
       power_failed() ||
       (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
   if (disk_failed || (was_full_ && absl::IsResourceExhausted(status))) return;
+  if (hit_unreadable() && CodeOf(status) == ErrorCode::kDataLoss) return;
   context_.findings.Report(
       "server_failed",
       absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
@@ -322,8 +325,23 @@ bool SimNode::Damage(DamageKind kind, Prng prng) {
   return !what.empty();
 }
 
+bool SimNode::LoseSectors(bool in_use, Prng prng) {
+  JACO_CHECK(up() == in_use);
+  if (!founded_) return false;
+  const std::string what =
+      sim::LoseSectors(files_, kDataDirectory, in_use, prng);
+  context_.trace.Log(number_, absl::StrCat("unreadable: ", what));
+  return !what.empty();
+}
+
+void SimNode::ReplaceUnreadable(bool remove) {
+  JACO_CHECK(!up());
+  sim::ReplaceUnreadable(files_, remove);
+}
+
 void SimNode::HealDisk() {
   MakeRoom();
+  files_.RereadUnreadable();
   files_.FailAt(0, SimFileSystem::Fault::kIoError);
   incarnation_->disk.EndStall();
 }

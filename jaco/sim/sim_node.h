@@ -89,6 +89,17 @@ class SimNode {
   // It is down, and was a member. False when there was nothing to damage.
   bool Damage(DamageKind kind, Prng prng);
 
+  // Sectors of its files cannot be read any more; it is down, or with `in_use`
+  // up. False when there was nothing to lose.
+  bool LoseSectors(bool in_use, Prng prng);
+  bool HasUnreadable() const { return !files_.Unreadable().empty(); }
+  // Since it started something could not be read.
+  bool hit_unreadable() const {
+    return files_.unreadable_hits() > unreadable_hits_;
+  }
+  // It is down.
+  void ReplaceUnreadable(bool remove);
+
   void StallDisk(Duration length);
   void JumpWall(Duration by);
   // It is up. Undoes all jumps.
@@ -132,7 +143,8 @@ class SimNode {
   // The file operation from which on errors are the disk's fault; 0: none.
   uint64_t disk_fault_at_ = 0;
   bool full_ = false;
-  bool was_full_ = false;  // since the server started
+  bool was_full_ = false;         // since the server started
+  uint64_t unreadable_hits_ = 0;  // when it started
   Duration jumped_;
   raft::NodeId id_;
   std::optional<raft::Observation> last_seen_;

@@ -13,6 +13,9 @@ constexpr int kServersMax = 7;
 // And with the voter policy, which leaves some of them without a vote.
 constexpr int kMembersMax = 9;
 
+// Keys a stream: those up to 2 are taken.
+constexpr uint64_t kLaterFaults = 3;
+
 // Between 1 and 2^`doublings` times `least`, small ones as likely as large.
 Duration DrawScaled(Prng& prng, Duration least, uint64_t doublings) {
   return least * (int64_t{1} << prng.Below(doublings + 1));
@@ -69,6 +72,17 @@ void DrawDepartures(uint64_t seed, SwarmOptions& options) {
                                          Milliseconds(50)};
 }
 
+// Each kind from a stream of its own: the next comes later.
+void DrawLaterFaults(uint64_t seed, SwarmOptions& options) {
+  for (const FaultKind kind :
+       {FaultKind::kChain, FaultKind::kSwizzle, FaultKind::kReset,
+        FaultKind::kNarrow, FaultKind::kUnreadable}) {
+    Prng prng = MakeStream(seed, Stream::kSwarm, kLaterFaults,
+                           static_cast<uint64_t>(kind));
+    options.FaultsOf(kind) = DrawFaults(prng);
+  }
+}
+
 std::string Text(Duration duration) {
   return absl::StrCat(duration.microseconds(), "us");
 }
@@ -117,6 +131,16 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "no-room";
     case FaultKind::kLeave:
       return "leave";
+    case FaultKind::kChain:
+      return "chain";
+    case FaultKind::kSwizzle:
+      return "swizzle";
+    case FaultKind::kReset:
+      return "reset";
+    case FaultKind::kNarrow:
+      return "narrow";
+    case FaultKind::kUnreadable:
+      return "unreadable";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }
@@ -168,6 +192,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   }
   DrawMediumFaults(seed, options);
   DrawDepartures(seed, options);
+  DrawLaterFaults(seed, options);
   if (options.snapshot_entries < 1024 && prng.Chance(1, 2)) {
     options.snapshot_log_bytes = uint64_t{256} << prng.Below(6);
   }

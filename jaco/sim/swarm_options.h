@@ -39,10 +39,16 @@ enum class FaultKind : uint8_t {
   kBitRot,
   kLostWrite,
   kMisdirectedWrite,
-  kNoRoom,  // the disk stays full for a while
-  kLeave,   // any server is asked to remove a node, or to take one in
+  kNoRoom,   // the disk stays full for a while
+  kLeave,    // any server is asked to remove a node, or to take one in
+  kChain,    // nodes reach only their neighbours in a row
+  kSwizzle,  // links of some nodes clog one by one, and are released likewise
+  kReset,    // connections break and take along what is in flight
+  kNarrow,   // a link carries so many bytes a second, and queues so many
+  // Parts of a file cannot be read until they are written again: EIO.
+  kUnreadable,
 };
-inline constexpr int kFaultKinds = 20;
+inline constexpr int kFaultKinds = 25;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 

@@ -81,11 +81,23 @@ void World::AfterEvent(SimNode& node) {
   if (node.doomed()) {
     Duration& down_for = down_for_[node.number()];
     const bool power = node.power_failed();
+    if (!power && node.hit_unreadable()) return OnUnreadable(node);
     StopNode(node, power ? StopKind::kPowerLoss : StopKind::kKill);
     RestartAfter(node.number(), power ? down_for : kRestartDelay);
     return;
   }
   Observe(node);
+}
+
+// The operator sees why it stopped.
+void World::OnUnreadable(SimNode& node) {
+  const Rescue& rescue = rescues_[node.number()];
+  StopNode(node, StopKind::kKill);
+  // Unless it was written again, or healed, since.
+  const bool still = node.HasUnreadable();
+  if (still) damage_unseen_[node.number()] = true;
+  node.ReplaceUnreadable(rescue.remove);
+  RestartAfter(node.number(), still ? rescue.down_for : kRestartDelay);
 }
 
 void World::Observe(SimNode& node) {
@@ -108,7 +120,9 @@ void World::Observe(SimNode& node) {
   const fsm::ClusterState& state = node.server()->state();
   const NodeNumber number = node.number();
   if (seen.has_value() && seen->repairing && !now.repairing) ++repairs_;
-  if (!now.repairing) damaged_[number] = false;
+  if (damaged_[number] && !now.repairing && !node.HasUnreadable()) {
+    damaged_[number] = false;
+  }
   checkers_.Check({.node = number,
                    .fresh = !seen.has_value(),
                    .damaged = std::exchange(damage_unseen_[number], false),
@@ -246,6 +260,18 @@ void World::Damage(NodeNumber number, DamageKind kind, Duration down_for,
     damage_unseen_[number] = true;
   }
   RestartAfter(number, down_for);
+}
+
+void World::LoseSectors(NodeNumber number, bool now, Duration down_for,
+                        Prng prng) {
+  if (!node(number).up() || !MayDamage(number)) return;
+  if (now) StopNode(node(number), StopKind::kPowerLoss);
+  rescues_[number] = {down_for, prng.Chance(1, 3)};
+  if (node(number).LoseSectors(/*in_use=*/!now, prng)) {
+    ++damages_;
+    damaged_[number] = true;
+  }
+  if (now) RestartAfter(number, down_for);
 }
 
 void World::StopNode(SimNode& node, StopKind kind) {

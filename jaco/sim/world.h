@@ -55,6 +55,10 @@ class World : SimJoinPeer::Place {
   // The same, with damage to its files while it is down. Nothing happens when
   // it is damaged already, or when half of the first servers would be.
   void Damage(NodeNumber number, DamageKind kind, Duration down_for, Prng prng);
+  // Sectors of its files cannot be read any more: noticed as it reads them,
+  // unless `now`, when it goes down for that. It stops, and comes up after
+  // `down_for` with what could be read. Limits are those of Damage.
+  void LoseSectors(NodeNumber number, bool now, Duration down_for, Prng prng);
   // Those that are damaged and not known to be sound again.
   std::set<NodeNumber> Damaged() const;
   void Pause(NodeNumber number);
@@ -96,6 +100,7 @@ class World : SimJoinPeer::Place {
                uint64_t node_id) override;
 
   void AfterEvent(SimNode& node);
+  void OnUnreadable(SimNode& node);
   bool MayDamage(NodeNumber number) const;
   void Observe(SimNode& node);
   bool Recognize(SimNode& node, raft::NodeId id);
@@ -122,6 +127,12 @@ class World : SimJoinPeer::Place {
   absl::AnyInvocable<void(NodeNumber)> down_observer_;
   PerNode<bool> damaged_ = {};        // and not known to be sound yet
   PerNode<bool> damage_unseen_ = {};  // and it has not been up since
+  // How a server goes on of which something could not be read.
+  struct Rescue {
+    Duration down_for;
+    bool remove = false;
+  };
+  PerNode<Rescue> rescues_ = {};
   uint64_t crashes_ = 0;
   uint64_t damages_ = 0;
   uint64_t repairs_ = 0;

@@ -1,5 +1,7 @@
 #include "jaco/storage/promise.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
 #include "jaco/base/crc32c.h"
@@ -58,6 +60,28 @@ absl::StatusOr<std::optional<Promise>> DecodeCopy(absl::string_view bytes) {
   return promise;
 }
 
+// Zeros for a copy that the disk refuses to give back: the other stands for it.
+absl::StatusOr<std::string> ReadCopies(env::File& file) {
+  std::string bytes(kCopies * kCopyBytes, '\0');
+  absl::StatusOr<size_t> got = file.ReadAt(0, bytes.size(), bytes.data());
+  if (got.ok() || !absl::IsDataLoss(got.status())) {
+    if (!got.ok()) return got.status();
+    return bytes;
+  }
+  const absl::Status refused = got.status();
+  size_t refusals = 0;
+  bytes.assign(bytes.size(), '\0');
+  for (uint64_t i = 0; i < kCopies; ++i) {
+    got = file.ReadAt(i * kCopyBytes, kCopyBytes, &bytes[i * kCopyBytes]);
+    if (got.ok()) continue;
+    if (!absl::IsDataLoss(got.status())) return got.status();
+    std::fill_n(&bytes[i * kCopyBytes], kCopyBytes, '\0');
+    ++refusals;
+  }
+  if (refusals == kCopies) return refused;
+  return bytes;
+}
+
 // Of the two that a write that was cut off leaves: later ones of a term have a
 // vote.
 bool IsLater(const Promise& a, const Promise& b) {
@@ -79,9 +103,9 @@ absl::StatusOr<std::optional<Promise>> PromiseFile::Load(
   const auto file = fs.Open(path_, env::OpenMode::kRead);
   if (absl::IsNotFound(file.status())) return found;
   if (!file.ok()) return file.status();
-  std::string bytes(kCopies * kCopyBytes, '\0');
-  const auto got = (*file)->ReadAt(0, bytes.size(), bytes.data());
-  if (!got.ok()) return got.status();
+  const auto read = ReadCopies(**file);
+  if (!read.ok()) return read.status();
+  const std::string& bytes = *read;
   for (uint64_t i = 0; i < kCopies; ++i) {
     const auto copy =
         DecodeCopy(absl::string_view(bytes).substr(i * kCopyBytes, kCopyBytes));

@@ -78,6 +78,24 @@ absl::StatusOr<Snapshot> Decode(absl::string_view path,
   return snapshot;
 }
 
+// What its sender has can be sent again: what the disk refuses to read is
+// damage like any other.
+absl::StatusOr<Snapshot> DecodeReceived(
+    const std::string& path, const absl::StatusOr<std::string>& bytes,
+    const raft::SnapshotId& id) {
+  if (absl::IsDataLoss(bytes.status())) {
+    return DamageError(bytes.status().message());
+  }
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<Snapshot> snapshot = Decode(path, *bytes);
+  const bool same = SnapshotStore::IdOf(id.last, *bytes) == id;
+  if (snapshot.ok() && (!same || snapshot->last != id.last)) {
+    return DamageError(
+        absl::StrCat("snapshot ", path, " is not what its sender has"));
+  }
+  return snapshot;
+}
+
 // The index first: names sort like indexes.
 std::string NameOf(const raft::EntryId& last) {
   return absl::StrFormat("%020u-%020u", last.index.value(), last.term.value());
@@ -226,13 +244,8 @@ absl::StatusOr<Snapshot> SnapshotStore::FinishReceive(
   if (!in_part.ok()) return in_part.status();
   const std::string path = *in_part ? part : PathOf(id.last);
   const auto bytes = storage::ReadFile(fs, path);
-  if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<Snapshot> snapshot = Decode(path, *bytes);
-  const bool same = IdOf(id.last, *bytes) == id;
-  if (snapshot.ok() && (!same || snapshot->last != id.last)) {
-    snapshot = absl::DataLossError(
-        absl::StrCat("snapshot ", path, " is not what its sender has"));
-  }
+  absl::StatusOr<Snapshot> snapshot = DecodeReceived(path, bytes, id);
+  if (!bytes.ok() && !IsDamage(snapshot.status())) return snapshot.status();
   if (!snapshot.ok()) {
     const absl::Status removed = fs.Remove(path);
     return removed.ok() ? snapshot : removed;

@@ -65,8 +65,9 @@ class SnapshotStore {
   absl::Status Receive(env::FileSystem& fs, const raft::SnapshotId& id,
                        uint64_t offset, absl::string_view data) const;
   // All of it is there: makes it one of the snapshots. Removes none, because
-  // until it is installed a restart needs an earlier one. kDataLoss
-  // when it is not what `id` says: it is then forgotten. kFailedPrecondition.
+  // until it is installed a restart needs an earlier one. Damage
+  // (storage/damage.h) when it is not what `id` says, or cannot be read: it is
+  // then forgotten. kFailedPrecondition.
   absl::StatusOr<Snapshot> FinishReceive(env::FileSystem& fs,
                                          const raft::SnapshotId& id) const;
 

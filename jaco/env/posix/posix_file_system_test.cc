@@ -1,6 +1,7 @@
 #include "jaco/env/posix/posix_file_system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -62,6 +63,22 @@ TEST_F(PosixFileSystemTest, WritesAndReadsAtOffsets) {
   EXPECT_EQ(*file->ReadAt(100, 1, &byte), 0u);
   EXPECT_EQ(*file->Size(), 6u);
   EXPECT_EQ(*files_.FileSize(Path("f")), 6u);
+}
+
+// The system may return less than was asked for; files of /proc do.
+TEST_F(PosixFileSystemTest, ReadsOnAfterAShortRead) {
+  constexpr char kPath[] = "/proc/self/smaps";
+  std::string bytes(64 << 10, 'x');
+  const int fd = open(kPath, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) GTEST_SKIP() << "needs " << kPath;
+  const ssize_t once = pread(fd, bytes.data(), bytes.size(), 0);
+  const ssize_t more = pread(fd, bytes.data(), 1, once);
+  close(fd);
+  ASSERT_EQ(more, 1) << "not a short read of " << once;
+  const auto file = files_.Open(kPath, OpenMode::kRead);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_GT((*file)->ReadAt(0, bytes.size(), bytes.data()).value(),
+            static_cast<size_t>(once));
 }
 
 TEST_F(PosixFileSystemTest, TruncatesBothWays) {

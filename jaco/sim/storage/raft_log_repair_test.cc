@@ -19,6 +19,7 @@ namespace jaco::storage {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr char kPromise[] = "data/log/promise";
 constexpr raft::NodeId kSelf(100);
@@ -302,6 +303,44 @@ TEST_F(RaftLogRepairTest, EveryByteOfThePromiseFlipped) {
     copy->FlipBit(Segment(2), 300, 1);
     EXPECT_TRUE(CheckDamaged(*copy, Segment(2)));
     ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_F(RaftLogRepairTest, OneCopyOfThePromiseMayBeUnreadable) {
+  for (const uint64_t offset : {0, 512}) {
+    const auto copy = fs_->Clone();
+    copy->MakeUnreadable(kPromise, offset, 1);
+    EXPECT_FALSE(CheckDamaged(*copy, kPromise));
+    EXPECT_THAT(copy->Unreadable(), IsEmpty());  // it is written again
+  }
+  fs_->MakeUnreadable(kPromise, 0, 1024);
+  RecoveredLog found;
+  EXPECT_EQ(RaftLog::Open(*fs_, options_, &found).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+// What cannot be read may come back, and is perhaps the only copy: it is not
+// damage, and nothing is given up for it.
+TEST_F(RaftLogRepairTest, AnUnreadableSectorStopsItAndChangesNothing) {
+  for (uint64_t segment = 1; segment <= 3; ++segment) {
+    const std::string path = Segment(segment);
+    for (uint64_t offset = 0; offset < fs_->FileSize(path).value();
+         offset += 512) {
+      const auto copy = fs_->Clone();
+      copy->MakeUnreadable(path, offset, 1);
+      RecoveredLog found;
+      const absl::Status refused =
+          RaftLog::Open(*copy, options_, &found).status();
+      EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+      EXPECT_THAT(std::string(refused.message()), HasSubstr(path));
+      copy->RereadUnreadable();
+      EXPECT_FALSE(CheckDamaged(*copy, path));
+    }
+    // As a copy of the disk has it.
+    const auto copy = fs_->Clone();
+    copy->MakeUnreadable(path, 0, 1);
+    copy->ZeroUnreadable();
+    EXPECT_TRUE(CheckDamaged(*copy, path));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "jaco/base/prng.h"
 #include "jaco/sim/sim_file_system.h"
+#include "jaco/storage/damage.h"
 
 namespace jaco::storage {
 namespace {
@@ -219,6 +220,40 @@ TEST_F(SnapshotStoreTest, CrashAtEveryOperation) {
       EXPECT_EQ(store_.Read(files(), second.last).value(), second);
     }
   }
+}
+
+// Else it would be asked for again, and found complete, for ever.
+TEST_F(SnapshotStoreTest, WhatWasReceivedAndCannotBeReadComesAgain) {
+  const Snapshot snapshot = MakeSnapshot(7);
+  const std::string file = FileOf(snapshot);
+  const raft::SnapshotId id = SnapshotStore::IdOf(snapshot.last, file);
+  ASSERT_EQ(store_.BeginReceive(files(), id).value(), 0u);
+  ASSERT_TRUE(store_.Receive(files(), id, 0, file).ok());
+  const std::string part = files().List(kDirectory).value().front();
+  files().MakeUnreadable(absl::StrCat(kDirectory, "/", part), 0, 1);
+  EXPECT_TRUE(IsDamage(store_.FinishReceive(files(), id).status()));
+  EXPECT_EQ(ReceiveAll(file, id).value(), snapshot);
+  EXPECT_EQ(resumed_at_, 0u);
+}
+
+TEST_F(SnapshotStoreTest, AFailedSyncOfWhatWasReceivedIsTheDisks) {
+  const Snapshot snapshot = MakeSnapshot(7);
+  const std::string file = FileOf(snapshot);
+  const raft::SnapshotId id = SnapshotStore::IdOf(snapshot.last, file);
+  ASSERT_EQ(store_.BeginReceive(files(), id).value(), 0u);
+  ASSERT_TRUE(store_.Receive(files(), id, 0, file).ok());
+  std::vector<std::string> operations;
+  const auto copy = files().Clone();
+  copy->SetObserver([&](absl::string_view operation, absl::string_view,
+                        uint64_t) { operations.emplace_back(operation); });
+  ASSERT_TRUE(store_.FinishReceive(*copy, id).ok());
+  const auto sync = std::find(operations.begin(), operations.end(), "Sync");
+  files().FailAt(files().operations() +
+                     static_cast<uint64_t>(sync - operations.begin()) + 1,
+                 sim::SimFileSystem::Fault::kIoError);
+  const absl::Status status = store_.FinishReceive(files(), id).status();
+  EXPECT_TRUE(absl::IsDataLoss(status));
+  EXPECT_FALSE(IsDamage(status));
 }
 
 }  // namespace

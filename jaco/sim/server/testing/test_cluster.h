@@ -126,7 +126,9 @@ class ClusterTest : public ::testing::Test {
           const auto it = processes_.find(static_cast<NodeNumber>(number));
           const raft::Raft* raft =
               it == processes_.end() ? nullptr : it->second->server.raft();
-          return raft == nullptr ? number : raft->id().value();
+          if (raft != nullptr) return raft->id().value();
+          const auto kept = certificates_.find(static_cast<NodeNumber>(number));
+          return kept == certificates_.end() ? number : kept->second.value();
         },
         [this](const std::string& address) {
           NodeNumber at = 1;
@@ -237,6 +239,8 @@ class ClusterTest : public ::testing::Test {
   std::function<void(ServerOptions&)> tune_;  // has the last word
   std::map<NodeNumber, std::string> moved_;   // to another address
   std::map<NodeNumber, uint32_t> levels_;     // of builds that are older
+  // Of servers that have forgotten who they are.
+  std::map<NodeNumber, raft::NodeId> certificates_;
   Duration remove_dead_after_ = Seconds(3600);
   int issued_ = 0;
   std::set<std::string> acknowledged_;
