@@ -213,8 +213,8 @@ bool Autopilot::HasMoved(const fsm::Node& node) const {
   });
 }
 
-// A node that joins is ready once it has caught up, and with what made it one on
-// its disk: until then it may ask for that again, with the same token.
+// A node that joins is ready once it has caught up, and with what made it one
+// on its disk: until then it may ask for that again, with the same token.
 bool Autopilot::MarkReady() {
   if (proposals_ > 0) return false;
   for (const MemberHealth& member : health_) {

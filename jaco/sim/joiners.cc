@@ -195,9 +195,16 @@ bool Joiners::IsIn(NodeNumber number, const absl::Status& status) {
   }
   const auto& nodes = world_.checkers().state().machine().nodes();
   if (!spares_[number].asked || nodes.contains(raft->id().value())) return true;
-  // All that it knows have left, too: nobody will tell it, nor waits for it.
-  return finishing_ && world_.now() - finished_ >= kGiveUpAfter &&
-         !IsInTable(number);
+  // Nobody will tell it, nor waits for it.
+  return IsLeftAlone(number) && !IsInTable(number);
+}
+
+// All that it knows have left, too, and it does not know that it did itself.
+bool Joiners::IsLeftAlone(NodeNumber number) const {
+  const raft::Raft* raft = world_.node(number).server()->raft();
+  const auto& nodes = world_.checkers().state().machine().nodes();
+  return raft != nullptr && !nodes.contains(raft->id().value()) && finishing_ &&
+         world_.now() - finished_ >= kGiveUpAfter;
 }
 
 void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
@@ -217,13 +224,16 @@ void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
       if (world_.node(i).up()) world_.node(i).SetWall();
     }
   }
-  if (!in && !spent) return;
+  // The same for who was let in, lost that, and takes itself for what it was.
+  const bool expired = IsCode(status, ErrorCode::kJoinTokenExpired) ||
+                       (!in && IsLeftAlone(number));
+  if (!in && !spent && !expired) return;
   if (status.ok()) ++joined_;
   if (spent) ++refused_;
   departures_.OnAdded(number, status);
   // By clocks that jump it may expire at any time: then even for who was let in
   // and has not heard of it.
-  if (IsCode(status, ErrorCode::kJoinTokenExpired)) {
+  if (expired) {
     spare.expired = true;
     return Expel(number);
   }

@@ -1,8 +1,9 @@
 // Operators who let servers join by tokens: they have some member issue one,
 // carry it to a server that is no member, and have that try, through whichever
 // server, until it is in or is told that the token is good for nothing. Now and
-// then two servers are given the same token, or one that was used before. Where a
-// token expires before its server is through, they remove what there is of it.
+// then two servers are given the same token, or one that was used before. Where
+// a token expires before its server is through, they remove what there is of
+// it.
 
 #ifndef JACO_SIM_JOINERS_H_
 #define JACO_SIM_JOINERS_H_
@@ -47,7 +48,7 @@ class Joiners {
     std::string token;   // empty: none
     bool asked = false;  // some member, perhaps
     bool trying = false;
-    bool expired = false;  // and the cluster has a row for the server
+    bool expired = false;      // and the cluster may have a row for the server
     uint64_t incarnation = 0;  // that is trying
   };
 
@@ -60,6 +61,7 @@ class Joiners {
   void Try(NodeNumber number, NodeNumber peer);
   bool IsIn(NodeNumber number, const absl::Status& status);
   bool IsInTable(NodeNumber number) const;
+  bool IsLeftAlone(NodeNumber number) const;
   void Expel(NodeNumber number);
   void OnOutcome(NodeNumber number, const absl::Status& status);
   NodeNumber DrawPeer(NodeNumber number);
