@@ -34,9 +34,9 @@ class Durability {
   bool HasWrite(const HardState& hard_state, const Log& log) const;
 
   // Since when the disk has not answered while it had something to write;
-  // nullopt: it has nothing, or has said that there is no room.
+  // nullopt: it has nothing.
   std::optional<Instant> silent_since() const {
-    if (writes_.empty() || refused_) return std::nullopt;
+    if (writes_.empty()) return std::nullopt;
     return writes_.front().since;
   }
 
@@ -47,8 +47,11 @@ class Durability {
   // mistake of the caller.
   void OnPersisted(PersistId upto, Instant now);
 
-  // There is no room for the oldest write, which will be tried again.
-  void OnRefused() { refused_ = true; }
+  // There is no room for the oldest write, which is tried again at `next_try`.
+  void OnRefused(Instant next_try) {
+    refused_ = true;
+    if (!writes_.empty()) writes_.front().since = next_try;
+  }
 
   // The log was replaced by one that is empty and begins behind `start`. Of
   // what was durable, entries up to `kept` were right and are superseded.

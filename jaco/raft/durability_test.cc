@@ -160,11 +160,11 @@ TEST_F(SilenceTest, AWriteThatComesLaterCountsFromThen) {
   EXPECT_EQ(durability_.silent_since(), At(30));
 }
 
-TEST_F(SilenceTest, ADiskWithoutRoomIsNotSilent) {
+TEST_F(SilenceTest, ADiskWithoutRoomIsNotSilentUntilTheNextTry) {
   const PersistId first = Write(At(10));
-  durability_.OnRefused();
+  durability_.OnRefused(At(300));
   EXPECT_TRUE(durability_.refused());
-  EXPECT_EQ(durability_.silent_since(), std::nullopt);
+  EXPECT_EQ(durability_.silent_since(), At(300));
   durability_.OnPersisted(first, At(500));
   EXPECT_FALSE(durability_.refused());
 }

@@ -179,9 +179,9 @@ void Raft::OnPersisted(Instant now, PersistId upto) {
   }
 }
 
-void Raft::OnWriteRefused(Instant now) {
+void Raft::OnWriteRefused(Instant now, Instant next_try) {
   now_ = now;
-  durability_.OnRefused();
+  durability_.OnRefused(next_try);
 }
 
 void Raft::OnApplied(Instant /*now*/, LogIndex upto) {

@@ -161,10 +161,10 @@ class Raft {
   // Every write up to and including `upto` is durable.
   void OnPersisted(Instant now, PersistId upto);
 
-  // There is no room for the oldest write; it is being tried again. Whoever
-  // leads goes on to, for reads; until OnPersisted this server does not stand
-  // for election.
-  void OnWriteRefused(Instant now);
+  // There is no room for the oldest write, which is tried again at `next_try`.
+  // Whoever leads goes on to, for reads; until OnPersisted this server does not
+  // stand for election.
+  void OnWriteRefused(Instant now, Instant next_try);
 
   // The state machine contains everything up to `upto`.
   void OnApplied(Instant now, LogIndex upto);

@@ -124,6 +124,7 @@ void Raft::BecomeLeader(Instant now) {
   for (LogIndex i = commit_.Next(); i <= log_.last().index; ++i) {
     leader.uncommitted_bytes += log_.At(i)->data.size();
   }
+  quick_campaigns_ = 0;
   leader.first_of_term = log_.last().index.Next();
   leader.heartbeat_deadline = now + options_.heartbeat_interval;
   state_ = std::move(leader);
@@ -173,6 +174,8 @@ bool Raft::MayGrant(const RequestVoteRequest& request, NodeId candidate) const {
 bool Raft::YieldsTo(const RequestVoteRequest& request, NodeId other) const {
   const auto* candidate = std::get_if<Candidate>(&state_);
   if (candidate == nullptr || !candidate->pre_vote) return false;
+  // Learners and those who left ask, too, and cannot win.
+  if (!configuration().IsVoter(other)) return false;
   return request.last != log_.last() || other > id();
 }
 

@@ -121,7 +121,8 @@ Ready TestServer::Compact(LogIndex index) {
 }
 
 Ready TestServer::RefuseWrites() {
-  return Take([&](Raft& raft) { raft.OnWriteRefused(now_); });
+  return Take(
+      [&](Raft& raft) { raft.OnWriteRefused(now_, now_ + Milliseconds(500)); });
 }
 
 void TestServer::Crash() {

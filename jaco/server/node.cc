@@ -8,7 +8,6 @@
 #include "jaco/base/check.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
-#include "jaco/fsm/known_command.h"
 #include "jaco/raft/codec.h"
 #include "jaco/raft/describe.h"
 #include "jaco/server/data_dir.h"
@@ -163,13 +162,6 @@ absl::Status Node::Resume(Opened& opened) {
     NotifyFounded();
     NotifyReconfigured();
     for (auto& watcher : state_watchers_) watcher();
-  };
-  parts.may_propose = [](absl::string_view command) {
-    fsm::Command parsed;
-    const absl::Status known = fsm::ReadCommand(command, &parsed);
-    return known.ok()
-               ? known
-               : MakeError(ErrorCode::kValidationFailed, known.message());
   };
   parts.serve = [this](std::string call, ProposeDone done) {
     serve_(std::move(call), std::move(done));

@@ -70,7 +70,6 @@ Replica::Replica(const env::Environment& environment, Parts parts)
       failed_(std::move(parts.failed)),
       role_changed_(std::move(parts.role_changed)),
       may_go_on_(std::move(parts.may_go_on)),
-      may_propose_(std::move(parts.may_propose)),
       applied_(std::move(parts.applied)),
       serve_(std::move(parts.serve)),
       removed_(std::move(parts.removed)),
@@ -272,7 +271,7 @@ void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
         LogLevel::kError, kSubsystem,
         absl::StrCat(status.message(), "; writes wait until there is room"));
   }
-  raft_.OnWriteRefused(env_.clock->Now());
+  raft_.OnWriteRefused(env_.clock->Now(), env_.clock->Now() + kDiskFullRetry);
   writes_.insert(writes_.begin(), std::make_move_iterator(batch.begin()),
                  std::make_move_iterator(batch.end()));
   // `writing_` stays: nothing else goes out before the next try.
@@ -387,11 +386,6 @@ Forwarder::Hooks Replica::ForwarderHooks() {
               },
           .propose =
               [this](std::string command, ProposeDone done) {
-                absl::Status may;
-                if (may_propose_ != nullptr) may = may_propose_(command);
-                if (!may.ok()) {
-                  return PostError(*env_.loop, std::move(may), std::move(done));
-                }
                 ProposeHere(std::move(command), std::move(done));
               },
           .serve =

@@ -62,9 +62,6 @@ class Replica final : public env::FrameReceiver {
     // Asked after each entry and each snapshot: an error when this build may
     // not know what the next entry does. The replica then stops with it.
     std::function<absl::Status()> may_go_on;
-    // Asked of each command of another server: an error keeps it out of the
-    // log, which nobody could get past an entry that nobody knows. May be null.
-    std::function<absl::Status(absl::string_view)> may_propose;
     // Runs whenever the state machine has moved on.
     absl::AnyInvocable<void()> applied;
     // Answers a call while this server leads; see Ask.
@@ -207,7 +204,6 @@ class Replica final : public env::FrameReceiver {
   absl::AnyInvocable<void(absl::Status)> failed_;
   absl::AnyInvocable<void(const raft::RoleChange&)> role_changed_;
   const std::function<absl::Status()> may_go_on_;
-  const std::function<absl::Status(absl::string_view)> may_propose_;
   absl::AnyInvocable<void()> applied_;
   absl::AnyInvocable<void(std::string, ProposeDone)> serve_;
   const std::function<std::optional<std::string>(raft::NodeId)> removed_;

@@ -60,25 +60,21 @@ absl::StatusOr<std::optional<Promise>> DecodeCopy(absl::string_view bytes) {
   return promise;
 }
 
-// Zeros for a copy that the disk refuses to give back: the other stands for it.
-absl::StatusOr<std::string> ReadCopies(env::File& file) {
+// Zeros for a copy that the disk refuses to give back, which `refused` says:
+// the other stands for it.
+absl::StatusOr<std::string> ReadCopies(env::File& file, absl::Status* refused) {
   std::string bytes(kCopies * kCopyBytes, '\0');
   absl::StatusOr<size_t> got = file.ReadAt(0, bytes.size(), bytes.data());
-  if (got.ok() || !absl::IsDataLoss(got.status())) {
-    if (!got.ok()) return got.status();
-    return bytes;
-  }
-  const absl::Status refused = got.status();
-  size_t refusals = 0;
+  if (got.ok()) return bytes;
+  if (!absl::IsDataLoss(got.status())) return got.status();
   bytes.assign(bytes.size(), '\0');
   for (uint64_t i = 0; i < kCopies; ++i) {
     got = file.ReadAt(i * kCopyBytes, kCopyBytes, &bytes[i * kCopyBytes]);
     if (got.ok()) continue;
     if (!absl::IsDataLoss(got.status())) return got.status();
     std::fill_n(&bytes[i * kCopyBytes], kCopyBytes, '\0');
-    ++refusals;
+    *refused = got.status();
   }
-  if (refusals == kCopies) return refused;
   return bytes;
 }
 
@@ -103,7 +99,8 @@ absl::StatusOr<std::optional<Promise>> PromiseFile::Load(
   const auto file = fs.Open(path_, env::OpenMode::kRead);
   if (absl::IsNotFound(file.status())) return found;
   if (!file.ok()) return file.status();
-  const auto read = ReadCopies(**file);
+  absl::Status refused;
+  const auto read = ReadCopies(**file, &refused);
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
   for (uint64_t i = 0; i < kCopies; ++i) {
@@ -116,6 +113,8 @@ absl::StatusOr<std::optional<Promise>> PromiseFile::Load(
     if (!copy->has_value()) continue;
     if (!found.has_value() || IsLater(**copy, *found)) found = *copy;
   }
+  // Perhaps there is one.
+  if (!found.has_value() && !refused.ok()) return refused;
   return found;
 }
 

@@ -201,10 +201,6 @@ class ReplicaTest : public ::testing::Test {
     parts.failed = [](const absl::Status& status) { FAIL() << status; };
     parts.role_changed = [](const raft::RoleChange&) {};
     parts.may_go_on = [] { return absl::OkStatus(); };
-    parts.may_propose = [](absl::string_view command) {
-      return command == "strange" ? absl::InvalidArgumentError("")
-                                  : absl::OkStatus();
-    };
     parts.applied = [] {};
     replica_ = std::make_unique<Replica>(
         env::Environment{&clock_, &loop_, &network_, &disk_, nullptr, &logger_},
@@ -482,7 +478,7 @@ TEST_F(ReplicaTest, WhatNobodyKnowsIsNotProposedForOthers) {
                              .term = raft().term(),
                              .incarnation = 1,
                              .sequence = sequence,
-                             .command = sequence == 2 ? "known" : "strange"}));
+                             .command = sequence == 2 ? "known" : "unknown"}));
     Settle();
   }
   EXPECT_EQ(raft().last().index, before + 1);

@@ -313,8 +313,14 @@ TEST_F(RaftLogRepairTest, OneCopyOfThePromiseMayBeUnreadable) {
     EXPECT_FALSE(CheckDamaged(*copy, kPromise));
     EXPECT_THAT(copy->Unreadable(), IsEmpty());  // it is written again
   }
-  fs_->MakeUnreadable(kPromise, 0, 1024);
   RecoveredLog found;
+  // The one that is unreadable may be the one that is good.
+  const auto copy = fs_->Clone();
+  copy->MakeUnreadable(kPromise, 0, 1);
+  copy->FlipBit(kPromise, 532, 1);
+  EXPECT_EQ(RaftLog::Open(*copy, options_, &found).status().code(),
+            absl::StatusCode::kDataLoss);
+  fs_->MakeUnreadable(kPromise, 0, 1024);
   EXPECT_EQ(RaftLog::Open(*fs_, options_, &found).status().code(),
             absl::StatusCode::kDataLoss);
 }
