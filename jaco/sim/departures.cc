@@ -15,7 +15,7 @@ void Departures::Ask(NodeNumber asked, Prng prng) {
   const auto number =
       static_cast<NodeNumber>(prng.Between(1, world_.servers()));
   const bool force = prng.Chance(1, 4);
-  if (!IsInTable(server, number)) {
+  if (!IsInTable(server.state(), number)) {
     // Where servers join by tokens, others see to that.
     if (!world_.options().walk) Add(server, number);
   } else if (prng.Chance(1, 2)) {
@@ -23,10 +23,9 @@ void Departures::Ask(NodeNumber asked, Prng prng) {
   }
 }
 
-// Its id is not known where it joined by a token.
-bool Departures::IsInTable(const server::Server& server, NodeNumber number) {
+bool Departures::IsInTable(const fsm::ClusterState& state, NodeNumber number) {
   const std::string name = MemberOf(number).name;
-  const auto& nodes = server.state().nodes();
+  const auto& nodes = state.nodes();
   return std::any_of(nodes.begin(), nodes.end(), [&name](const auto& node) {
     return node.second.name() == name;
   });
@@ -72,7 +71,7 @@ void Departures::CheckFinal(server::Server& leader, Findings& findings) const {
   }
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
     if (!known_[i].gone) continue;
-    if (!is_member[i] && !IsInTable(leader, i)) continue;
+    if (!is_member[i] && !IsInTable(leader.state(), i)) continue;
     findings.Report("removal",
                     absl::StrCat("node ", i, " was removed, and is there"));
   }

@@ -21,6 +21,10 @@ class Departures {
   // know.
   void Ask(NodeNumber asked, Prng prng);
 
+  // Whether `state` has a node of that server's name. Its id is not known where
+  // it joined by a token.
+  static bool IsInTable(const fsm::ClusterState& state, NodeNumber number);
+
   // Has `asked`, which is up, remove a node at once, without waiting for it.
   void Expel(NodeNumber asked, NodeNumber number) {
     Remove(*world_.node(asked).server(), number, /*force=*/true);
@@ -45,7 +49,6 @@ class Departures {
     bool gone = false;
   };
 
-  static bool IsInTable(const server::Server& server, NodeNumber number);
   void Add(server::Server& server, NodeNumber number);
   void Remove(server::Server& server, NodeNumber number, bool force);
 

@@ -136,11 +136,7 @@ void Joiners::Tick() {
 }
 
 bool Joiners::IsInTable(NodeNumber number) const {
-  const auto& nodes = world_.checkers().state().machine().nodes();
-  const std::string name = MemberOf(number).name;
-  return std::any_of(nodes.begin(), nodes.end(), [&name](const auto& node) {
-    return node.second.name() == name;
-  });
+  return Departures::IsInTable(world_.checkers().state().machine(), number);
 }
 
 // Until it is gone.
