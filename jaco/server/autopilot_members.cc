@@ -186,12 +186,20 @@ bool Autopilot::Resign(bool give_up) {
                       node_->env().clock->Now() < handing_over_until_ ||
                       Successor(/*untried_only=*/true) != nullptr;
   if (try_on && CodeOf(HandOver()) == ErrorCode::kNoLeader) return true;
-  // Nobody else votes: whoever is first takes over vote and lead at once.
-  const raft::NodeId self = node_->raft()->id();
-  if (node_->raft()->configuration().voters != std::vector{self}) return false;
+  // Nobody else votes: whoever is first takes over vote and lead at once. That
+  // change tolerates no loss, and whom we took for healthy may have crashed
+  // this moment: so only who has acknowledged that we are alone, and are to
+  // leave.
+  const raft::Raft& raft = *node_->raft();
+  const raft::NodeId self = raft.id();
+  if (raft.configuration().voters != std::vector{self}) return false;
+  const raft::LogIndex told = std::max(
+      raft.configuration_index(),
+      raft::LogIndex(node_->state().nodes().at(self.value()).modify_index()));
   const MemberHealth* heir = nullptr;
   for (const MemberHealth& member : health_) {
     if (member.health != Health::kEligible || IsLeaving(member.id)) continue;
+    if (member.match < told) continue;
     if (heir == nullptr || member.name < heir->name) heir = &member;
   }
   if (heir == nullptr) return false;

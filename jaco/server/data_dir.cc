@@ -75,7 +75,7 @@ absl::Status FitLogTo(const storage::Snapshot& snapshot, DataDir& dir) {
 absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
                           DataDir& dir) {
   const storage::SnapshotStore store = SnapshotsIn(path);
-  const auto found = store.List(fs);
+  const auto found = store.Recover(fs);
   if (!found.ok()) return found.status();
   absl::Status damage;
   for (const raft::EntryId& last : *found) {

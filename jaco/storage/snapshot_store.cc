@@ -153,6 +153,15 @@ absl::Status SnapshotStore::Write(env::FileSystem& fs,
   return status;
 }
 
+absl::StatusOr<std::vector<raft::EntryId>> SnapshotStore::Recover(
+    env::FileSystem& fs) const {
+  auto found = List(fs);
+  if (!found.ok() || found->empty()) return found;
+  const absl::Status synced = fs.SyncDirectory(directory_);
+  if (!synced.ok()) return synced;
+  return found;
+}
+
 absl::StatusOr<std::vector<raft::EntryId>> SnapshotStore::List(
     env::FileSystem& fs) const {
   const auto names = fs.List(directory_);

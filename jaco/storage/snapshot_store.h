@@ -45,6 +45,9 @@ class SnapshotStore {
   // stay: they are received, and perhaps about to be installed.
   absl::Status Write(env::FileSystem& fs, const Snapshot& snapshot) const;
 
+  // As List, after a start. What is listed is durable from here on: an earlier
+  // incarnation may have ended between a rename and its sync.
+  absl::StatusOr<std::vector<raft::EntryId>> Recover(env::FileSystem& fs) const;
   // What there is, the newest first. Nothing is opened.
   absl::StatusOr<std::vector<raft::EntryId>> List(env::FileSystem& fs) const;
 

@@ -82,12 +82,13 @@ class BootstrapApiTest : public TokenJoinTest {
   }
   // The identity, or the code of the error.
   std::string Login(NodeNumber node, const std::string& password,
-                    const std::string& name = "admin@example.com") {
+                    const std::string& name = "admin@example.com",
+                    bool stale = false) {
     auto said = std::make_shared<std::string>("none");
     At(node).Authenticate(
         absl::StrCat("Basic ",
                      absl::Base64Escape(absl::StrCat(name, ":", password))),
-        /*stale=*/false, [said](const absl::StatusOr<Caller>& caller) {
+        stale, [said](const absl::StatusOr<Caller>& caller) {
           *said = caller.ok()
                       ? caller->identity
                       : std::string(ErrorCodeName(CodeOf(caller.status())));
@@ -176,6 +177,25 @@ TEST_F(BootstrapApiTest, ThreeServersByAPassword) {
   Start(3);
   Run(Seconds(2));
   EXPECT_EQ(StateOf(3), "completed");
+}
+
+TEST_F(BootstrapApiTest, WithoutAQuorumNoPasswordIsCalledWrong) {
+  Founded();
+  Start(2);
+  ASSERT_EQ(Do(2, Joining("1")), "completed");
+  Start(3);
+  ASSERT_EQ(Do(3, Joining("1")), "completed");
+  Run(Seconds(5));
+  PowerLoss(1);
+  PowerLoss(2);
+  Run(Seconds(5));
+  const std::string admin = "admin@example.com";
+  EXPECT_EQ(Login(3, "secret", admin, /*stale=*/true), "user:" + admin);
+  // They might be new ones.
+  EXPECT_EQ(Login(3, "other", admin, /*stale=*/true), "quorum_lost");
+  EXPECT_EQ(Login(3, "secret", "new@example.com", /*stale=*/true),
+            "quorum_lost");
+  EXPECT_EQ(Login(3, "secret"), "quorum_lost");
 }
 
 TEST_F(BootstrapApiTest, MembersByAnotherDoorHaveCompleted) {
