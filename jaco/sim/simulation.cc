@@ -166,9 +166,10 @@ bool Simulation::GetWell() {
   if (!RunUntil(deadline, "one leader stays", [this] { return Steady(); })) {
     return false;
   }
+  // The lead may be going to a preferred server meanwhile.
   return !lost_.servers.empty() ||
          RunUntil(deadline, "what servers keep is small again",
-                  [this] { return Small(); });
+                  [this] { return Small() && Settled(); });
 }
 
 // What they keep shrinks while they work.
