@@ -35,15 +35,17 @@ class AutopilotTest : public ClusterTest {
       EXPECT_TRUE(status.ok()) << status;
     });
     Run(Milliseconds(100));
-    At(Leader()).AddNonvoter(
-        raft::NodeId(node), AddressOf(node),
+    At(Leader()).AddNode(
+        raft::NodeId(node), absl::StrCat("n", int{node}), AddressOf(node),
         [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
   }
   absl::Status Remove(NodeNumber node) {
     absl::Status result = absl::InternalError("no answer");
-    At(Leader()).RemoveMember(
-        raft::NodeId(node),
-        [&result](const absl::Status& status) { result = status; });
+    At(Leader()).RemoveNode(
+        {}, {.node_name = absl::StrCat("n", int{node})},
+        [&result](const absl::StatusOr<RemoveNodeResponse>& response) {
+          result = response.status();
+        });
     Run(Seconds(1));
     return result;
   }
@@ -129,18 +131,6 @@ TEST_F(AutopilotTest, ARemovalPutsAnotherInTheVotersPlace) {
   EXPECT_EQ(CodeOf(Remove(voter)), ErrorCode::kNodeNotFound);
   // It comes back empty-handed, and without a vote: three do.
   EXPECT_FALSE(At(leader).state().nodes().contains(voter));
-}
-
-TEST_F(AutopilotTest, TheLeaderHandsOverBeforeItIsRemoved) {
-  Found(3);
-  const NodeNumber leader = Leader();
-  const absl::Status status = Remove(leader);
-  EXPECT_EQ(CodeOf(status), ErrorCode::kNoLeader);
-  Run(Seconds(1));
-  ASSERT_NE(Leader(), leader);
-  EXPECT_TRUE(Remove(leader).ok());
-  EXPECT_FALSE(Members().Contains(raft::NodeId(leader)));
-  EXPECT_EQ(Members().voters.size(), 1u);
 }
 
 TEST_F(AutopilotTest, AVoterThatIsNeededStays) {
