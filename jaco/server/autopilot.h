@@ -72,6 +72,7 @@ class Autopilot {
   bool MarkReady();
   bool CleanUp();
   bool TakeIn();
+  bool Bury();
   bool Leave();
   bool Dismiss(const fsm::Node& node);
   void Propose(fsm::Command command);

@@ -90,6 +90,23 @@ std::vector<raft::NodeId> Autopilot::VotersWithout(raft::NodeId id) const {
 
 // ---- Nodes that are to leave.
 
+// Whoever is no member and does not join is gone, for whatever reason: who made
+// it so may have lost the lead before it got here, and peers.json removes
+// nobody from the table.
+bool Autopilot::Bury() {
+  for (const auto& [id, node] : node_->state().nodes()) {
+    if (node_->raft()->configuration().Contains(raft::NodeId(id))) continue;
+    if (node.status() == fsm::NODE_STATUS_JOINING &&
+        node.leaving() == fsm::NODE_LEAVING_NO) {
+      continue;
+    }
+    fsm::Command command;
+    command.mutable_node_remove()->set_id(id);
+    return Decide(std::move(command));
+  }
+  return false;
+}
+
 // This server last: as long as it leads, it can see to the others.
 bool Autopilot::Leave() {
   const auto& nodes = node_->state().nodes();
@@ -109,14 +126,9 @@ bool Autopilot::Leave() {
   return own != nullptr && Dismiss(*own);
 }
 
-// Whether something is under way now.
+// The node is a member. Whether something is under way now.
 bool Autopilot::Dismiss(const fsm::Node& node) {
   const raft::NodeId id(node.id());
-  if (!node_->raft()->configuration().Contains(id)) {
-    fsm::Command command;
-    command.mutable_node_remove()->set_id(node.id());
-    return Decide(std::move(command));
-  }
   const Instant now = node_->env().clock->Now();
   const Instant since = leaving_since_.try_emplace(id, now).first->second;
   const bool give_up = node.leaving() != fsm::NODE_LEAVING_FORCED &&
