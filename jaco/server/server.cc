@@ -151,13 +151,9 @@ StatusResponse Server::Status() {
   StatusResponse response = impl_->cluster.Status();
   response.bootstrap = impl_->bootstrap.progress();
   response.joining = impl_->joins.progress();
-  if (response.lifecycle != Lifecycle::kMember) {
-    const auto under_way = impl_->actions.UnderWay();
-    if (under_way.has_value() && response.lifecycle != Lifecycle::kFailed) {
-      response.lifecycle = *under_way;
-    }
-    if (impl_->joins.joining()) response.lifecycle = Lifecycle::kJoining;
-    if (impl_->backups.busy()) response.lifecycle = Lifecycle::kRecovering;
+  if (response.lifecycle != Lifecycle::kMember &&
+      response.lifecycle != Lifecycle::kFailed) {
+    response.lifecycle = impl_->actions.UnderWay().value_or(response.lifecycle);
   }
   return response;
 }

@@ -173,7 +173,8 @@ class Server final : public Api {
   // was acknowledged anywhere before this call; else the errors of a read. With
   // `stale`, for requests that are answered from what this server knows, a
   // token or user that it knows is judged by that when the read fails, after
-  // two election timeouts at most: the caller is then `unconfirmed`.
+  // two election timeouts at most: the caller is then `unconfirmed`. An empty
+  // one is answered at once: cluster_uninitialized where there is none.
   void Authenticate(absl::string_view token, bool stale, Reply<Caller> reply);
 
   // Proposes a node with this id, which the leader then takes in: for servers
