@@ -239,6 +239,7 @@ void Replica::OnWritten(Batch& batch, const absl::Status& status) {
   }
   const bool repairing = raft_.repairing();
   raft_.OnPersisted(env_.clock->Now(), batch.back().id);
+  snapshots_.OnDurable();
   if (repairing && !raft_.repairing()) {
     env_.logger->Write(LogLevel::kInfo, kSubsystem,
                        "the Raft log is repaired; this server votes again");

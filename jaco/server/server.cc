@@ -100,11 +100,6 @@ void Server::AddNonvoter(raft::NodeId id, std::string address,
   impl_->autopilot.AddNonvoter(id, std::move(address), std::move(done));
 }
 
-void Server::RemoveMember(raft::NodeId id,
-                          absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->autopilot.Remove(id, std::move(done));
-}
-
 void Server::Authenticate(absl::string_view token, bool stale,
                           Reply<Caller> reply) {
   constexpr absl::string_view kBasic = "basic ";

@@ -135,8 +135,6 @@ class Server final : public Api {
   // See Autopilot.
   void AddNonvoter(raft::NodeId id, std::string address,
                    absl::AnyInvocable<void(absl::Status)> done);
-  void RemoveMember(raft::NodeId id,
-                    absl::AnyInvocable<void(absl::Status)> done);
 
   void Init(const Caller& caller, InitRequest request,
             Reply<InitResponse> reply) override;
