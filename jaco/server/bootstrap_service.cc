@@ -292,7 +292,9 @@ void BootstrapService::AnswerAsFresh(const HelloRequest& request,
 void BootstrapService::JoinServers(JoinServersRequest request,
                                    Reply<JoinServersResponse> reply) {
   absl::Status status;
-  if (options().peer == nullptr) {
+  if (node_->lifecycle() == Lifecycle::kRemoved) {
+    status = node_->Admit();
+  } else if (options().peer == nullptr) {
     status = MakeError(ErrorCode::kConflict,
                        "this server has no bootstrap_key, by which servers "
                        "know each other");
