@@ -59,7 +59,9 @@ Snapshots::Snapshots(const env::Environment& environment,
                [this](const storage::Snapshot& snapshot) {
                  if (stopped_) return absl::CancelledError();
                  const absl::Status status = hooks_.install(snapshot);
-                 if (status.ok()) installed_ = snapshot.last.index;
+                 if (status.ok()) {
+                   installed_ = std::max(installed_, snapshot.last.index);
+                 }
                  return status;
                },
            .fail =
