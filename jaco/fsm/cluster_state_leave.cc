@@ -82,6 +82,13 @@ absl::StatusOr<std::string> ClusterState::RemoveNode(raft::LogIndex index) {
   if (node == nullptr) {
     return MakeError(ErrorCode::kNodeNotFound, absl::StrCat("no node ", id));
   }
+  const uint64_t expected = command_.node_remove().modify_index();
+  if (expected != 0 && expected != node->modify_index()) {
+    return MakeError(
+        ErrorCode::kConflict,
+        absl::StrCat("node \"", node->name(), "\" was modified at ",
+                     node->modify_index(), ", not ", expected));
+  }
   std::string reply = node->SerializeAsString();
   const std::string name = node->name();
   BuryNode(index, id);

@@ -57,6 +57,20 @@ TEST_F(ClusterStateLeaveTest, AMemberThatTheTableDoesNotKnow) {
   EXPECT_EQ(Leave(1, NODE_LEAVING_YES), "conflict");
 }
 
+// A leader that was not answered decides it again, and the first one may come
+// through late.
+TEST_F(ClusterStateLeaveTest, OnlyTheRowThatWasMeantIsRemoved) {
+  Command remove = testing::Remove(2);
+  remove.mutable_node_remove()->set_modify_index(
+      state_.nodes().at(2).modify_index());
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(Do(remove), "conflict");
+  remove.mutable_node_remove()->set_modify_index(
+      state_.nodes().at(2).modify_index());
+  EXPECT_EQ(Do(remove), "ok");
+  EXPECT_FALSE(state_.nodes().contains(2));
+}
+
 TEST_F(ClusterStateLeaveTest, WhoAskedForATransferIsWrittenDown) {
   Command command = testing::FromLocal();
   command.set_identity("alice");

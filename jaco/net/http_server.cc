@@ -151,13 +151,18 @@ class HttpServer::Impl final : public HttpSessionOwner,
                                          "; wait ", wait_seconds, " s")),
                   wait_seconds);
     }
+    // One that a server without a quorum does not know may be new, but whoever
+    // tries them one by one is told as much.
+    const bool password = stale && absl::StartsWith(token, "Basic ");
     authenticate(token, stale,
                  [weak = weak_from_this(), address, guessed = !token.empty(),
-                  done = std::move(done)](
+                  password, done = std::move(done)](
                      absl::StatusOr<server::Caller> caller) mutable {
                    const auto self = weak.lock();
                    if (self == nullptr || self->closed_) return;
-                   if (guessed && !caller.ok()) {
+                   if (password && !caller.ok()) {
+                     self->CountRefusal(address, "a password that is unknown");
+                   } else if (guessed && !caller.ok()) {
                      self->OnRefused(address, caller.status());
                    }
                    done(std::move(caller), 0);

@@ -90,7 +90,7 @@ absl::StatusOr<EntryId> Raft::Propose(Instant now, std::string command) {
   if (log_.last().index - handed_out_ >= options_.uncommitted_entries_max ||
       leader->uncommitted_bytes >= options_.uncommitted_bytes_max) {
     return MakeError(ErrorCode::kRateLimited,
-                     "too many writes wait to be committed; try again");
+                     "too many writes wait to be applied; try again");
   }
   dirty_ = true;
   now_ = now;

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jaco/base/error.h"
 
 namespace jaco::server {
 namespace {
@@ -118,6 +117,7 @@ void Autopilot::Watch(Instant now) {
   if (term != term_) {
     records_.clear();
     led_since_ = node_->raft()->last().index;
+    undecided_ = {};
   }
   if (term != term_ || now - judged_ > gap) {
     watching_since_ = now;
@@ -179,7 +179,8 @@ void Autopilot::Act() {
   if (MarkReady()) return;
   // What it decided itself, and what others did before this term, has to be in
   // the table: a removal may have been taken back, or be over.
-  if (proposals_ > 0 || node_->state().applied() < led_since_ || changing_ ||
+  if (proposals_ > 0 || changing_ ||
+      node_->state().applied() < std::max(led_since_, undecided_) ||
       raft.configuration().IsJoint() ||
       raft.configuration_index() > raft.commit()) {
     return;
@@ -303,7 +304,7 @@ void Autopilot::Change(const std::vector<raft::NodeId>& voters,
   changing_ = true;
   node_->ChangeConfiguration(
       Target(voters, removed),
-      [this, voters, removed,
+      [this, voters, removed, burials = Burials(removed),
        term = node_->raft()->term()](const absl::Status& status) {
         changing_ = false;
         if (!status.ok()) return;  // the next tick tries again
@@ -312,14 +313,20 @@ void Autopilot::Change(const std::vector<raft::NodeId>& voters,
             absl::StrCat("the voters are now ", Join(voters),
                          removed.empty() ? "" : "; removed: ", Join(removed)));
         // Whoever leads since may have decided otherwise.
-        if (IsLeader() && node_->raft()->term() == term) ForgetNodes(removed);
+        if (!IsLeader() || node_->raft()->term() != term) return;
+        for (const fsm::Command& burial : burials) Propose(burial);
       });
 }
 
 void Autopilot::Propose(fsm::Command command) {
   ++proposals_;
   node_->Propose({.identity = std::string(kSystem)}, std::move(command),
-                 [this](const auto&, raft::LogIndex) { --proposals_; });
+                 [this](const auto& result, raft::LogIndex) {
+                   --proposals_;
+                   // Its entry may be there, and wait for room on the disk.
+                   if (result.ok() || !IsLeader()) return;
+                   undecided_ = node_->raft()->last().index;
+                 });
 }
 
 bool Autopilot::Decide(fsm::Command command) {
@@ -328,15 +335,25 @@ bool Autopilot::Decide(fsm::Command command) {
   return true;
 }
 
-// Should this not get through, whoever leads next buries them. Not who was
+// Should these not get through, whoever leads next buries them. Not who was
 // still joining: that one is taken in once more.
-void Autopilot::ForgetNodes(const std::vector<raft::NodeId>& removed) {
+std::vector<fsm::Command> Autopilot::Burials(
+    const std::vector<raft::NodeId>& removed) const {
+  std::vector<fsm::Command> burials;
   for (const raft::NodeId id : removed) {
-    if (!node_->state().nodes().contains(id.value())) continue;
-    fsm::Command command;
-    command.mutable_node_remove()->set_id(id.value());
-    Propose(std::move(command));
+    const auto node = node_->state().nodes().find(id.value());
+    if (node == node_->state().nodes().end()) continue;
+    burials.push_back(BurialOf(node->second));
   }
+  return burials;
+}
+
+// Of the node as it is now: one proposal may come long after another.
+fsm::Command Autopilot::BurialOf(const fsm::Node& node) {
+  fsm::Command command;
+  command.mutable_node_remove()->set_id(node.id());
+  command.mutable_node_remove()->set_modify_index(node.modify_index());
+  return command;
 }
 
 }  // namespace jaco::server

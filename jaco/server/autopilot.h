@@ -94,7 +94,9 @@ class Autopilot {
               const std::vector<raft::NodeId>& removed);
   raft::Configuration Target(const std::vector<raft::NodeId>& voters,
                              const std::vector<raft::NodeId>& removed) const;
-  void ForgetNodes(const std::vector<raft::NodeId>& removed);
+  std::vector<fsm::Command> Burials(
+      const std::vector<raft::NodeId>& removed) const;
+  static fsm::Command BurialOf(const fsm::Node& node);
   bool HandOver();
   const fsm::AutopilotConfig& config() const;
   Duration contact_threshold() const;
@@ -104,8 +106,10 @@ class Autopilot {
   Node* const node_;
   raft::Term term_;           // of the leadership that the records are of
   raft::LogIndex led_since_;  // the end of the log when it began, about
-  Instant judged_;            // the last time ...
-  Instant watching_since_;    // ... of an unbroken series
+  // Proposals of this leadership that nobody knows the fate of are up to here.
+  raft::LogIndex undecided_;
+  Instant judged_;          // the last time ...
+  Instant watching_since_;  // ... of an unbroken series
   std::map<raft::NodeId, Record> records_;
   std::vector<MemberHealth> health_;
   // Since when this leader tries to dispense with them.

@@ -100,9 +100,7 @@ bool Autopilot::Bury() {
         node.leaving() == fsm::NODE_LEAVING_NO) {
       continue;
     }
-    fsm::Command command;
-    command.mutable_node_remove()->set_id(id);
-    return Decide(std::move(command));
+    return Decide(BurialOf(node));
   }
   return false;
 }

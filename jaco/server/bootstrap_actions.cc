@@ -207,6 +207,9 @@ void BootstrapActions::Create(BootstrapRequest request) {
       request.username, std::move(request.password),
       [this, init](absl::StatusOr<fsm::User> user) {
         if (!user.ok()) return Finish(user.status());
+        // The server may have promised another to found, meanwhile.
+        const absl::Status still = doors_.expect->CheckMayInit();
+        if (!still.ok()) return Finish(still);
         doors_.cluster->Init(init, *std::move(user),
                              [this](const absl::StatusOr<InitResponse>& made) {
                                Finish(made.status());

@@ -197,6 +197,9 @@ void Server::SaveSnapshot(const Caller& caller, Reply<ArchiveResponse> reply) {
 
 void Server::Restore(const Caller& caller, RestoreRequest request,
                      Reply<RestoreResponse> reply) {
+  if (absl::Status status = impl_->bootstrap.CheckMayInit(); !status.ok()) {
+    return impl_->node.Refuse(std::move(status), std::move(reply));
+  }
   impl_->backups.Restore(caller, std::move(request), std::move(reply));
 }
 

@@ -61,6 +61,8 @@ Snapshots::Snapshots(const env::Environment& environment,
                  const absl::Status status = hooks_.install(snapshot);
                  if (status.ok()) {
                    installed_ = std::max(installed_, snapshot.last.index);
+                 } else {
+                   Discard(snapshot.last);
                  }
                  return status;
                },
@@ -145,6 +147,18 @@ void Snapshots::OnDurable() {
   Prune();
 }
 
+// Received in vain. Behind what is committed no snapshot of ours can be.
+void Snapshots::Discard(const raft::EntryId& last) {
+  if (last.index <= raft_->commit()) return;
+  env_.disk->Submit(
+      env::Lane::kSnapshot,
+      [store = store_, last](env::FileSystem& fs) {
+        store.Remove(fs, last).IgnoreError();
+        return absl::OkStatus();
+      },
+      [](const absl::Status&) {});
+}
+
 void Snapshots::Prune() {
   env_.disk->Submit(
       env::Lane::kSnapshot,
@@ -218,7 +232,7 @@ raft::LogIndex Snapshots::NeededBy(const raft::Progress& peer,
   if (it == catching_up_.end()) return std::max(peer.match, least);
   const raft::LogIndex has = std::max(peer.match, it->second.from);
   const uint64_t lag = raft_->log().last().index - has;
-  if (has >= least || lag > it->second.lag) {
+  if (has >= least || lag >= it->second.lag) {
     catching_up_.erase(it);
     return std::max(peer.match, least);
   }
@@ -249,15 +263,18 @@ void Snapshots::Answer(raft::NodeId to, const raft::SnapshotChunkAck& ack) {
 // ---- The follower's side.
 
 void Snapshots::Handle(raft::NodeId from, raft::SnapshotChunk chunk) {
-  // Heartbeats tell of a new leader; its chunks come again. One snapshot after
-  // the other: while there is no room for the log behind the last, more of them
-  // would take what there is.
+  // Heartbeats tell of a new leader; its chunks come again.
   if (chunk.term != raft_->term() || from != raft_->leader()) return;
-  if (installed_ > raft_->durable()) return;
+  const auto answer = [&](raft::SnapshotStatus status) {
+    Answer(from, {chunk.term, chunk.session, chunk.id, chunk.offset, status});
+  };
   if (!raft_->CanInstallSnapshot(chunk.id.last)) {
-    Answer(from, {chunk.term, chunk.session, chunk.id, chunk.offset,
-                  raft::SnapshotStatus::kInstalled});
-    return;
+    return answer(raft::SnapshotStatus::kInstalled);
+  }
+  // One after the other: while there is no room for the log behind the last,
+  // more of them would take what there is.
+  if (installed_ > raft_->durable()) {
+    return answer(raft::SnapshotStatus::kRefused);
   }
   receiver_.OnChunk(from, std::move(chunk));
 }

@@ -99,6 +99,7 @@ class Snapshots {
   void OnTaken(raft::LogIndex index, const absl::Status& status);
   void Compact();
   void Prune();
+  void Discard(const raft::EntryId& last);
   raft::LogIndex BeforeTrailing(uint64_t times) const;
   raft::LogIndex NeededFrom(raft::LogIndex target);
   raft::LogIndex NeededBy(const raft::Progress& peer, raft::LogIndex least);

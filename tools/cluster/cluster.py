@@ -209,8 +209,11 @@ class Cluster:
   def picture(self):
     """What the first member that answers says of all: for who asks why."""
     for member in self.members:
-      seen = [member.jaco('node', 'list'),
-              member.jaco('operator', 'autopilot', 'health')]
+      try:
+        seen = [member.jaco('node', 'list'),
+                member.jaco('operator', 'autopilot', 'health')]
+      except subprocess.TimeoutExpired:  # it is paused
+        continue
       if all(done.returncode == 0 for done in seen):
         return '\n'.join(done.stdout.strip() for done in seen)
     return 'nobody knows how the servers are'

@@ -249,6 +249,17 @@ TEST_F(ReplicaSnapshotTest, ReceivedOnesAreRemoved) {
                           EntryId{Term(1), LogIndex(801)}));
 }
 
+TEST_F(ReplicaSnapshotTest, OnesThatCannotBeInstalledAreRemoved) {
+  Start(/*trailing=*/2);
+  Follow({Command(1)}, /*commit=*/1);
+  machine_.knows_nothing = true;
+  for (uint64_t index = 101; index < 1000; index += 100) {
+    Offer({Term(1), LogIndex(index)});
+  }
+  EXPECT_EQ(machine_.applied(), LogIndex(1));
+  EXPECT_THAT(*snapshots_.List(files_), IsEmpty());
+}
+
 // While the log has no room its snapshots would take what there is.
 TEST_F(ReplicaSnapshotTest, OneAfterTheOtherIsReceived) {
   Start(/*trailing=*/2);

@@ -101,11 +101,14 @@ class TestMachine final : public fsm::StateMachine {
     return [state = absl::StrCat(applied_.value())] { return state; };
   }
   absl::Status RestoreSnapshot(absl::string_view snapshot) override {
+    if (knows_nothing) return absl::FailedPreconditionError("of another build");
     uint64_t index = 0;
     EXPECT_TRUE(absl::SimpleAtoi(snapshot, &index));
     applied_ = raft::LogIndex(index);
     return absl::OkStatus();
   }
+
+  bool knows_nothing = false;
 
  private:
   raft::LogIndex applied_;
