@@ -178,9 +178,11 @@ std::string FormatStatus(const server::StatusResponse& response) {
     return absl::StrCat(
         "Status:     removed\n"
         "\n"
-        "This server was removed from cluster ",
-        response.cluster_name,
-        ". It keeps its data and takes no writes.\n"
+        "This server was removed from ",
+        response.cluster_name.empty()
+            ? "its cluster before it was in.\n"
+            : absl::StrCat("cluster ", response.cluster_name,
+                           ". It keeps its data and takes no writes.\n"),
         "Run `jaco node join` to make it a node again.\n");
   }
   if (!response.initialized) {

@@ -68,6 +68,24 @@ TEST(CliOutputTest, StatusInBetween) {
   EXPECT_EQ(FormatStatus(response), "Status:    recovering\n");
 }
 
+TEST(CliOutputTest, StatusOfAServerThatWasRemoved) {
+  server::StatusResponse response;
+  response.lifecycle = server::Lifecycle::kRemoved;
+  response.initialized = true;
+  EXPECT_EQ(FormatStatus(response),
+            "Status:     removed\n"
+            "\n"
+            "This server was removed from its cluster before it was in.\n"
+            "Run `jaco node join` to make it a node again.\n");
+  response.cluster_name = "demo";
+  EXPECT_EQ(FormatStatus(response),
+            "Status:     removed\n"
+            "\n"
+            "This server was removed from cluster demo. It keeps its data and "
+            "takes no writes.\n"
+            "Run `jaco node join` to make it a node again.\n");
+}
+
 TEST(CliOutputTest, StatusOfAServerThatLooksForACluster) {
   server::StatusResponse response;
   response.lifecycle = server::Lifecycle::kUninitialized;

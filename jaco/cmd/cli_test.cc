@@ -432,12 +432,19 @@ TEST_F(CliTest, Completion) {
             Completed(script, "jaco completion \"\""));
   EXPECT_THAT(Completed(script, "jaco completion ''"),
               HasSubstr("bash zsh fish"));
+  // Files are for the shell to find.
+  EXPECT_THAT(script, HasSubstr("complete -o default -F _jaco jaco\n"));
+  EXPECT_EQ(Completed(script, "jaco restore ''"), "\n");
+  EXPECT_EQ(Completed(script, "jaco restore --na"), "--name\n");
+  EXPECT_EQ(Completed(script, "jaco token list --ca-cert ''"), "\n");
+  EXPECT_NE(Completed(script, "jaco node remove --force ''"), "\n");
   // A hidden option is not offered.
   EXPECT_EQ(Completed(script, "jaco token list --tok"), "--token-file\n");
   ASSERT_EQ(Run({"completion", "zsh"}), 0);
   EXPECT_THAT(out_.str(), StartsWith("#compdef jaco\n"));
   ASSERT_EQ(Run({"completion", "fish"}), 0);
   EXPECT_THAT(out_.str(), HasSubstr("'list-peers'"));
+  EXPECT_THAT(out_.str(), HasSubstr(" -l 'ca-cert' -r -F "));
   EXPECT_EQ(Run({"completion", "tcsh"}), 1);
 }
 

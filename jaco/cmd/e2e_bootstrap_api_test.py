@@ -119,8 +119,8 @@ class BootstrapApiTest(unittest.TestCase):
     self.assertGreater(info['persistent_storage_size'], 0)
     self.assertEqual(self.call(first, 'GET', '/v1/boostrap')[0], 200)
     self.assertEqual(self.call(first, 'HEAD', '/v1/bootstrap'), (200, ''))
-    # Everything else is as closed as ever.
-    self.assertEqual(self.call(first, 'GET', '/v1/cluster/status')[0], 401)
+    # Everything else there is not yet.
+    self.assertEqual(self.call(first, 'GET', '/v1/cluster/status')[0], 503)
 
     request = configuration('create_cluster')
     self.assertEqual(self.post(first, 'validate/create_cluster', request),

@@ -329,12 +329,14 @@ class SecurityTest(unittest.TestCase):
     host = self.host()
     host.start()
     for context, status in ((ssl.create_default_context(), None),
-                            (ssl._create_unverified_context(), 401)):
+                            (ssl._create_unverified_context(), 503)):
       connection = http.client.HTTPSConnection('127.0.0.1', self.api,
                                                context=context, timeout=20)
       try:
         connection.request('GET', '/v1/cluster/status')
-        self.assertEqual(connection.getresponse().status, status)
+        response = connection.getresponse()
+        self.assertEqual(response.status, status)
+        self.assertIn(b'"cluster_uninitialized"', response.read())
       except ssl.SSLCertVerificationError:
         self.assertIsNone(status)
       connection.close()

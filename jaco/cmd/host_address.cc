@@ -26,8 +26,22 @@ bool IsPrivate(const std::string& text) {
          InRange(address, 0xc0a80000, 16);
 }
 
-bool IsUnspecified(absl::string_view host) {
-  return host == "0.0.0.0" || host == "::";
+// Of an address the one spelling that is read back from a certificate.
+std::string Canonical(const std::string& host) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    in6_addr address = {};  // there is room for either
+    char text[INET6_ADDRSTRLEN] = {};
+    if (inet_pton(family, host.c_str(), &address) == 1 &&
+        inet_ntop(family, &address, text, sizeof(text)) != nullptr) {
+      return text;
+    }
+  }
+  return host;
+}
+
+bool IsUnspecified(const std::string& host) {
+  const std::string canonical = Canonical(host);
+  return canonical == "0.0.0.0" || canonical == "::";
 }
 
 // Bridges of container engines and the like: private to this host.
@@ -70,7 +84,8 @@ std::vector<std::string> CertificateHosts(const std::vector<std::string>& hosts,
                                           const InterfaceAddresses& interfaces,
                                           size_t max) {
   std::vector<std::string> result = {"localhost", "127.0.0.1", "::1"};
-  const auto add = [&result, max](const std::string& host) {
+  const auto add = [&result, max](const std::string& spelled) {
+    const std::string host = Canonical(spelled);
     const bool known =
         std::find(result.begin(), result.end(), host) != result.end();
     if (!known && result.size() < max) result.push_back(host);
@@ -88,7 +103,7 @@ std::vector<std::string> CertificateHosts(const std::vector<std::string>& hosts,
 
 std::string AdvertisedHost(absl::string_view host,
                            InterfaceAddresses interfaces) {
-  if (!IsUnspecified(host)) return std::string(host);
+  if (!IsUnspecified(std::string(host))) return std::string(host);
   std::sort(interfaces.begin(), interfaces.end());
   for (const auto& [interface, address] : interfaces) {
     if (!StaysInside(interface) && IsPrivate(address)) return address;

@@ -24,7 +24,8 @@ std::string AdvertisedHost(absl::string_view host,
 
 // What a certificate of this host is to be valid for: those of `hosts` that are
 // real, every address of an interface that leads out when one of them is
-// unspecified, and loopback. Each once, `max` at most, loopback included.
+// unspecified, and loopback. Each once, as a certificate spells it, `max` at
+// most, loopback included.
 std::vector<std::string> CertificateHosts(const std::vector<std::string>& hosts,
                                           const InterfaceAddresses& interfaces,
                                           size_t max);

@@ -1,6 +1,10 @@
 #include "jaco/cmd/host_address.h"
 
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "jaco/env/posix/posix_entropy.h"
+#include "jaco/net/pki/node_uri.h"
+#include "jaco/net/pki/openssl_pki.h"
 
 namespace jaco::cmd {
 namespace {
@@ -19,6 +23,7 @@ TEST(AdvertisedHostTest, AnUnspecifiedOneBecomesAPrivateAddress) {
                                        {"eth2", "10.0.0.3"}}),
             "192.168.1.2");
   EXPECT_EQ(AdvertisedHost("::", {{"eth0", "172.31.0.1"}}), "172.31.0.1");
+  EXPECT_EQ(AdvertisedHost("0::0", {{"eth0", "172.31.0.1"}}), "172.31.0.1");
 }
 
 TEST(AdvertisedHostTest, ElseLoopback) {
@@ -36,6 +41,27 @@ TEST(CertificateHostsTest, TheGivenOnesAndLoopback) {
   EXPECT_EQ(CertificateHosts({"n", "0.0.0.0"}, interfaces, 9),
             Hosts({"localhost", "127.0.0.1", "::1", "n", "203.0.113.5"}));
   EXPECT_EQ(CertificateHosts({"n", "m"}, {}, 4).size(), 4u);
+  EXPECT_EQ(CertificateHosts({"FD00::5", "fd00:0:0::5", "0::0"}, interfaces, 9),
+            Hosts({"localhost", "127.0.0.1", "::1", "fd00::5", "203.0.113.5"}));
+}
+
+// Else it would be renewed over and over.
+TEST(CertificateHostsTest, ACertificateSpellsThemTheSame) {
+  const env::NodeNames names{
+      "c", 1, "n",
+      CertificateHosts(
+          {"Node_1", "FD00::5", "2001:db8:0:0::5", "0:0::FFFF:10.0.0.5",
+           "::10.0.0.6", "010.0.0.7", "10.0.0.08", "10.8"},
+          {}, net::kHostsMax)};
+  env::PosixEntropy entropy;
+  net::OpenSslPki pki(&entropy);
+  const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  const auto authority = pki.CreateAuthority("c", now);
+  const auto made = pki.CreateRequest(names);
+  const auto issued = pki.Issue(*authority, made->request, names, now);
+  const auto info = pki.VerifyNode(*issued, authority->certificate, now);
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->names.hosts, names.hosts);
 }
 
 TEST(ListInterfaceAddressesTest, DoesNotFail) { ListInterfaceAddresses(); }

@@ -151,17 +151,15 @@ class HttpServer::Impl final : public HttpSessionOwner,
                                          "; wait ", wait_seconds, " s")),
                   wait_seconds);
     }
-    if (token.empty()) {
-      return done(MakeError(ErrorCode::kTokenInvalid,
-                            "an `Authorization: Bearer` header is needed"),
-                  0);
-    }
     authenticate(token, stale,
-                 [weak = weak_from_this(), address, done = std::move(done)](
+                 [weak = weak_from_this(), address, guessed = !token.empty(),
+                  done = std::move(done)](
                      absl::StatusOr<server::Caller> caller) mutable {
                    const auto self = weak.lock();
                    if (self == nullptr || self->closed_) return;
-                   if (!caller.ok()) self->OnRefused(address, caller.status());
+                   if (guessed && !caller.ok()) {
+                     self->OnRefused(address, caller.status());
+                   }
                    done(std::move(caller), 0);
                  });
   }

@@ -62,7 +62,8 @@ class HttpServer {
 
   // Resolves a bearer token, or "Basic ..." as in the header, once, at once or
   // later: token_invalid, token_revoked, or why that cannot be told now; with
-  // `stale` by what this server knows.
+  // `stale` by what this server knows. An empty one is no token: what is wrong
+  // with that.
   using Authenticate = absl::AnyInvocable<void(
       absl::string_view token, bool stale, server::Reply<server::Caller>)>;
 

@@ -23,7 +23,8 @@ class HttpsBootstrapPeer final : public server::BootstrapPeer {
 
   HttpsBootstrapPeer(BootstrapPsk psk, Post post)
       : psk_(std::move(psk)), post_(std::move(post)) {}
-  // Interrupts the calls that are under way.
+  // Interrupts the calls that are under way. One that looks up a name is waited
+  // for: as long as the system's resolver takes.
   ~HttpsBootstrapPeer() override;
 
   // See BootstrapPeer.

@@ -23,7 +23,8 @@ class HttpsJoinPeer final : public server::JoinPeer {
   using Post = std::function<void(absl::AnyInvocable<void()>)>;
 
   explicit HttpsJoinPeer(Post post) : post_(std::move(post)) {}
-  // Interrupts the calls that are under way.
+  // Interrupts the calls that are under way. One that looks up a name is waited
+  // for: as long as the system's resolver takes.
   ~HttpsJoinPeer() override;
 
   // See JoinPeer. Also rate_limited.

@@ -92,6 +92,11 @@ absl::Status GiveToGroup(const std::string& path, absl::string_view name) {
                        absl::StrCat("there is no group ", wanted))
                  : absl::OkStatus();
   }
+  // Nothing to give takes no right to.
+  struct stat info = {};
+  if (lstat(path.c_str(), &info) == 0 && info.st_gid == found->gr_gid) {
+    return absl::OkStatus();
+  }
   if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0 ||
       !named) {
     return absl::OkStatus();

@@ -87,7 +87,7 @@ absl::StatusOr<EntryId> Raft::Propose(Instant now, std::string command) {
         absl::StrCat("a command of ", command.size(), " bytes; the limit is ",
                      options_.command_bytes_max));
   }
-  if (log_.last().index - commit_ >= options_.uncommitted_entries_max ||
+  if (log_.last().index - handed_out_ >= options_.uncommitted_entries_max ||
       leader->uncommitted_bytes >= options_.uncommitted_bytes_max) {
     return MakeError(ErrorCode::kRateLimited,
                      "too many writes wait to be committed; try again");
@@ -224,6 +224,9 @@ void Raft::TakeCommitted(Ready& ready) {
          ready.committed.size() < options_.committed_entries_max) {
     ready.committed.push_back(log_.At(++handed_out_));
     bytes += ready.committed.back()->data.size();
+  }
+  if (auto* leader = std::get_if<Leader>(&state_)) {
+    leader->uncommitted_bytes -= bytes;
   }
 }
 

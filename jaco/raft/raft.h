@@ -54,7 +54,8 @@ struct Options {
   size_t append_bytes_max = size_t{1} << 20;
   size_t inflight_messages_max = 64;
   size_t inflight_bytes_max = size_t{8} << 20;
-  // Entries proposed and not yet committed; beyond either limit Propose answers
+  // Entries in a leader's log that are not handed out to be applied: they are
+  // not committed, or not durable here. Beyond either limit Propose answers
   // kRateLimited.
   size_t uncommitted_entries_max = 16384;
   size_t uncommitted_bytes_max = size_t{64} << 20;
@@ -294,7 +295,7 @@ class Raft {
     uint64_t round = 0;  // of the last leadership confirmation that was sent
     std::vector<Read> reads_waiting;         // for the next round, by expiry
     std::vector<ReadRound> reads_in_flight;  // ascending rounds
-    size_t uncommitted_bytes = 0;
+    size_t uncommitted_bytes = 0;  // of entries that were not handed out
     std::optional<Transfer> transfer;
     uint64_t transfers_over = 0;  // those that were told and given up
     std::deque<Beat> beats;       // ascending; those that may still matter

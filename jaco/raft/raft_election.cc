@@ -121,7 +121,7 @@ void Raft::CountVote(Instant now, NodeId voter, bool granted) {
 
 void Raft::BecomeLeader(Instant now) {
   Leader leader;
-  for (LogIndex i = commit_.Next(); i <= log_.last().index; ++i) {
+  for (LogIndex i = handed_out_.Next(); i <= log_.last().index; ++i) {
     leader.uncommitted_bytes += log_.At(i)->data.size();
   }
   quick_campaigns_ = 0;

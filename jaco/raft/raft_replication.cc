@@ -202,11 +202,6 @@ void Raft::AdvanceCommit() {
 void Raft::SetCommit(LogIndex index) {
   if (index <= commit_) return;
   JACO_CHECK(index <= log_.last().index);
-  if (auto* leader = std::get_if<Leader>(&state_)) {
-    for (LogIndex i = commit_.Next(); i <= index; ++i) {
-      leader->uncommitted_bytes -= log_.At(i)->data.size();
-    }
-  }
   commit_ = index;
   if (auto* leader = std::get_if<Leader>(&state_)) {
     for (Progress& peer : leader->peers) TellCommit(peer);

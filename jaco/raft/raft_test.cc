@@ -124,6 +124,38 @@ TEST_F(RaftTest, UncommittedBytesHaveALimit) {
   EXPECT_TRUE(Propose("e").ok());
 }
 
+// Followers that are faster than our disk commit: it fills up all the same.
+TEST_F(RaftTest, WhatIsNotDurableHereCountsAsWell) {
+  Start({.voters = Nodes({1, 2, 3})},
+        {.uncommitted_entries_max = 2, .uncommitted_bytes_max = 4});
+  Timeout();
+  Grant(2, /*pre_vote=*/true);
+  Persist();
+  Grant(2, /*pre_vote=*/false);
+  Persist();
+  ASSERT_EQ(raft().role(), Role::kLeader);
+  const auto acknowledge = [&] {
+    for (const uint64_t server : {2, 3}) {
+      Step(server,
+           AppendEntriesResponse{.term = raft().term(),
+                                 .success = true,
+                                 .session = raft().progress()->at(0).session,
+                                 .match = raft().last().index});
+    }
+  };
+  acknowledge();
+  ASSERT_TRUE(Propose("abcd").ok());
+  acknowledge();
+  ASSERT_EQ(raft().commit(), raft().last().index);
+  EXPECT_EQ(CodeOf(Propose("e").status()), ErrorCode::kRateLimited);
+  Persist();
+  EXPECT_TRUE(Propose("e").ok());
+  acknowledge();
+  EXPECT_TRUE(Propose("f").ok());
+  acknowledge();
+  EXPECT_EQ(CodeOf(Propose("g").status()), ErrorCode::kRateLimited);
+}
+
 TEST_F(RaftTest, EarlyDeadlinesDoNothing) {
   Start({.voters = Nodes({1, 2, 3})});
   Do([&](Raft& raft) {

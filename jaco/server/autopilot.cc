@@ -184,7 +184,7 @@ void Autopilot::Act() {
       raft.configuration_index() > raft.commit()) {
     return;
   }
-  if (!Leave() && !CleanUp() && !TakeIn()) Steer();
+  if (!Bury() && !Leave() && !CleanUp() && !TakeIn()) Steer();
 }
 
 // The nodes that were admitted since, and those that have moved.
@@ -303,14 +303,16 @@ void Autopilot::Change(const std::vector<raft::NodeId>& voters,
   changing_ = true;
   node_->ChangeConfiguration(
       Target(voters, removed),
-      [this, voters, removed](const absl::Status& status) {
+      [this, voters, removed,
+       term = node_->raft()->term()](const absl::Status& status) {
         changing_ = false;
         if (!status.ok()) return;  // the next tick tries again
         node_->env().logger->Write(
             LogLevel::kInfo, kSubsystem,
             absl::StrCat("the voters are now ", Join(voters),
                          removed.empty() ? "" : "; removed: ", Join(removed)));
-        ForgetNodes(removed);
+        // Whoever leads since may have decided otherwise.
+        if (IsLeader() && node_->raft()->term() == term) ForgetNodes(removed);
       });
 }
 
@@ -326,8 +328,8 @@ bool Autopilot::Decide(fsm::Command command) {
   return true;
 }
 
-// Should this not get through, the nodes are known and no members: nothing
-// makes them so again.
+// Should this not get through, whoever leads next buries them. Not who was
+// still joining: that one is taken in once more.
 void Autopilot::ForgetNodes(const std::vector<raft::NodeId>& removed) {
   for (const raft::NodeId id : removed) {
     if (!node_->state().nodes().contains(id.value())) continue;

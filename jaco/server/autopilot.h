@@ -54,15 +54,10 @@ class Autopilot {
   // All members, by id; empty unless this server leads.
   const std::vector<MemberHealth>& Judge();
 
-  // Adds a member that does not vote, or changes its address. Errors of both:
-  // those of Node::ChangeConfiguration.
+  // Adds a member that does not vote, or changes its address. Errors: those of
+  // Node::ChangeConfiguration.
   void AddNonvoter(raft::NodeId id, std::string address,
                    absl::AnyInvocable<void(absl::Status)> done);
-  // Takes a member out of the configuration and, if it is a voter, another in
-  // its place where there is one. node_not_found; conflict when fewer live
-  // voters than a quorum would be left. The leader itself hands over instead,
-  // with no_leader: whoever leads next can be asked again.
-  void Remove(raft::NodeId id, absl::AnyInvocable<void(absl::Status)> done);
 
  private:
   struct Record {
@@ -77,6 +72,7 @@ class Autopilot {
   bool MarkReady();
   bool CleanUp();
   bool TakeIn();
+  bool Bury();
   bool Leave();
   bool Dismiss(const fsm::Node& node);
   void Propose(fsm::Command command);
@@ -99,7 +95,7 @@ class Autopilot {
   raft::Configuration Target(const std::vector<raft::NodeId>& voters,
                              const std::vector<raft::NodeId>& removed) const;
   void ForgetNodes(const std::vector<raft::NodeId>& removed);
-  absl::Status HandOver();
+  bool HandOver();
   const fsm::AutopilotConfig& config() const;
   Duration contact_threshold() const;
   Duration settle_time() const;
@@ -116,7 +112,6 @@ class Autopilot {
   std::map<raft::NodeId, Instant> leaving_since_;
   // The last attempt to hand over, and to whom there were some in this turn,
   // in whichever term: whoever could not take over may not the next time.
-  raft::NodeId handing_over_to_;
   Instant handing_over_until_;
   std::set<raft::NodeId> tried_;
   bool changing_ = false;

@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "jaco/base/error.h"
 #include "jaco/server/autopilot.h"
 
 namespace jaco::server {
@@ -43,39 +41,6 @@ void Autopilot::AddNonvoter(raft::NodeId id, std::string address,
   node_->ChangeConfiguration(std::move(target), std::move(done));
 }
 
-void Autopilot::Remove(raft::NodeId id,
-                       absl::AnyInvocable<void(absl::Status)> done) {
-  const auto refuse = [&](absl::Status status) {
-    node_->env().loop->Post(
-        [done = std::move(done), status = std::move(status)]() mutable {
-          done(std::move(status));
-        });
-  };
-  // Elsewhere the core refuses.
-  if (!IsLeader()) return node_->ChangeConfiguration({}, std::move(done));
-  const raft::Raft& raft = *node_->raft();
-  if (!raft.configuration().Contains(id)) {
-    return refuse(MakeError(
-        ErrorCode::kNodeNotFound,
-        absl::StrCat("server ", id.value(), " is no member of the cluster")));
-  }
-  if (id == raft.id()) return refuse(HandOver());
-  Judge();
-  const std::vector<raft::NodeId> chosen = VotersWithout(id);
-  if (Has(chosen, id)) {
-    return refuse(MakeError(
-        ErrorCode::kConflict,
-        absl::StrCat("without server ", id.value(),
-                     " fewer voters than a quorum would be reachable")));
-  }
-  node_->ChangeConfiguration(
-      Target(chosen, {id}),
-      [this, id, done = std::move(done)](absl::Status status) mutable {
-        if (status.ok()) ForgetNodes({id});
-        done(std::move(status));
-      });
-}
-
 // The healthy voter with the longest log, the lowest id of several; first of
 // those that were not tried.
 const MemberHealth* Autopilot::Successor(bool untried_only) {
@@ -98,26 +63,16 @@ const MemberHealth* Autopilot::Successor(bool untried_only) {
 // One that looks healthy need not be able to lead: it may have died this
 // moment, have no room for its vote, or reach nobody but us. So each in turn;
 // what is under way must not begin anew each time that somebody asks.
-absl::Status Autopilot::HandOver() {
-  const auto under_way = [this] {
-    return MakeError(ErrorCode::kNoLeader,
-                     absl::StrCat("the leader hands over to ",
-                                  NameOf(handing_over_to_), " first"));
-  };
+bool Autopilot::HandOver() {
   const Instant now = node_->env().clock->Now();
-  if (now < handing_over_until_) return under_way();
+  if (now < handing_over_until_) return true;
   const MemberHealth* best = Successor(/*untried_only=*/false);
-  if (best == nullptr) {
-    return MakeError(ErrorCode::kConflict,
-                     "the leader cannot be removed: there is no healthy voter "
-                     "that could lead instead");
+  if (best == nullptr || !node_->TransferLeadership(best->id).ok()) {
+    return false;
   }
-  absl::Status status = node_->TransferLeadership(best->id);
-  if (!status.ok()) return status;
   if (!tried_.insert(best->id).second) tried_ = {best->id};  // round again
-  handing_over_to_ = best->id;
   handing_over_until_ = now + node_->options().raft.election_timeout * 2;
-  return under_way();
+  return true;
 }
 
 bool Autopilot::IsLeaving(raft::NodeId id) const {
@@ -134,6 +89,23 @@ std::vector<raft::NodeId> Autopilot::VotersWithout(raft::NodeId id) const {
 }
 
 // ---- Nodes that are to leave.
+
+// Whoever is no member and does not join is gone, for whatever reason: who made
+// it so may have lost the lead before it got here, and peers.json removes
+// nobody from the table.
+bool Autopilot::Bury() {
+  for (const auto& [id, node] : node_->state().nodes()) {
+    if (node_->raft()->configuration().Contains(raft::NodeId(id))) continue;
+    if (node.status() == fsm::NODE_STATUS_JOINING &&
+        node.leaving() == fsm::NODE_LEAVING_NO) {
+      continue;
+    }
+    fsm::Command command;
+    command.mutable_node_remove()->set_id(id);
+    return Decide(std::move(command));
+  }
+  return false;
+}
 
 // This server last: as long as it leads, it can see to the others.
 bool Autopilot::Leave() {
@@ -154,14 +126,9 @@ bool Autopilot::Leave() {
   return own != nullptr && Dismiss(*own);
 }
 
-// Whether something is under way now.
+// The node is a member. Whether something is under way now.
 bool Autopilot::Dismiss(const fsm::Node& node) {
   const raft::NodeId id(node.id());
-  if (!node_->raft()->configuration().Contains(id)) {
-    fsm::Command command;
-    command.mutable_node_remove()->set_id(node.id());
-    return Decide(std::move(command));
-  }
   const Instant now = node_->env().clock->Now();
   const Instant since = leaving_since_.try_emplace(id, now).first->second;
   const bool give_up = node.leaving() != fsm::NODE_LEAVING_FORCED &&
@@ -185,13 +152,21 @@ bool Autopilot::Resign(bool give_up) {
   const bool try_on = !give_up ||
                       node_->env().clock->Now() < handing_over_until_ ||
                       Successor(/*untried_only=*/true) != nullptr;
-  if (try_on && CodeOf(HandOver()) == ErrorCode::kNoLeader) return true;
-  // Nobody else votes: whoever is first takes over vote and lead at once.
-  const raft::NodeId self = node_->raft()->id();
-  if (node_->raft()->configuration().voters != std::vector{self}) return false;
+  if (try_on && HandOver()) return true;
+  // Nobody else votes: whoever is first takes over vote and lead at once. That
+  // change tolerates no loss, and whom we took for healthy may have crashed
+  // this moment: so only who has acknowledged that we are alone, and are to
+  // leave.
+  const raft::Raft& raft = *node_->raft();
+  const raft::NodeId self = raft.id();
+  if (raft.configuration().voters != std::vector{self}) return false;
+  const raft::LogIndex told = std::max(
+      raft.configuration_index(),
+      raft::LogIndex(node_->state().nodes().at(self.value()).modify_index()));
   const MemberHealth* heir = nullptr;
   for (const MemberHealth& member : health_) {
     if (member.health != Health::kEligible || IsLeaving(member.id)) continue;
+    if (member.match < told) continue;
     if (heir == nullptr || member.name < heir->name) heir = &member;
   }
   if (heir == nullptr) return false;

@@ -25,13 +25,27 @@ absl::string_view HostOf(absl::string_view address) {
 bool BootstrapActions::IsOpen() const {
   const Lifecycle lifecycle = node_->lifecycle();
   return busy() || lifecycle == Lifecycle::kUninitialized ||
-         lifecycle == Lifecycle::kCreating || lifecycle == Lifecycle::kRemoved;
+         lifecycle == Lifecycle::kCreating ||
+         lifecycle == Lifecycle::kRemoved || node_->IsNewcomer();
 }
 
 // ---- What there is to see.
 
+// Joining and recovering end with files that are created.
+BootstrapState BootstrapActions::Doing() const {
+  if (busy()) return status_.state;
+  if (node_->lifecycle() == Lifecycle::kMember) {
+    return node_->IsNewcomer() ? BootstrapState::kJoining
+                               : BootstrapState::kIdle;
+  }
+  if (doors_.backups->busy()) return BootstrapState::kRecovering;
+  if (doors_.joins->joining()) return BootstrapState::kJoining;
+  return node_->lifecycle() == Lifecycle::kCreating ? BootstrapState::kCreating
+                                                    : BootstrapState::kIdle;
+}
+
 std::optional<Lifecycle> BootstrapActions::UnderWay() const {
-  switch (status_.state) {
+  switch (Doing()) {
     case BootstrapState::kCreating:
       return Lifecycle::kCreating;
     case BootstrapState::kJoining:
@@ -45,14 +59,13 @@ std::optional<Lifecycle> BootstrapActions::UnderWay() const {
 
 BootstrapStatus BootstrapActions::Status() const {
   if (busy()) return status_;
-  if (node_->lifecycle() == Lifecycle::kCreating) {
-    return {.state = BootstrapState::kCreating};
-  }
+  const bool member = node_->lifecycle() == Lifecycle::kMember;
   const bool completed = status_.state == BootstrapState::kCompleted;
-  if (node_->lifecycle() != Lifecycle::kMember) {
-    return completed ? BootstrapStatus() : status_;
+  if (member && completed) return status_;
+  if (const BootstrapState doing = Doing(); doing != BootstrapState::kIdle) {
+    return {.state = doing};
   }
-  if (completed) return status_;
+  if (!member) return completed ? BootstrapStatus() : status_;
   // By another door, or before this run.
   BootstrapStatus status{.state = BootstrapState::kCompleted};
   const auto& nodes = node_->state().nodes();

@@ -51,8 +51,7 @@ class BootstrapActions final : public BootstrapApi {
                              const BootstrapRequest& request) const override;
   void Validate(BootstrapRequest request, Done done) override;
 
-  // What the server is about to become, from the request on, when the services
-  // that do it have not begun.
+  // What a server that is no member is about to become, by whatever door.
   std::optional<Lifecycle> UnderWay() const;
 
  private:
@@ -63,6 +62,8 @@ class BootstrapActions final : public BootstrapApi {
            status_.state != BootstrapState::kError &&
            status_.state != BootstrapState::kCompleted;
   }
+  // What goes on here, kIdle for nothing.
+  BootstrapState Doing() const;
   BootstrapStatus Status() const;
   // Whether this server is what the request says that it is.
   absl::Status CheckHost(const BootstrapRequest& request) const;

@@ -16,19 +16,16 @@ namespace {
 constexpr absl::string_view kMagic = "jaco-bs\n";
 constexpr uint32_t kVersion = 1;
 
-std::string PathIn(const std::string& data_dir, absl::string_view name) {
-  return absl::StrCat(data_dir, "/", name);
-}
-
 absl::StatusOr<std::optional<BootstrapRecord>> LoadFrom(
-    env::FileSystem& fs, const std::string& path) {
-  const auto bytes = storage::ReadWholeFile(fs, path);
+    env::FileSystem& fs, const std::string& directory, absl::string_view name) {
+  const auto bytes = storage::ReadReplaced(fs, directory, name);
   if (!bytes.ok()) return bytes.status();
   if (!bytes->has_value()) return std::optional<BootstrapRecord>();
   auto record = DecodeBootstrapRecord(**bytes);
   if (record.ok()) return *std::move(record);
-  return MakeError(ErrorCode::kDataLoss,
-                   absl::StrCat(path, ": ", record.status().message()));
+  return MakeError(
+      ErrorCode::kDataLoss,
+      absl::StrCat(directory, "/", name, ": ", record.status().message()));
 }
 
 absl::Status RemoveFrom(env::FileSystem& fs, const std::string& directory,
@@ -124,7 +121,7 @@ absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes) {
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
     env::FileSystem& fs, const std::string& data_dir, absl::string_view name) {
-  return LoadFrom(fs, PathIn(data_dir, name));
+  return LoadFrom(fs, data_dir, name);
 }
 
 absl::Status StoreBootstrapRecord(env::FileSystem& fs,
@@ -142,7 +139,7 @@ absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadJoinRecord(
     env::FileSystem& fs, const std::string& data_dir) {
-  return LoadFrom(fs, absl::StrCat(data_dir, "/node/", kJoinRecordName));
+  return LoadFrom(fs, absl::StrCat(data_dir, "/node"), kJoinRecordName);
 }
 
 absl::Status RemoveJoinRecord(env::FileSystem& fs,

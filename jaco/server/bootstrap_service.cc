@@ -32,6 +32,7 @@ bool BootstrapService::Active() const {
 
 void BootstrapService::Start() {
   if (options().expect == 0 && options().peer == nullptr) return;
+  unknown_ = MakeError(ErrorCode::kNoLeader, "this server is starting");
   prng_ = Prng(NewNodeId(*node_->env().entropy));
   auto loaded =
       std::make_shared<absl::StatusOr<std::optional<BootstrapRecord>>>(
@@ -48,12 +49,14 @@ void BootstrapService::Start() {
 // A server that has lost its vote may not vote again: it takes no part.
 void BootstrapService::OnLoaded(
     absl::StatusOr<std::optional<BootstrapRecord>> loaded) {
+  unknown_ = absl::OkStatus();
   if (node_->lifecycle() == Lifecycle::kMember) return Forget();
   if (!loaded.ok()) {
-    return Report(absl::StrCat("this server takes no part in the founding of "
-                               "a cluster: ",
-                               loaded.status().message()),
-                  LogLevel::kError);
+    unknown_ = MakeError(ErrorCode::kDataLoss,
+                         absl::StrCat("this server takes no part in the "
+                                      "founding of a cluster: ",
+                                      loaded.status().message()));
+    return Report(unknown_.message(), LogLevel::kError);
   }
   if (loaded->has_value()) {
     record_ = **std::move(loaded);
@@ -129,7 +132,9 @@ void BootstrapService::Report(absl::string_view progress, LogLevel level) {
 }
 
 absl::Status BootstrapService::CheckMayInit() const {
-  if (!Active() || record_.vote().founder().server_id() == 0) {
+  if (node_->lifecycle() != Lifecycle::kUninitialized) return absl::OkStatus();
+  if (!unknown_.ok()) return unknown_;
+  if (!loaded_ || record_.vote().founder().server_id() == 0) {
     return absl::OkStatus();
   }
   return MakeError(
@@ -287,7 +292,9 @@ void BootstrapService::AnswerAsFresh(const HelloRequest& request,
 void BootstrapService::JoinServers(JoinServersRequest request,
                                    Reply<JoinServersResponse> reply) {
   absl::Status status;
-  if (options().peer == nullptr) {
+  if (node_->lifecycle() == Lifecycle::kRemoved) {
+    status = node_->Admit();
+  } else if (options().peer == nullptr) {
     status = MakeError(ErrorCode::kConflict,
                        "this server has no bootstrap_key, by which servers "
                        "know each other");

@@ -54,7 +54,8 @@ class BootstrapService {
   void JoinServers(JoinServersRequest request,
                    Reply<JoinServersResponse> reply);
 
-  // conflict once this server has a part in an agreement on who founds.
+  // conflict once this server has a part in an agreement on who founds,
+  // no_leader before it knows whether, data_loss if that cannot be known.
   absl::Status CheckMayInit() const;
   // How far it is, for people; empty unless it takes part.
   const std::string& progress() const { return progress_; }
@@ -131,7 +132,8 @@ class BootstrapService {
   BootstrapContacts contacts_;
   BootstrapRecord record_;  // as it is on disk, or is about to be
   bool loaded_ = false;
-  bool busy_ = false;  // a round is under way
+  absl::Status unknown_;  // not OK: why what is on disk is not known
+  bool busy_ = false;     // a round is under way
   bool again_ = false;
   bool joining_ = false;
   size_t joins_tried_ = 0;

@@ -51,17 +51,10 @@ raft::LogIndex LastIndex(const storage::RecoveredLog& log) {
                              : log.entries.back()->id.index;
 }
 
-bool LogHolds(const storage::RecoveredLog& log, const raft::EntryId& id) {
-  if (id.index == log.log_start.index) return id == log.log_start;
-  if (id.index < log.log_start.index) return false;
-  const size_t at = id.index - log.log_start.index - 1;
-  return at < log.entries.size() && log.entries[at]->id == id;
-}
-
 // The log is what leads to the snapshot, or what is left of such a log: then it
 // may begin anew behind the snapshot, which stands for committed entries.
 absl::Status FitLogTo(const storage::Snapshot& snapshot, DataDir& dir) {
-  if (LogHolds(dir.recovered, snapshot.last)) return absl::OkStatus();
+  if (storage::Holds(dir.recovered, snapshot.last)) return absl::OkStatus();
   const absl::Status damage = storage::DamageError(dir.recovered.damage);
   dir.recovered.log_start = snapshot.last;
   dir.recovered.configuration = snapshot.configuration;
@@ -75,13 +68,13 @@ absl::Status FitLogTo(const storage::Snapshot& snapshot, DataDir& dir) {
 absl::Status LoadSnapshot(env::FileSystem& fs, const std::string& path,
                           DataDir& dir) {
   const storage::SnapshotStore store = SnapshotsIn(path);
-  const auto found = store.List(fs);
+  const auto found = store.Recover(fs);
   if (!found.ok()) return found.status();
   absl::Status damage;
   for (const raft::EntryId& last : *found) {
     const bool lost =
         IsRepairing(dir) && last.index > dir.recovered.log_start.index;
-    if (!lost && !LogHolds(dir.recovered, last)) continue;
+    if (!lost && !storage::Holds(dir.recovered, last)) continue;
     if (last.index <= dir.stored.applied) {
       dir.newest_snapshot = last.index;
       break;

@@ -41,7 +41,7 @@ absl::Status SetDataAside(env::FileSystem& fs, const std::string& path,
 
 absl::Status FinishSettingAside(env::FileSystem& fs, const std::string& path) {
   const std::string mark = absl::StrCat(path, "/", kMark);
-  const auto begun = storage::ReadWholeFile(fs, mark);
+  const auto begun = storage::ReadReplaced(fs, path, kMark);
   if (!begun.ok() || !begun->has_value()) return begun.status();
   const bool discard = **begun == kDiscard;
   const std::string former = absl::StrCat(path, "/former");

@@ -174,22 +174,39 @@ std::optional<storage::Placement> PlacementOf(
 }
 
 // Followers take the configuration from the snapshot that they are sent.
-// Damaged ones are never sent.
+// Damaged ones are never sent. What was received and never installed is of a
+// history that ends here: no entry of the log leads to it, and none of those
+// that will come.
 absl::Status ReplaceInSnapshots(env::FileSystem& fs,
                                 const storage::SnapshotStore& snapshots,
+                                const storage::RecoveredLog& log,
                                 const raft::Configuration& configuration) {
-  auto found = snapshots.List(fs);
+  const auto found = snapshots.List(fs);
   if (!found.ok()) return found.status();
-  // From the oldest on: to write one removes those long before it.
-  std::reverse(found->begin(), found->end());
   for (const raft::EntryId& last : *found) {
-    auto snapshot = snapshots.Read(fs, last);
-    if (!snapshot.ok()) continue;
-    snapshot->configuration = configuration;
-    const absl::Status status = snapshots.Write(fs, *snapshot);
+    absl::Status status;
+    if (last.index >= log.log_start.index && !storage::Holds(log, last)) {
+      status = snapshots.Remove(fs, last);
+    } else if (auto snapshot = snapshots.Read(fs, last); snapshot.ok()) {
+      snapshot->configuration = configuration;
+      status = snapshots.Write(fs, *snapshot);
+    }
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+// Nobody would be left to repair the log from.
+absl::Status CheckNotAlone(const std::string& path, raft::NodeId self,
+                           const raft::Configuration& configuration,
+                           const storage::RecoveredLog& log) {
+  if (log.repair_above == raft::Term()) return absl::OkStatus();
+  if (configuration.voters != std::vector{self}) return absl::OkStatus();
+  return InFile(path, ErrorCode::kDataLoss,
+                absl::StrCat("this server is to vote alone, but its own log is "
+                             "damaged (",
+                             log.damage,
+                             "): name a sound one, too, or restore a backup"));
 }
 
 }  // namespace
@@ -234,7 +251,10 @@ absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
   const auto configuration =
       NewConfiguration(fs, path, identity.node_id, *latest);
   if (!configuration.ok()) return configuration.status();
-  absl::Status status = ReplaceInSnapshots(fs, snapshots, *configuration);
+  absl::Status status =
+      CheckNotAlone(path, identity.node_id, *configuration, recovered);
+  if (!status.ok()) return status;
+  status = ReplaceInSnapshots(fs, snapshots, recovered, *configuration);
   if (!status.ok()) return status;
   // Before the log: afterwards it cannot be told any more.
   const storage::Identity old = identity;

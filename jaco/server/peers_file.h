@@ -37,8 +37,8 @@ absl::Status CheckNoPeersFile(env::FileSystem& fs, const std::string& path);
 // there was one. Where the file has this server at another address than
 // `own_address`, of which the log knew before, `identity` remembers that and is
 // stored. May be cut off anywhere and called again. Errors name the
-// file: parse_failed, validation_failed (nothing is changed), and those of the
-// file system.
+// file: parse_failed, validation_failed, data_loss when it would leave a log
+// in repair alone (nothing is changed), and those of the file system.
 absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
                                     const std::string& path,
                                     const std::string& own_address,

@@ -103,11 +103,6 @@ void Server::AddNonvoter(raft::NodeId id, std::string address,
   impl_->autopilot.AddNonvoter(id, std::move(address), std::move(done));
 }
 
-void Server::RemoveMember(raft::NodeId id,
-                          absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->autopilot.Remove(id, std::move(done));
-}
-
 void Server::Authenticate(absl::string_view token, bool stale,
                           Reply<Caller> reply) {
   constexpr absl::string_view kBasic = "basic ";
@@ -161,13 +156,9 @@ StatusResponse Server::Status() {
   StatusResponse response = impl_->cluster.Status();
   response.bootstrap = impl_->bootstrap.progress();
   response.joining = impl_->joins.progress();
-  if (response.lifecycle != Lifecycle::kMember) {
-    const auto under_way = impl_->actions.UnderWay();
-    if (under_way.has_value() && response.lifecycle != Lifecycle::kFailed) {
-      response.lifecycle = *under_way;
-    }
-    if (impl_->joins.joining()) response.lifecycle = Lifecycle::kJoining;
-    if (impl_->backups.busy()) response.lifecycle = Lifecycle::kRecovering;
+  if (response.lifecycle != Lifecycle::kMember &&
+      response.lifecycle != Lifecycle::kFailed) {
+    response.lifecycle = impl_->actions.UnderWay().value_or(response.lifecycle);
   }
   return response;
 }

@@ -135,8 +135,6 @@ class Server final : public Api {
   // See Autopilot.
   void AddNonvoter(raft::NodeId id, std::string address,
                    absl::AnyInvocable<void(absl::Status)> done);
-  void RemoveMember(raft::NodeId id,
-                    absl::AnyInvocable<void(absl::Status)> done);
 
   void Init(const Caller& caller, InitRequest request,
             Reply<InitResponse> reply) override;
@@ -176,7 +174,8 @@ class Server final : public Api {
   // was acknowledged anywhere before this call; else the errors of a read. With
   // `stale`, for requests that are answered from what this server knows, a
   // token or user that it knows is judged by that when the read fails, after
-  // two election timeouts at most: the caller is then `unconfirmed`.
+  // two election timeouts at most: the caller is then `unconfirmed`. An empty
+  // one is answered at once: cluster_uninitialized where there is none.
   void Authenticate(absl::string_view token, bool stale, Reply<Caller> reply);
 
   // Proposes a node with this id, which the leader then takes in: for servers

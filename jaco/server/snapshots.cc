@@ -13,14 +13,17 @@ namespace {
 
 constexpr absl::string_view kSubsystem = "snapshot";
 
-// The newest snapshot that can be read; kNotFound when there is none.
+// The newest snapshot up to `known` that can be read; kNotFound when there is
+// none. Those behind it are received ones, which the log need not lead to.
 absl::Status ReadNewest(env::FileSystem& fs,
                         const storage::SnapshotStore& store,
-                        raft::EntryId* last, std::string* file) {
+                        raft::LogIndex known, raft::EntryId* last,
+                        std::string* file) {
   const auto found = store.List(fs);
   if (!found.ok()) return found.status();
   absl::Status status = absl::NotFoundError("there is no snapshot yet");
   for (const raft::EntryId& candidate : *found) {
+    if (candidate.index > known) continue;
     absl::StatusOr<std::string> bytes = store.ReadFile(fs, candidate);
     if (bytes.ok()) {
       *last = candidate;
@@ -57,7 +60,7 @@ Snapshots::Snapshots(const env::Environment& environment,
                  if (stopped_) return absl::CancelledError();
                  const absl::Status status = hooks_.install(snapshot);
                  if (status.ok()) {
-                   newest_ = std::max(newest_, snapshot.last.index);
+                   installed_ = std::max(installed_, snapshot.last.index);
                  }
                  return status;
                },
@@ -126,11 +129,30 @@ void Snapshots::OnTaken(raft::LogIndex index, const absl::Status& status) {
   } else {
     newest_ = std::max(newest_, index);
     Compact();
+    Prune();
   }
   if (auto next = std::exchange(next_, std::nullopt);
       next.has_value() && next->snapshot.last.index > newest_) {
     Write(*std::move(next));
   }
+}
+
+// Until the log begins behind an installed snapshot on disk, too, a restart
+// needs an earlier one.
+void Snapshots::OnDurable() {
+  if (installed_ <= newest_ || installed_ > raft_->durable()) return;
+  newest_ = installed_;
+  Prune();
+}
+
+void Snapshots::Prune() {
+  env_.disk->Submit(
+      env::Lane::kSnapshot,
+      [store = store_, known = newest_](env::FileSystem& fs) {
+        store.Prune(fs, known);
+        return absl::OkStatus();
+      },
+      [](const absl::Status&) {});
 }
 
 // What a restart or a follower may still need stays: the snapshot is durable,
@@ -167,7 +189,7 @@ raft::LogIndex Snapshots::BeforeTrailing(uint64_t times) const {
   return index;
 }
 
-raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) const {
+raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) {
   for (const auto& [to, transfer] : transfers_) {
     // It goes on from there when it has the snapshot.
     if (transfer.sender == nullptr) continue;
@@ -178,10 +200,30 @@ raft::LogIndex Snapshots::NeededFrom(raft::LogIndex target) const {
   const Instant now = env_.clock->Now();
   for (const raft::Progress& peer : *raft_->progress()) {
     if (peer.state == raft::Progress::State::kSnapshot) continue;
-    const bool live = now - peer.last_contact < options_.sending.resend_after;
-    if (live) target = std::min(target, std::max(peer.match, least));
+    if (now - peer.last_contact < options_.sending.resend_after) {
+      target = std::min(target, NeededBy(peer, least));
+    } else {
+      catching_up_.erase(peer.id);
+    }
   }
   return target;
+}
+
+// Whoever got a snapshot may be far behind by then: it would need the next one
+// at once, and so on for as long as there are writes. It has the log, though
+// not if it falls behind all the same.
+raft::LogIndex Snapshots::NeededBy(const raft::Progress& peer,
+                                   raft::LogIndex least) {
+  const auto it = catching_up_.find(peer.id);
+  if (it == catching_up_.end()) return std::max(peer.match, least);
+  const raft::LogIndex has = std::max(peer.match, it->second.from);
+  const uint64_t lag = raft_->log().last().index - has;
+  if (has >= least || lag > it->second.lag) {
+    catching_up_.erase(it);
+    return std::max(peer.match, least);
+  }
+  it->second.lag = lag;
+  return has;
 }
 
 // ---- Frames.
@@ -207,8 +249,11 @@ void Snapshots::Answer(raft::NodeId to, const raft::SnapshotChunkAck& ack) {
 // ---- The follower's side.
 
 void Snapshots::Handle(raft::NodeId from, raft::SnapshotChunk chunk) {
-  // Heartbeats tell of a new leader; its chunks come again.
+  // Heartbeats tell of a new leader; its chunks come again. One snapshot after
+  // the other: while there is no room for the log behind the last, more of them
+  // would take what there is.
   if (chunk.term != raft_->term() || from != raft_->leader()) return;
+  if (installed_ > raft_->durable()) return;
   if (!raft_->CanInstallSnapshot(chunk.id.last)) {
     Answer(from, {chunk.term, chunk.session, chunk.id, chunk.offset,
                   raft::SnapshotStatus::kInstalled});
@@ -260,12 +305,13 @@ void Snapshots::Load(const raft::SnapshotToSend& wanted) {
     return;
   }
   transfers_[wanted.to] = {wanted.session, nullptr};
+  catching_up_.erase(wanted.to);
   auto last = std::make_shared<raft::EntryId>();
   auto file = std::make_shared<std::string>();
   env_.disk->Submit(
       env::Lane::kSnapshot,
-      [store = store_, last, file](env::FileSystem& fs) {
-        return ReadNewest(fs, store, last.get(), file.get());
+      [store = store_, known = newest_, last, file](env::FileSystem& fs) {
+        return ReadNewest(fs, store, known, last.get(), file.get());
       },
       [this, wanted, term = raft_->term(), last,
        file](const absl::Status& status) {
@@ -326,6 +372,7 @@ void Snapshots::Advance(raft::NodeId to) {
       return;
     case SnapshotSender::State::kInstalled:
       setbacks_.erase(to);
+      catching_up_[to] = {.from = sender.id().last.index};
       raft_->OnSnapshotSent(now, to, sender.session(), sender.id().last);
       break;
     case SnapshotSender::State::kRefused:
@@ -344,6 +391,7 @@ void Snapshots::OnRoleChange() {
   if (raft_->role() == raft::Role::kLeader) return;
   transfers_.clear();
   setbacks_.clear();
+  catching_up_.clear();
 }
 
 void Snapshots::ArmTimer() {

@@ -62,6 +62,8 @@ class Snapshots {
 
   // The machine has applied `entry` and nothing behind it.
   void OnApplied(const raft::Entry& entry);
+  // More of the log is durable.
+  void OnDurable();
   // An error for a frame that cannot be read.
   absl::Status OnFrame(raft::NodeId from, absl::string_view frame);
   void Send(const std::vector<raft::SnapshotToSend>& wanted);
@@ -81,6 +83,11 @@ class Snapshots {
     storage::Snapshot snapshot;  // without `state`
     fsm::StateMachine::Snapshot state;
   };
+  // That follower has a snapshot, and not yet what followed it.
+  struct CatchUp {
+    raft::LogIndex from;        // the end of the snapshot
+    uint64_t lag = UINT64_MAX;  // in entries, at the last compaction
+  };
   // That follower turned down what it was sent, or there was nothing to send.
   struct Setback {
     Duration wait;
@@ -91,8 +98,10 @@ class Snapshots {
   void Write(Picture picture);
   void OnTaken(raft::LogIndex index, const absl::Status& status);
   void Compact();
+  void Prune();
   raft::LogIndex BeforeTrailing(uint64_t times) const;
-  raft::LogIndex NeededFrom(raft::LogIndex target) const;
+  raft::LogIndex NeededFrom(raft::LogIndex target);
+  raft::LogIndex NeededBy(const raft::Progress& peer, raft::LogIndex least);
   bool IsTimeFor(raft::NodeId to) const;
   void Postpone(raft::NodeId to);
   void Load(const raft::SnapshotToSend& wanted);
@@ -120,8 +129,10 @@ class Snapshots {
   SnapshotRhythm rhythm_;
   bool taking_ = false;
   std::optional<Picture> next_;  // is written after the one that is
-  raft::LogIndex newest_;        // durable
+  raft::LogIndex newest_;        // durable, and the log on disk leads to it
+  raft::LogIndex installed_;     // durable
   std::map<raft::NodeId, Transfer> transfers_;
+  std::map<raft::NodeId, CatchUp> catching_up_;
   std::map<raft::NodeId, Setback> setbacks_;
   env::TimerId timer_ = 0;
 };

@@ -101,6 +101,7 @@ ListTokensResponse TokenService::Tokens() const {
 // revoked it was told that it is good for nothing any more.
 void TokenService::Authenticate(absl::string_view token, bool stale,
                                 Reply<Caller> reply) {
+  if (token.empty()) return reply(NoToken());
   auto judge = [this, hash = HashToken(token), stale,
                 reply = std::move(reply)](absl::Status read) mutable {
     if (read.ok()) return reply(BearerOf(hash));
@@ -114,6 +115,16 @@ void TokenService::Authenticate(absl::string_view token, bool stale,
     reply(std::move(bearer));
   };
   stale ? node_->ReadSoon(std::move(judge)) : node_->Read(std::move(judge));
+}
+
+// Everybody may know that there is no cluster, and so no token to come with.
+absl::Status TokenService::NoToken() const {
+  absl::Status member = node_->Admit();
+  if (!member.ok() && CodeOf(member) == ErrorCode::kClusterUninitialized) {
+    return member;
+  }
+  return MakeError(ErrorCode::kTokenInvalid,
+                   "an `Authorization: Bearer` header is needed");
 }
 
 absl::StatusOr<Caller> TokenService::BearerOf(const std::string& hash) const {

@@ -24,6 +24,7 @@ class TokenService {
 
  private:
   ListTokensResponse Tokens() const;
+  absl::Status NoToken() const;
   absl::StatusOr<Caller> BearerOf(const std::string& hash) const;
 
   Node* const node_;

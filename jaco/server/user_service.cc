@@ -154,13 +154,15 @@ struct UserService::Asked {
   std::string name;
   std::string password;
   uint64_t modify_index = 0;  // of the user that is checked; 0: of nobody
-  bool unconfirmed = false;
+  absl::Status read;          // an error: judged by what this server knows
   Reply<Caller> reply;
 
   void Accept() {
-    reply(Caller{.identity = fsm::UserIdentity(name),
-                 .unconfirmed = unconfirmed});
+    reply(
+        Caller{.identity = fsm::UserIdentity(name), .unconfirmed = !read.ok()});
   }
+  // A password that this server has not heard of may be new.
+  void Refuse() { reply(read.ok() ? Wrong() : read); }
 };
 
 void UserService::Authenticate(absl::string_view credentials, bool stale,
@@ -179,10 +181,10 @@ void UserService::Authenticate(absl::string_view credentials, bool stale,
   asked->password = text.substr(colon + 1);
   asked->reply = std::move(reply);
   auto check = [this, asked, stale](absl::Status read) {
-    asked->unconfirmed = !read.ok();
     if (!read.ok() && (!stale || !node_->MayDoWithout(read))) {
       return asked->reply(std::move(read));
     }
+    asked->read = std::move(read);
     CheckUser(asked);
   };
   stale ? node_->ReadSoon(std::move(check)) : node_->Read(std::move(check));
@@ -227,7 +229,7 @@ void UserService::OnDerived(Asked& asked,
   const fsm::User* user = Find(asked.name, asked.modify_index);
   if (user == nullptr ||
       !EqualInConstantTime(keys->stored, user->stored_key())) {
-    return asked.reply(Wrong());
+    return asked.Refuse();
   }
   if (known_.size() >= kKnownMax) known_.pop_front();
   known_.push_back({asked.mac, asked.name, asked.modify_index});

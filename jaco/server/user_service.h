@@ -55,7 +55,8 @@ class UserService final : public UserApi {
   // Who shows `credentials`, those of HTTP's Basic scheme (RFC 7617):
   // token_invalid, rate_limited, the errors of a read. As of all that was
   // acknowledged anywhere before this call or, with `stale` and without a
-  // leader, as this server knows it.
+  // leader, as this server knows it: whom it does not know gets the error of
+  // the read.
   void Authenticate(absl::string_view credentials, bool stale,
                     Reply<Caller> reply);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -11,15 +12,15 @@
 namespace jaco::sim {
 
 void Departures::Ask(NodeNumber asked, Prng prng) {
-  server::Server& server = *world_.node(asked).server();
+  const server::Server& server = *world_.node(asked).server();
   const auto number =
       static_cast<NodeNumber>(prng.Between(1, world_.servers()));
   const bool force = prng.Chance(1, 4);
   if (!IsInTable(server.state(), number)) {
     // Where servers join by tokens, others see to that.
-    if (!world_.options().walk) Add(server, number);
+    if (!world_.options().walk) Add(asked, number);
   } else if (prng.Chance(1, 2)) {
-    Remove(server, number, force);
+    Remove(asked, number, force);
   }
 }
 
@@ -31,10 +32,17 @@ bool Departures::IsInTable(const fsm::ClusterState& state, NodeNumber number) {
   });
 }
 
-void Departures::Add(server::Server& server, NodeNumber number) {
+bool Departures::SomebodyLeaves(const fsm::ClusterState& state) {
+  return std::any_of(state.nodes().begin(), state.nodes().end(),
+                     [](const auto& node) {
+                       return node.second.leaving() != fsm::NODE_LEAVING_NO;
+                     });
+}
+
+void Departures::Add(NodeNumber asked, NodeNumber number) {
   const server::FoundingMember member = MemberOf(number);
   OnAddCall(number);
-  server.AddNode(
+  world_.node(asked).server()->AddNode(
       member.id, member.name, member.address,
       [this, number](const absl::Status& status) { OnAdded(number, status); });
 }
@@ -52,11 +60,13 @@ void Departures::OnAdded(NodeNumber number, const absl::Status& status) {
   if (!unknown) --known_[number].open_adds;
 }
 
-void Departures::Remove(server::Server& server, NodeNumber number, bool force) {
-  server.RemoveNode(
+void Departures::Remove(NodeNumber asked, NodeNumber number, bool force,
+                        Done done) {
+  world_.node(asked).server()->RemoveNode(
       {}, {.node_name = MemberOf(number).name, .force = force},
-      [this, number, adds = known_[number].adds](
-          const absl::StatusOr<server::RemoveNodeResponse>& response) {
+      [this, number, adds = known_[number].adds, done = std::move(done)](
+          const absl::StatusOr<server::RemoveNodeResponse>& response) mutable {
+        done(response.status());
         if (!response.ok()) return;
         ++acknowledged_;
         Known& known = known_[number];

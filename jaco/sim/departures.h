@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "jaco/base/prng.h"
 #include "jaco/sim/checkers/findings.h"
 #include "jaco/sim/world.h"
@@ -25,10 +27,15 @@ class Departures {
   // it joined by a token.
   static bool IsInTable(const fsm::ClusterState& state, NodeNumber number);
 
-  // Has `asked`, which is up, remove a node at once, without waiting for it.
-  void Expel(NodeNumber asked, NodeNumber number) {
-    Remove(*world_.node(asked).server(), number, /*force=*/true);
-  }
+  static bool SomebodyLeaves(const fsm::ClusterState& state);
+
+  // Has `asked`, which is up, take a node in.
+  void Add(NodeNumber asked, NodeNumber number);
+  // Has `asked`, which is up, remove a node. `done` may be dropped unused.
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+  void Remove(
+      NodeNumber asked, NodeNumber number, bool force,
+      Done done = [](const absl::Status&) {});
 
   // Somebody adds the server in another way, as by a token, and has the
   // outcome.
@@ -48,9 +55,6 @@ class Departures {
     uint64_t open_adds = 0;  // that may have taken effect, or may yet
     bool gone = false;
   };
-
-  void Add(server::Server& server, NodeNumber number);
-  void Remove(server::Server& server, NodeNumber number, bool force);
 
   World& world_;
   PerNode<Known> known_ = {};

@@ -149,7 +149,7 @@ void Joiners::Expel(NodeNumber number) {
   world_.queue().Schedule(
       world_.now(), owner_, {EventKind::kClient, asked}, [this, asked, number] {
         if (!world_.node(asked).up() || !spares_[number].expired) return;
-        departures_.Expel(asked, number);
+        departures_.Remove(asked, number, /*force=*/true);
       });
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "jaco/base/error.h"
 #include "jaco/base/prng.h"
 #include "jaco/raft/raft.h"
 #include "jaco/raft/types.h"
@@ -202,10 +203,7 @@ bool Nemesis::VotersAreSettled() {
       voters != server::VotersFor(configuration.Members().size())) {
     return false;
   }
-  const auto& nodes = server.state().nodes();
-  return std::all_of(nodes.begin(), nodes.end(), [](const auto& node) {
-    return node.second.leaving() == fsm::NODE_LEAVING_NO;
-  });
+  return !Departures::SomebodyLeaves(server.state());
 }
 
 // Whoever leads is asked, but for those who leave, in an event of its own.
@@ -224,9 +222,9 @@ void Nemesis::StrikeMembers(const Fault& fault, const FaultTarget& target) {
         } else if (fault.kind == FaultKind::kTransfer) {
           server.TransferLeadership(world_.IdOf(target.peer)).IgnoreError();
         } else if (world_.options().walk) {
-          Walk(Prng(fault.draw), server);
+          Walk(Prng(fault.draw), leader);
         } else if (world_.options().voter_policy) {
-          ChangeMembers(Prng(fault.draw), server);
+          ChangeMembers(Prng(fault.draw), leader);
         } else {
           raft::Configuration target =
               DrawConfiguration(Prng(fault.draw), world_.servers());
@@ -239,9 +237,10 @@ void Nemesis::StrikeMembers(const Fault& fault, const FaultTarget& target) {
 }
 
 // One step, once the voters are what they should be after the last one.
-void Nemesis::Walk(Prng prng, server::Server& leader) {
-  if (leader.raft() == nullptr) return;
-  const raft::Raft& raft = *leader.raft();
+void Nemesis::Walk(Prng prng, NodeNumber leader) {
+  const server::Server& server = *world_.node(leader).server();
+  if (server.raft() == nullptr) return;
+  const raft::Raft& raft = *server.raft();
   const raft::Configuration& configuration = raft.configuration();
   const size_t members = configuration.Members().size();
   if (configuration.IsJoint() ||
@@ -252,30 +251,50 @@ void Nemesis::Walk(Prng prng, server::Server& leader) {
   walked_ = walked_ || (grown_ && members == 1);
   if (walked_) return;
   if (!grown_) return joiners_.Begin(prng, configuration);
+  if (IsRemoving() || Departures::SomebodyLeaves(server.state())) return;
   const std::vector<raft::NodeId> all = configuration.Members();
-  const raft::NodeId out = all[prng.Below(all.size())];
-  if (!SoundWithout(world_.NumberOf(out), world_, configuration)) return;
-  leader.RemoveMember(out, [this](const absl::Status& status) {
-    if (status.ok()) ++removals_;
-  });
+  raft::NodeId out = all[prng.Below(all.size())];
+  if (configuration.Contains(removing_)) out = removing_;
+  if (SoundWithout(world_.NumberOf(out), world_, configuration)) {
+    Remove(leader, out);
+  }
+}
+
+// Until there is an answer. Nobody gets one of a server that has crashed since.
+bool Nemesis::IsRemoving() {
+  if (asked_ == kWorld) return false;
+  const SimNode& node = world_.node(asked_);
+  return node.up() && node.starts() == asked_incarnation_;
+}
+
+// Where nobody knows what became of it, the next step is the same again.
+void Nemesis::Remove(NodeNumber asked, raft::NodeId out) {
+  removing_ = out;
+  asked_ = asked;
+  asked_incarnation_ = world_.node(asked).starts();
+  departures_.Remove(
+      asked, world_.NumberOf(out), /*force=*/false,
+      [this](const absl::Status& status) {
+        asked_ = kWorld;
+        if (status.ok()) ++removals_;
+        if (status.ok() || CodeOf(status) == ErrorCode::kConflict) {
+          removing_ = raft::kNoNode;
+        }
+      });
 }
 
 // Adds one that is none or removes one of the members; the policy decides who
 // votes.
-void Nemesis::ChangeMembers(Prng prng, server::Server& leader) {
-  if (leader.raft() == nullptr) return;
-  const raft::Configuration& configuration = leader.raft()->configuration();
+void Nemesis::ChangeMembers(Prng prng, NodeNumber leader) {
+  const raft::Raft* raft = world_.node(leader).server()->raft();
+  if (raft == nullptr) return;
+  const raft::Configuration& configuration = raft->configuration();
   const auto number =
       static_cast<NodeNumber>(prng.Between(1, world_.servers()));
-  const server::FoundingMember member = MemberOf(number);
-  if (!configuration.Contains(member.id)) {
-    departures_.OnAddCall(number);
-    leader.AddNonvoter(member.id, member.address,
-                       [this, number](const absl::Status& status) {
-                         departures_.OnAdded(number, status);
-                       });
+  if (!configuration.Contains(MemberOf(number).id)) {
+    departures_.Add(leader, number);
   } else if (prng.Chance(1, 2) && SoundWithout(number, world_, configuration)) {
-    leader.RemoveMember(member.id, [](const absl::Status&) {});
+    departures_.Remove(leader, number, /*force=*/false);
   }
 }
 

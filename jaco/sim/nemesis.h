@@ -39,8 +39,10 @@ class Nemesis {
   bool MayDamage(NodeNumber node);
   bool VotersAreSettled();
   void StrikeMembers(const Fault& fault, const FaultTarget& target);
-  void Walk(Prng prng, server::Server& leader);
-  void ChangeMembers(Prng prng, server::Server& leader);
+  void Walk(Prng prng, NodeNumber leader);
+  bool IsRemoving();
+  void Remove(NodeNumber asked, raft::NodeId out);
+  void ChangeMembers(Prng prng, NodeNumber leader);
   void Undo(size_t number, const FaultTarget& target);
   FaultTarget TargetOf(const Fault& fault);
 
@@ -50,6 +52,11 @@ class Nemesis {
   const std::vector<Fault> schedule_;
   const EventOwner owner_;
   LinkFaults links_;
+  // Of the walk: which member it is removing, perhaps, and through which
+  // server, unless that has answered.
+  raft::NodeId removing_;
+  NodeNumber asked_ = kWorld;
+  uint64_t asked_incarnation_ = 0;
   uint64_t removals_ = 0;
   bool grown_ = false;
   bool walked_ = false;

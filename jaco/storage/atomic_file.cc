@@ -58,6 +58,15 @@ absl::Status ReplaceFile(env::FileSystem& fs, absl::string_view directory,
   return status;
 }
 
+absl::StatusOr<std::optional<std::string>> ReadReplaced(
+    env::FileSystem& fs, absl::string_view directory, absl::string_view name) {
+  auto bytes = ReadWholeFile(fs, absl::StrCat(directory, "/", name));
+  if (!bytes.ok() || !bytes->has_value()) return bytes;
+  const absl::Status synced = fs.SyncDirectory(directory);
+  if (!synced.ok()) return synced;
+  return bytes;
+}
+
 absl::Status MakeDirectory(env::FileSystem& fs, absl::string_view path) {
   const absl::Status created = fs.CreateDirectory(path);
   return created.ok() ? fs.SyncDirectory(ParentOf(path)) : created;

@@ -25,6 +25,12 @@ absl::StatusOr<std::optional<std::string>> ReadWholeFile(
 absl::Status ReplaceFile(env::FileSystem& fs, absl::string_view directory,
                          absl::string_view name, absl::string_view bytes);
 
+// What ReplaceFile left there; nullopt when there is none. Durable from here
+// on: whoever wrote it may have ended before it was, and what is read here must
+// not be gone after the next power loss.
+absl::StatusOr<std::optional<std::string>> ReadReplaced(
+    env::FileSystem& fs, absl::string_view directory, absl::string_view name);
+
 // Makes the directory `path`, durably; its parent exists. Also syncs the parent
 // of one that is there: whoever made it may not have got that far.
 absl::Status MakeDirectory(env::FileSystem& fs, absl::string_view path);

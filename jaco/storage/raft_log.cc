@@ -383,6 +383,12 @@ absl::StatusOr<LogTail> SegmentedLog::Repair(const absl::Status& damage,
 
 }  // namespace
 
+bool Holds(const RecoveredLog& log, const raft::EntryId& id) {
+  if (id.index <= log.log_start.index) return id == log.log_start;
+  const size_t at = id.index - log.log_start.index - 1;
+  return at < log.entries.size() && log.entries[at]->id == id;
+}
+
 void ReplaceConfiguration(const raft::Configuration& configuration,
                           RecoveredLog* log) {
   for (raft::EntryPtr& entry : log->entries) {

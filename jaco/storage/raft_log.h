@@ -60,6 +60,9 @@ struct RecoveredLog {
   std::string damage;  // in words, while repair_above is not 0
 };
 
+// Whether `log` begins behind `id` or contains it.
+bool Holds(const RecoveredLog& log, const raft::EntryId& id);
+
 // `configuration` takes the place of every configuration in `log`, as
 // RaftLog::ReplaceConfiguration does on disk.
 void ReplaceConfiguration(const raft::Configuration& configuration,

@@ -148,9 +148,16 @@ absl::Status SnapshotStore::Write(env::FileSystem& fs,
     fs.Remove(temporary).IgnoreError();
     return status;
   }
-  status = fs.SyncDirectory(directory_);
-  if (status.ok()) Prune(fs, snapshot.last);
-  return status;
+  return fs.SyncDirectory(directory_);
+}
+
+absl::StatusOr<std::vector<raft::EntryId>> SnapshotStore::Recover(
+    env::FileSystem& fs) const {
+  auto found = List(fs);
+  if (!found.ok() || found->empty()) return found;
+  const absl::Status synced = fs.SyncDirectory(directory_);
+  if (!synced.ok()) return synced;
+  return found;
 }
 
 absl::StatusOr<std::vector<raft::EntryId>> SnapshotStore::List(
@@ -166,16 +173,20 @@ absl::StatusOr<std::vector<raft::EntryId>> SnapshotStore::List(
   return found;
 }
 
-// What cannot be removed is in nobody's way; it goes with a later one.
-void SnapshotStore::Prune(env::FileSystem& fs,
-                          const raft::EntryId& newest) const {
+void SnapshotStore::Prune(env::FileSystem& fs, raft::LogIndex known) const {
   const auto found = List(fs);
   if (!found.ok()) return;
   size_t kept = 0;
   for (const raft::EntryId& last : *found) {
-    if (last.index > newest.index || ++kept <= kKept) continue;
+    if (last.index > known || ++kept <= kKept) continue;
     fs.Remove(PathOf(last)).IgnoreError();
   }
+}
+
+absl::Status SnapshotStore::Remove(env::FileSystem& fs,
+                                   const raft::EntryId& last) const {
+  const absl::Status removed = fs.Remove(PathOf(last));
+  return removed.ok() ? fs.SyncDirectory(directory_) : removed;
 }
 
 absl::StatusOr<Snapshot> SnapshotStore::Read(env::FileSystem& fs,

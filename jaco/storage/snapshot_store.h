@@ -40,11 +40,18 @@ class SnapshotStore {
   explicit SnapshotStore(std::string directory)
       : directory_(std::move(directory)) {}
 
-  // Durable, and complete or not there; replaces one of the same entry. Then
-  // removes those that came before the newest kKept up to this one. Later ones
-  // stay: they are received, and perhaps about to be installed.
+  // Durable, and complete or not there; replaces one of the same entry.
   absl::Status Write(env::FileSystem& fs, const Snapshot& snapshot) const;
 
+  // Removes those that came before the newest kKept up to `known`, an index
+  // that the Raft log on disk holds. Later ones stay: a restart needs one that
+  // the log leads to. What cannot be removed goes the next time.
+  void Prune(env::FileSystem& fs, raft::LogIndex known) const;
+  absl::Status Remove(env::FileSystem& fs, const raft::EntryId& last) const;
+
+  // As List, after a start. What is listed is durable from here on: an earlier
+  // incarnation may have ended between a rename and its sync.
+  absl::StatusOr<std::vector<raft::EntryId>> Recover(env::FileSystem& fs) const;
   // What there is, the newest first. Nothing is opened.
   absl::StatusOr<std::vector<raft::EntryId>> List(env::FileSystem& fs) const;
 
@@ -64,8 +71,7 @@ class SnapshotStore {
   // Adds `data` at `offset`, which is where the file ends; durable.
   absl::Status Receive(env::FileSystem& fs, const raft::SnapshotId& id,
                        uint64_t offset, absl::string_view data) const;
-  // All of it is there: makes it one of the snapshots. Removes none, because
-  // until it is installed a restart needs an earlier one. Damage
+  // All of it is there: makes it one of the snapshots. Damage
   // (storage/damage.h) when it is not what `id` says, or cannot be read: it is
   // then forgotten. kFailedPrecondition.
   absl::StatusOr<Snapshot> FinishReceive(env::FileSystem& fs,
@@ -74,7 +80,6 @@ class SnapshotStore {
  private:
   std::string PathOf(const raft::EntryId& last) const;
   std::string PartPathOf(const raft::SnapshotId& id) const;
-  void Prune(env::FileSystem& fs, const raft::EntryId& newest) const;
 
   const std::string directory_;
 };

@@ -206,6 +206,15 @@ class Cluster:
                       (member.name, member.process.returncode,
                        member.last_words()))
 
+  def picture(self):
+    """What the first member that answers says of all: for who asks why."""
+    for member in self.members:
+      seen = [member.jaco('node', 'list'),
+              member.jaco('operator', 'autopilot', 'health')]
+      if all(done.returncode == 0 for done in seen):
+        return '\n'.join(done.stdout.strip() for done in seen)
+    return 'nobody knows how the servers are'
+
   def close(self, keep=False):
     for member in self.members:
       member.close(keep)

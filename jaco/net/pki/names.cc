@@ -25,9 +25,19 @@ void PushString(GENERAL_NAMES* names, int type, const std::string& text) {
   sk_GENERAL_NAME_push(names, name);
 }
 
+// Not OpenSSL's parser, which takes more for an address than AddressOf spells.
 void PushHost(GENERAL_NAMES* names, const std::string& host) {
-  ASN1_OCTET_STRING* const address = a2i_IPADDRESS(host.c_str());
-  if (address == nullptr) return PushString(names, GEN_DNS, host);
+  unsigned char bytes[sizeof(in6_addr)] = {};
+  int size = 0;
+  if (inet_pton(AF_INET, host.c_str(), bytes) == 1) {
+    size = sizeof(in_addr);
+  } else if (inet_pton(AF_INET6, host.c_str(), bytes) == 1) {
+    size = sizeof(in6_addr);
+  } else {
+    return PushString(names, GEN_DNS, host);
+  }
+  ASN1_OCTET_STRING* const address = ASN1_OCTET_STRING_new();
+  ASN1_OCTET_STRING_set(address, bytes, size);
   GENERAL_NAME* const name = GENERAL_NAME_new();
   GENERAL_NAME_set0_value(name, GEN_IPADD, address);
   sk_GENERAL_NAME_push(names, name);

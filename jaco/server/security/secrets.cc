@@ -135,9 +135,9 @@ absl::Status WriteSecretFiles(env::FileSystem& fs, const std::string& data_dir,
 absl::StatusOr<std::optional<Secrets>> LoadSecrets(env::FileSystem& fs,
                                                    const std::string& data_dir,
                                                    const Keyring* seal_key) {
-  const std::string path =
-      absl::StrCat(data_dir, "/", kDirectory, "/", kSecretsName);
-  const auto bytes = storage::ReadWholeFile(fs, path);
+  const std::string directory = absl::StrCat(data_dir, "/", kDirectory);
+  const std::string path = absl::StrCat(directory, "/", kSecretsName);
+  const auto bytes = storage::ReadReplaced(fs, directory, kSecretsName);
   if (!bytes.ok()) return bytes.status();
   if (!bytes->has_value()) return std::nullopt;
   auto secrets = Decode(path, **bytes, seal_key);

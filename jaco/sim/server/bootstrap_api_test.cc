@@ -82,12 +82,13 @@ class BootstrapApiTest : public TokenJoinTest {
   }
   // The identity, or the code of the error.
   std::string Login(NodeNumber node, const std::string& password,
-                    const std::string& name = "admin@example.com") {
+                    const std::string& name = "admin@example.com",
+                    bool stale = false) {
     auto said = std::make_shared<std::string>("none");
     At(node).Authenticate(
         absl::StrCat("Basic ",
                      absl::Base64Escape(absl::StrCat(name, ":", password))),
-        /*stale=*/false, [said](const absl::StatusOr<Caller>& caller) {
+        stale, [said](const absl::StatusOr<Caller>& caller) {
           *said = caller.ok()
                       ? caller->identity
                       : std::string(ErrorCodeName(CodeOf(caller.status())));
@@ -120,16 +121,33 @@ class BootstrapApiTest : public TokenJoinTest {
     ASSERT_TRUE((*file)->Sync().ok());
     ASSERT_TRUE(files_[node]->SyncDirectory("/").ok());
   }
-  // Of server 1, sealed.
-  std::string Backup(const std::string& passphrase) {
+  // Each once, in their order.
+  std::string StatesUntilCompleted(NodeNumber node) {
+    auto said = std::make_shared<std::string>();
+    auto last = std::make_shared<BootstrapState>(BootstrapState::kIdle);
+    for (int i = 0; i < 10'000 && *last != BootstrapState::kCompleted; ++i) {
+      At(node).bootstrap().Report(
+          [said, last](const absl::StatusOr<BootstrapReport>& report) {
+            if (std::exchange(*last, report->status.state) == *last) return;
+            absl::StrAppend(said.get(), BootstrapStateName(*last), " ");
+          });
+      Run(Microseconds(500));
+    }
+    return *said;
+  }
+  // Of server 1.
+  std::string Archive() {
     std::string archive;
     At(1).Backup(Caller::Local(), [&](const auto& response) {
       ASSERT_TRUE(response.ok()) << response.status();
       archive = response->archive;
     });
     Run(Seconds(1));
+    return archive;
+  }
+  std::string Backup(const std::string& passphrase) {
     sim::SimEntropy entropy(1);
-    return *SealWithPassphrase(entropy, passphrase, {1, 8}, archive);
+    return *SealWithPassphrase(entropy, passphrase, {1, 8}, Archive());
   }
   void Founded() {
     Start(1);
@@ -178,6 +196,25 @@ TEST_F(BootstrapApiTest, ThreeServersByAPassword) {
   EXPECT_EQ(StateOf(3), "completed");
 }
 
+TEST_F(BootstrapApiTest, WithoutAQuorumNoPasswordIsCalledWrong) {
+  Founded();
+  Start(2);
+  ASSERT_EQ(Do(2, Joining("1")), "completed");
+  Start(3);
+  ASSERT_EQ(Do(3, Joining("1")), "completed");
+  Run(Seconds(5));
+  PowerLoss(1);
+  PowerLoss(2);
+  Run(Seconds(5));
+  const std::string admin = "admin@example.com";
+  EXPECT_EQ(Login(3, "secret", admin, /*stale=*/true), "user:" + admin);
+  // They might be new ones.
+  EXPECT_EQ(Login(3, "other", admin, /*stale=*/true), "quorum_lost");
+  EXPECT_EQ(Login(3, "secret", "new@example.com", /*stale=*/true),
+            "quorum_lost");
+  EXPECT_EQ(Login(3, "secret"), "quorum_lost");
+}
+
 TEST_F(BootstrapApiTest, MembersByAnotherDoorHaveCompleted) {
   Start(1);
   At(1).Init({}, {}, [](const auto&) {});
@@ -186,6 +223,34 @@ TEST_F(BootstrapApiTest, MembersByAnotherDoorHaveCompleted) {
   EXPECT_TRUE(Look(1).status.started.has_value());
   // There is no user.
   EXPECT_EQ(Login(1, "secret"), "token_invalid");
+}
+
+// Who looks often sees all that goes on, whoever began it.
+TEST_F(BootstrapApiTest, WhatOtherDoorsDoIsSeen) {
+  Founded();
+  Start(2);
+  auto outcome = std::make_shared<std::string>("none");
+  BeginJoin(2, 1, NewJoinToken(), outcome);
+  EXPECT_EQ(StatesUntilCompleted(2), "joining_cluster completed ");
+  EXPECT_EQ(*outcome, "ok");
+
+  const std::string archive = Archive();
+  Start(3);
+  EXPECT_EQ(StateOf(3), "idle");
+  At(3).Restore(Caller::Local(), {archive}, [](const auto& restored) {
+    EXPECT_TRUE(restored.ok()) << restored.status();
+  });
+  EXPECT_EQ(StatesUntilCompleted(3), "recovering_cluster completed ");
+}
+
+// It was admitted, and nobody reaches it.
+TEST_F(BootstrapApiTest, WhoHasNothingYetIsJoining) {
+  Founded();
+  Start(2);
+  const std::string token = NewJoinToken();
+  moved_[2] = "10.9.9.9:7001";
+  EXPECT_EQ(Join(2, 1, token), "ok");
+  EXPECT_EQ(StateOf(2), "joining_cluster");
 }
 
 TEST_F(BootstrapApiTest, OnlyThoseOnTheHostUnlessItSaysSo) {

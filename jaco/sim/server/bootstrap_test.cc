@@ -1,6 +1,7 @@
 // bootstrap_expect: one cluster, whatever the order, whatever goes wrong.
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,40 @@ class BootstrapTest : public BootstrapCluster {
   void ExpectOneClusterOf(size_t members) {
     EXPECT_EQ(ClusterIds().size(), 1u) << AllProgress();
     EXPECT_EQ(Members(), members) << AllProgress();
+  }
+
+  void WriteRecord(NodeNumber node, const std::string& bytes) {
+    ASSERT_TRUE(StoreBootstrapRecord(*files_[node], "/data", bytes).ok());
+  }
+  static std::string CodeOr(const absl::StatusOr<InitResponse>& response) {
+    return response.ok()
+               ? "ok"
+               : std::string(ErrorCodeName(CodeOf(response.status())));
+  }
+  std::string Init(NodeNumber node) {
+    auto said = std::make_shared<std::string>("none");
+    At(node).Init({}, {},
+                  [said](const auto& answer) { *said = CodeOr(answer); });
+    Run(Milliseconds(10));
+    return *said;
+  }
+  // Starts the server and asks for an init as soon as it has no cluster.
+  std::string InitAtOnce(NodeNumber node) {
+    auto said = std::make_shared<std::string>();
+    for (int i = 1; i < 2000; ++i) {
+      queue_.Schedule(queue_.now() + Microseconds(10 * i), sim::kWorldOwner,
+                      {sim::EventKind::kTask}, [this, node, said] {
+                        if (!said->empty()) return;
+                        if (At(node).lifecycle() != Lifecycle::kUninitialized)
+                          return;
+                        *said = "none";
+                        At(node).Init({}, {}, [said](const auto& answer) {
+                          *said = CodeOr(answer);
+                        });
+                      });
+    }
+    Start(node);
+    return *said;
   }
 };
 
@@ -282,16 +317,26 @@ TEST_F(BootstrapTest, WhoWasAcceptedFounds) {
   for (const auto& [node, process] : processes_) {
     if (!absl::StrContains(Progress(node), "which was to found")) continue;
     ++waiting;
-    std::optional<absl::Status> status;
-    At(node).Init({}, {}, [&](const auto& r) { status = r.status(); });
-    Run(Milliseconds(10));
-    ASSERT_TRUE(status.has_value());
-    EXPECT_EQ(CodeOf(*status), ErrorCode::kConflict);
+    EXPECT_EQ(Init(node), "conflict");
   }
   EXPECT_GE(waiting, 1) << AllProgress();
   Start(founder);
   Run(Seconds(8));
   ExpectOneClusterOf(3);
+}
+
+// It has read its disk, but not yet that it has agreed.
+TEST_F(BootstrapTest, WhoHasAcceptedDoesNotInitAsItStarts) {
+  BootstrapRecord record;
+  record.set_server_id(2);
+  record.mutable_vote()->mutable_promised()->set_round(1);
+  *record.mutable_vote()->mutable_accepted() = record.vote().promised();
+  record.mutable_vote()->mutable_founder()->set_server_id(1);
+  record.mutable_vote()->mutable_founder()->set_node_name("n1");
+  WriteRecord(2, EncodeBootstrapRecord(record));
+  EXPECT_EQ(InitAtOnce(2), "no_leader");
+  EXPECT_EQ(Init(2), "conflict");
+  EXPECT_EQ(ClusterIds().size(), 0u);
 }
 
 // Somebody has founded by hand, is known to one of those that wait, and is gone
@@ -380,9 +425,7 @@ TEST_F(BootstrapTest, ATokenThatTheClusterHasForgottenIsReplaced) {
   record.set_cluster_id(*ClusterIds().begin());
   record.set_join_token(
       absl::StrCat(std::string(64, 'a'), ".", std::string(64, 'b')));
-  ASSERT_TRUE(
-      StoreBootstrapRecord(*files_[4], "/data", EncodeBootstrapRecord(record))
-          .ok());
+  WriteRecord(4, EncodeBootstrapRecord(record));
   Start(4);
   Run(Seconds(8));
   ExpectOneClusterOf(4);
@@ -391,11 +434,14 @@ TEST_F(BootstrapTest, ATokenThatTheClusterHasForgottenIsReplaced) {
 TEST_F(BootstrapTest, ADamagedRecordTakesNoPart) {
   Start(1);
   PowerLoss(1);
-  ASSERT_TRUE(StoreBootstrapRecord(*files_[1], "/data", "rubbish").ok());
+  WriteRecord(1, "rubbish");
   for (NodeNumber node = 1; node <= 3; ++node) Start(node);
   Run(Seconds(5));
   EXPECT_EQ(ClusterIds().size(), 0u);
   EXPECT_THAT(Progress(1), HasSubstr("/data/bootstrap: the file is damaged"));
+  // Not by hand either: it may have agreed on somebody.
+  EXPECT_EQ(Init(1), "data_loss");
+  EXPECT_EQ(At(1).lifecycle(), Lifecycle::kUninitialized);
 }
 
 }  // namespace

@@ -196,6 +196,28 @@ TEST_F(LeaveTest, OneThatCannotBeSparedStays) {
   ExpectRemoved(leader);
 }
 
+// It looks well for long after it died. A change to it alone could never be
+// committed, nor taken back.
+TEST_F(LeaveTest, NobodyTakesOverAloneWhoMayBeGone) {
+  tune_ = [](ServerOptions& options) {
+    options.autopilot.config.set_last_contact_threshold_ns(60'000'000'000);
+  };
+  Anew();
+  Form(2);
+  Run(Seconds(5));
+  const NodeNumber leader = Leader();
+  const auto other = static_cast<NodeNumber>(3 - leader);
+  PowerLoss(other);
+  EXPECT_EQ(Remove(leader, leader), "conflict");
+  EXPECT_EQ(Leader(), leader);
+  EXPECT_FALSE(Configuration().IsJoint());
+  Start(other);
+  Run(Seconds(5));
+  EXPECT_EQ(Remove(leader, leader), "ok");
+  EXPECT_EQ(Leader(), other);
+  ExpectRemoved(leader);
+}
+
 // The first choice dies when all have the same log, and looks well for long.
 TEST_F(LeaveTest, ALeaderTriesOneSuccessorAfterTheOther) {
   tune_ = [](ServerOptions& options) {

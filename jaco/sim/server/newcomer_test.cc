@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jaco/base/error.h"
 #include "jaco/sim/server/testing/joining_cluster.h"
 
 namespace jaco::server {
@@ -85,6 +86,12 @@ TEST_F(NewcomerTest, OneThatWasRemovedLearnsIt) {
   EXPECT_EQ(At(1).state().nodes().size(), 1u);
   Run(Seconds(60));
   EXPECT_EQ(At(2).lifecycle(), Lifecycle::kRemoved);
+  std::string refusal;
+  At(2).JoinServers({}, {{"10.0.0.1:7000"}}, [&](const auto& answer) {
+    refusal = std::string(ErrorCodeName(CodeOf(answer.status())));
+  });
+  Run(Seconds(1));
+  EXPECT_EQ(refusal, "not_a_member");
   // Also when it has been down.
   Restart(2);
   Run(Seconds(2));

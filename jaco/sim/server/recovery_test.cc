@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/sim/server/testing/test_cluster.h"
+#include "jaco/storage/snapshot_store.h"
 
 namespace jaco::server {
 namespace {
@@ -244,6 +245,51 @@ TEST_F(RecoveryTest, ABadFileStopsTheStartAndChangesNothing) {
   Start(3);
   Run(Seconds(2));
   EXPECT_LT(At(3).raft()->term().value(), 1'000'000u);
+  EXPECT_THAT(TokensAt(3), IsSupersetOf(acknowledged_));
+}
+
+// It was received and never installed. The entries that come will get to its
+// index, and are none of those that it stands for.
+TEST_F(RecoveryTest, ASnapshotThatTheLogDoesNotLeadToIsRemoved) {
+  Found(3);
+  Issue(5);
+  for (const NodeNumber node : {1, 2, 3}) PowerLoss(node);
+  const storage::SnapshotStore snapshots("/data/snapshots");
+  const storage::Snapshot stray{{raft::Term(1), raft::LogIndex(1000)},
+                                {.voters = {raft::NodeId(3)}},
+                                "of those that are lost"};
+  ASSERT_TRUE(snapshots.Write(*files_[3], stray).ok());
+  Write(3, kPeersJson, PeersJson({3}));
+  Start(3);
+  ASSERT_TRUE(processes_[3]->started->ok()) << *processes_[3]->started;
+  EXPECT_FALSE(snapshots.Read(*files_[3], stray.last).ok());
+  Run(Seconds(2));
+  EXPECT_THAT(TokensAt(3), IsSupersetOf(acknowledged_));
+}
+
+// There would be nobody to repair it from.
+TEST_F(RecoveryTest, ADamagedLogIsNotLeftAlone) {
+  Found(3);
+  Issue(50);
+  Run(Seconds(1));
+  for (const NodeNumber node : {1, 2, 3}) PowerLoss(node);
+  // Of one that is not the last the end is no torn write.
+  files_[3]->FlipBit("/data/raft/00000000000000000002.log", 300, 3);
+  Write(3, kPeersJson, PeersJson({3}));
+  Start(3);
+  const absl::Status& alone = *processes_[3]->started;
+  EXPECT_EQ(CodeOf(alone), ErrorCode::kDataLoss) << alone;
+  EXPECT_THAT(std::string(alone.message()), HasSubstr(kPeersJson));
+  EXPECT_THAT(std::string(alone.message()), HasSubstr("at offset"));
+  EXPECT_TRUE(Exists(3, kPeersJson));
+  PowerLoss(3);
+  // Sound ones are a majority.
+  for (const NodeNumber node : {1, 2, 3}) {
+    Write(node, kPeersJson, PeersJson({1, 2, 3}));
+    Start(node);
+    ASSERT_TRUE(processes_[node]->started->ok()) << *processes_[node]->started;
+  }
+  Run(Seconds(5));
   EXPECT_THAT(TokensAt(3), IsSupersetOf(acknowledged_));
 }
 

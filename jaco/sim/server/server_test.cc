@@ -543,7 +543,9 @@ TEST_P(ServerTest, AuthenticatesTokens) {
     return result;
   };
   EXPECT_EQ(bearer("x"), "cluster_uninitialized");
+  EXPECT_EQ(bearer(""), "cluster_uninitialized");
   const auto init = Init();
+  EXPECT_EQ(bearer(""), "token_invalid");
   EXPECT_EQ(bearer(init->operator_token), "bootstrap");
   EXPECT_EQ(bearer("x"), "token_invalid");
   ASSERT_TRUE(Revoke("bootstrap").ok());
