@@ -23,9 +23,9 @@ _RAFT_TYPES = ['jaco/raft/types.h', 'jaco/raft/message.h', 'jaco/raft/ready.h',
 _RAFT_CODEC = ['jaco/raft/codec.h']
 _ENV = ['jaco/env/*.h']  # The interfaces, not env/posix.
 _SERVER_API = [
-    'jaco/server/api.h', 'jaco/server/bootstrap_api.h',
-    'jaco/server/operator_api.h', 'jaco/server/server.h',
-    'jaco/server/user_api.h'
+    'jaco/server/api.h', 'jaco/server/audit_api.h',
+    'jaco/server/bootstrap_api.h', 'jaco/server/operator_api.h',
+    'jaco/server/server.h', 'jaco/server/user_api.h'
 ]
 # The parts of net that do no I/O: a server and the simulator may use them.
 _NET_WITHOUT_IO = ['jaco/net/sansio/**']

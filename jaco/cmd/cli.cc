@@ -13,9 +13,13 @@
 #include "jaco/base/version.h"
 #include "jaco/cmd/api_client.h"
 #include "jaco/cmd/archive_commands.h"
+#include "jaco/cmd/cli_arguments.h"
+#include "jaco/cmd/cli_audit.h"
 #include "jaco/cmd/cli_bootstrap.h"
 #include "jaco/cmd/cli_completion.h"
 #include "jaco/cmd/cli_join.h"
+#include "jaco/cmd/cli_monitor.h"
+#include "jaco/cmd/cli_nodes.h"
 #include "jaco/cmd/cli_operator.h"
 #include "jaco/cmd/cli_output.h"
 #include "jaco/cmd/cli_session.h"
@@ -42,6 +46,8 @@ struct Options {
   OperatorOptions operators;
   JoinOptions join;
   BootstrapCommandOptions bootstrap;
+  AuditOptions audit;
+  MonitorOptions monitor;
   std::string shell;
 };
 
@@ -104,11 +110,7 @@ class Session : public CliSession {
     return gone ? 0 : Fail(*outcome.error);
   }
 
-  int ListNodes() {
-    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
-    if (options_.output != "table") return ShowPart(outcome, PickNodes);
-    return Finish(outcome, net::DecodeStatusResponse, FormatNodes);
-  }
+  int ListNodes() { return cmd::ListNodes(*this, options_.output); }
 
   int JoinServers() {
     std::string target = "/v1/agent/join";
@@ -125,14 +127,7 @@ class Session : public CliSession {
     return response->error.empty() ? 0 : 1;
   }
 
-  // As Nomad's, whose JSON is that of its API.
-  int ListServers() {
-    if (options_.output != "table") {
-      return ShowPart(Call({"GET", "/v1/agent/members"}), PickMembers);
-    }
-    const Outcome outcome = Call({"GET", "/v1/cluster/status"});
-    return Finish(outcome, net::DecodeStatusResponse, FormatServers);
-  }
+  int ListServers() { return cmd::ListServers(*this, options_.output); }
 
   int OfflineRaft() {
     OfflineRaftOptions raft = options_.raft;
@@ -181,9 +176,8 @@ void AddConnection(CLI::App* app, ApiClientOptions* options) {
                   "The cluster's CA certificate ($JACO_CA_CERT)");
   // Everybody on the host can read a command line.
   app->add_option("--token")->group("")->each([](const std::string&) {
-    throw CLI::ValidationError(
-        "--token",
-        "a token on the command line is no secret; use --token-file "
+    throw CLI::ConversionError(
+        "--token: a token on the command line is no secret; use --token-file "
         "or JACO_TOKEN");
   });
 }
@@ -354,13 +348,18 @@ const CLI::App* FindSubcommand(const CLI::App& app, const std::string& name) {
   return found.empty() ? nullptr : found.front();
 }
 
-// Names of `app`'s subcommands and long options, for suggestions.
-std::vector<std::string> WordsOf(const CLI::App& app) {
-  std::vector<std::string> words;
+std::vector<std::string> CommandsOf(const CLI::App& app) {
+  std::vector<std::string> names;
   for (const CLI::App* sub :
        app.get_subcommands([](const CLI::App*) { return true; })) {
-    words.push_back(sub->get_name());
+    names.push_back(sub->get_name());
   }
+  return names;
+}
+
+// Names of `app`'s subcommands and long options, for suggestions.
+std::vector<std::string> WordsOf(const CLI::App& app) {
+  std::vector<std::string> words = CommandsOf(app);
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) {
       words.push_back(absl::StrCat("--", name));
@@ -423,6 +422,8 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   AddBootstrapCommands(&app, &options.bootstrap, &options.output,
                        &options.api.token_needed, Choose(&command));
   AddUserCommands(&app, &options.bootstrap, &options.output, Choose(&command));
+  AddAuditCommand(&app, &options.audit, &options.output, Choose(&command));
+  AddMonitorCommand(&app, &options.monitor, Choose(&command));
   bool version = false;
   app.add_subcommand("version", "Print the version")->callback([&version] {
     version = true;
@@ -432,6 +433,12 @@ int RunCli(std::vector<std::string> arguments, const CliWorld& world) {
   completion->add_option("shell", options.shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  auto arranged = ArrangeArguments(std::move(arguments), CommandsOf(app));
+  if (!arranged.ok()) {
+    *world.err << FormatUsageError(arranged.status().message());
+    return 1;
+  }
+  arguments = *std::move(arranged);
   try {
     // CLI11 takes the arguments from the back.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

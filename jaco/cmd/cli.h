@@ -35,6 +35,8 @@ struct CliWorld {
       };
   absl::Duration retry_for = absl::Seconds(10);
   absl::Duration retry_every = absl::Milliseconds(200);
+  // Between the questions of a command that goes on.
+  absl::Duration follow_every = absl::Seconds(1);
 };
 
 // Runs `jaco` with `arguments` (without the program's name). Returns the exit

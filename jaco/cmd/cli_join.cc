@@ -26,6 +26,7 @@ int IssueJoinToken(CliSession& session, const JoinOptions& options) {
   const std::string remote = session.client().remote_address();
   *session.world().out << FormatJoinToken(
       remote.empty() ? "<this-node-host:port>" : remote, *response);
+  if (options.show_ca) *session.world().out << "\n" << response->ca_cert;
   return 0;
 }
 
@@ -75,6 +76,8 @@ void AddJoinCommands(CLI::App* node, JoinOptions* options,
       "issue-join-token", "Print the command by which a server joins");
   issue->add_option("--node-name", options->node_name,
                     "The only node that it is good for");
+  issue->add_flag("--show-ca", options->show_ca,
+                  "Print the cluster's CA certificate as well");
   issue->callback([=] {
     choose(
         [=](CliSession& session) { return IssueJoinToken(session, *options); });

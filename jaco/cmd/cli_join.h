@@ -14,6 +14,7 @@ namespace jaco::cmd {
 
 struct JoinOptions {
   std::string node_name;  // of issue-join-token
+  bool show_ca = false;   // likewise
   std::string peer;
   std::string token;                          // secret
   std::string token_file;                     // that holds it; "-" is stdin

@@ -104,6 +104,17 @@ TEST_F(CliJoinTest, ThePrintedCommandNamesTheServer) {
                                     "--token=ab.cd\n\n"));
 }
 
+TEST_F(CliJoinTest, TheAuthorityIsShownIfAskedFor) {
+  EXPECT_CALL(api_, IssueJoinToken).WillRepeatedly([](auto&, auto, auto reply) {
+    reply(server::IssueJoinTokenResponse{"ab.cd", absl::UnixEpoch(), "PEM\n"});
+  });
+  Serve();
+  EXPECT_EQ(Run({"node", "issue-join-token", "--show-ca"}), 0);
+  EXPECT_THAT(out_.str(), testing::EndsWith("(single-use).\n\nPEM\n"));
+  EXPECT_EQ(Run({"node", "issue-join-token"}), 0);
+  EXPECT_THAT(out_.str(), testing::EndsWith("(single-use).\n"));
+}
+
 TEST_F(CliJoinTest, ARestoreStaysAwayFromThisHostIfAnotherIsNamed) {
   // As in a backup, but the command must not come as far as to read it.
   const std::string data = absl::StrCat(root_, "/data");

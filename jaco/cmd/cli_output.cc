@@ -286,7 +286,25 @@ std::string FormatServers(const server::StatusResponse& response) {
 std::string FormatJson(absl::string_view json) {
   std::string out;
   PrintJson(Parse(json), 0, &out);
-  return out + "\n";
+  return EscapeControls(out) + "\n";
+}
+
+std::string EscapeControls(absl::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const unsigned next =
+        i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0u;
+    if (byte == 0x7f) {
+      out.append("\\u007f");
+    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+      absl::StrAppendFormat(&out, "\\u%04x", next);
+      ++i;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
 }
 
 absl::StatusOr<std::string> PickNodes(absl::string_view text) {
@@ -304,7 +322,7 @@ absl::StatusOr<std::string> PickMembers(absl::string_view text) {
 std::string FormatYaml(absl::string_view json) {
   YAML::Emitter out;
   PrintYaml(Parse(json), out);
-  return absl::StrCat(out.c_str(), "\n");
+  return absl::StrCat(EscapeControls(out.c_str()), "\n");
 }
 
 std::string FormatError(absl::string_view code, absl::string_view message) {

@@ -30,6 +30,10 @@ std::string FormatServers(const server::StatusResponse& response);
 std::string FormatJson(absl::string_view json);
 std::string FormatYaml(absl::string_view json);
 
+// JSON or YAML with DEL and the C1 control characters, which a terminal may
+// obey, as escapes. The others are so already.
+std::string EscapeControls(absl::string_view text);
+
 // {"nodes": [...]} of what `cluster status` answers, and the list of members
 // of what /v1/agent/members does, as JSON. kInternal if that is something else.
 absl::StatusOr<std::string> PickNodes(absl::string_view json);

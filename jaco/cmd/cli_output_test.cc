@@ -164,6 +164,12 @@ TEST(CliOutputTest, Json) {
 )");
 }
 
+TEST(CliOutputTest, WhatATerminalWouldObeyIsEscaped) {
+  EXPECT_EQ(EscapeControls("\"a\x7f\xc2\x9b\xc2\xa0\xc3\x9b\xc2\""),
+            "\"a\\u007f\\u009b\xc2\xa0\xc3\x9b\xc2\"");
+  EXPECT_EQ(FormatJson("\"\x7f\""), "\"\\u007f\"\n");
+}
+
 TEST(CliOutputTest, Yaml) {
   EXPECT_EQ(FormatYaml(kJson), R"(initialized: true
 leader: "true"

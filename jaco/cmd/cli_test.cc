@@ -126,6 +126,65 @@ TEST_F(CliTest, ListsAreLists) {
   EXPECT_THAT(out_.str(), StartsWith("- Addr: \"10.0.0.5\"\n"));
 }
 
+TEST_F(CliTest, AServerThatIsNoMemberHasNoListOfNodes) {
+  status_.nodes = {{"node-1", "10.0.0.5:7001", "READY", "?"}};
+  status_.lifecycle = server::Lifecycle::kRemoved;
+  status_.cluster_name = "demo";
+  Serve();
+  for (const char* output : {"table", "json"}) {
+    EXPECT_EQ(Run({"node", "list", "-o", output}), 1);
+    EXPECT_EQ(out_.str(), "");
+    EXPECT_THAT(err_.str(), StartsWith("Error: not_a_member: this server was "
+                                       "removed from cluster demo; "));
+  }
+  status_.lifecycle = server::Lifecycle::kJoining;
+  EXPECT_EQ(Run({"node", "list"}), 1);
+  EXPECT_EQ(err_.str(),
+            "Error: cluster_uninitialized: this server is joining; see `jaco "
+            "cluster status`\n");
+  status_.lifecycle = server::Lifecycle::kUninitialized;
+  EXPECT_EQ(Run({"node", "list"}), 1);
+  EXPECT_THAT(err_.str(), StartsWith("Error: cluster_uninitialized: this "
+                                     "server is not part of a cluster yet\n"
+                                     "Next: `jaco cluster init`"));
+  status_.lifecycle = server::Lifecycle::kMember;
+  status_.nodes.clear();
+  EXPECT_EQ(Run({"node", "list"}), 1);
+  EXPECT_EQ(err_.str(),
+            "Error: no_leader: this server does not know the cluster's nodes "
+            "yet\n");
+  status_.joining = "a:1 has admitted this server";
+  EXPECT_EQ(Run({"node", "list"}), 1);
+  EXPECT_EQ(err_.str(),
+            "Error: no_leader: this server is joining: a:1 has admitted this "
+            "server\n");
+}
+
+TEST_F(CliTest, TheOutputMayComeFirst) {
+  Serve();
+  EXPECT_EQ(Run({"-o", "json", "cluster", "status"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), StartsWith("{\n"));
+  EXPECT_EQ(Run({"--output=yaml", "cluster", "status"}), 0) << err_.str();
+  EXPECT_THAT(out_.str(), StartsWith("initialized: true\n"));
+}
+
+TEST_F(CliTest, ATokenIsNoArgument) {
+  EXPECT_EQ(Run({"token", "list", "--token="}), 1);
+  EXPECT_EQ(err_.str(),
+            "Error: validation_failed: --token has no value\n"
+            "Run with --help for more information.\n");
+  for (const std::vector<std::string>& token :
+       {std::vector<std::string>{"--token", ""},
+        std::vector<std::string>{"--token=x"}}) {
+    std::vector<std::string> arguments = {"token", "list"};
+    arguments.insert(arguments.end(), token.begin(), token.end());
+    EXPECT_EQ(Run(arguments), 1);
+    EXPECT_THAT(err_.str(), StartsWith("Error: validation_failed: --token: a "
+                                       "token on the command line is no "
+                                       "secret; "));
+  }
+}
+
 TEST_F(CliTest, ServerJoin) {
   using Request = server::JoinServersRequest;
   EXPECT_CALL(api_,

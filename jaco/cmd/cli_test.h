@@ -57,11 +57,12 @@ class CliTest : public testing::Test {
 
   // After the expectations: from here on the loop's thread uses the mock.
   void Serve() {
+    router_ = std::make_unique<net::ApiRouter>(&api_, log_);
     server_ = std::make_unique<net::HttpServer>(
         context_, &logger_,
         [this](const net::HttpRequest& request, const server::Caller& caller,
                net::HttpReply reply) {
-          router_.Handle(request, caller, std::move(reply));
+          router_->Handle(request, caller, std::move(reply));
         });
     ASSERT_TRUE(server_->ListenUnix(*world_.socket).ok());
     loop_ = std::thread([this] { context_.run(); });
@@ -79,7 +80,8 @@ class CliTest : public testing::Test {
   server::StatusResponse status_;
   testing::NiceMock<net::MockApi> api_;
   testing::NiceMock<net::MockOperatorApi> operators_;
-  net::ApiRouter router_{&api_};
+  net::LogTail* log_ = nullptr;
+  std::unique_ptr<net::ApiRouter> router_;
   boost::asio::io_context context_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type>
       guard_{context_.get_executor()};

@@ -21,6 +21,7 @@
 #include "jaco/base/prng.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/data_dir.h"
+#include "jaco/cmd/log_ring.h"
 #include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/sd_notify.h"
 #include "jaco/cmd/server_options.h"
@@ -88,7 +89,7 @@ class Daemon {
 
   absl::Status Run() {
     for (const std::string& warning : config_.warnings) {
-      logger_.Write(LogLevel::kWarning, "jacod", warning);
+      log_.Write(LogLevel::kWarning, "jacod", warning);
     }
     absl::Status status = Open();
     if (!status.ok()) return status;
@@ -156,17 +157,17 @@ class Daemon {
     server::BootstrapOptions options = BootstrapOptionsOf(config_);
     if (bootstrap_peer_) options.peer = &*bootstrap_peer_;
     if (options.expect > 0 && options.expect % 2 == 0) {
-      logger_.Write(LogLevel::kWarning, "jacod",
-                    absl::StrCat("bootstrap_expect ", options.expect,
-                                 " is even: one server less survives as many "
-                                 "failures"));
+      log_.Write(LogLevel::kWarning, "jacod",
+                 absl::StrCat("bootstrap_expect ", options.expect,
+                              " is even: one server less survives as many "
+                              "failures"));
     }
     return options;
   }
 
   absl::Status OpenPeerTransport() {
     network_.emplace(
-        loop_.io_context(), &logger_, Prng(NewSeed(entropy_)),
+        loop_.io_context(), &log_, Prng(NewSeed(entropy_)),
         [this] { return Hello(); }, net::PeerTransportOptions{.tls = &tls_});
     return AsConflict(network_->Listen(config_.cluster_addr));
   }
@@ -182,7 +183,7 @@ class Daemon {
                                                .network = &*network_,
                                                .disk = &*disk_,
                                                .entropy = &entropy_,
-                                               .logger = &logger_,
+                                               .logger = &log_,
                                                .pki = &pki_,
                                                .host = &host_});
     server_->WatchCredentials([this](const server::Credentials& credentials) {
@@ -199,7 +200,7 @@ class Daemon {
     const absl::Status status = tls_.Update(
         {credentials.key, credentials.certificates, credentials.bundle});
     if (!status.ok()) {
-      logger_.Write(LogLevel::kError, "jacod", status.message());
+      log_.Write(LogLevel::kError, "jacod", status.message());
       return;
     }
     network_->OnCredentials();
@@ -211,9 +212,9 @@ class Daemon {
   // Two servers: however many there are on the network, the socket is there
   // for those on the host.
   absl::Status OpenApi() {
-    router_.emplace(&*server_);
+    router_.emplace(&*server_, &log_);
     for (auto* http : {&local_http_, &remote_http_}) {
-      http->emplace(loop_.io_context(), &logger_,
+      http->emplace(loop_.io_context(), &log_,
                     [this](const net::HttpRequest& request,
                            const server::Caller& caller, net::HttpReply reply) {
                       router_->Handle(request, caller, std::move(reply));
@@ -284,8 +285,8 @@ class Daemon {
 
   void OnReloaded(const absl::Status& status, LogLevel level) {
     if (!status.ok()) {
-      return logger_.Write(LogLevel::kError, "jacod",
-                           absl::StrCat("not reloaded: ", status.message()));
+      return log_.Write(LogLevel::kError, "jacod",
+                        absl::StrCat("not reloaded: ", status.message()));
     }
     logger_.SetLevel(level);
     Log("reloaded");
@@ -359,7 +360,7 @@ class Daemon {
   }
 
   void Log(absl::string_view message) {
-    logger_.Write(LogLevel::kInfo, "jacod", message);
+    log_.Write(LogLevel::kInfo, "jacod", message);
   }
 
   const Config config_;
@@ -374,6 +375,7 @@ class Daemon {
   env::PosixEntropy entropy_;
   env::PosixFileSystem files_;
   env::PosixHost host_;
+  LogRing log_{&logger_, &clock_, absl::StrCat(absl::Hex(NewSeed(entropy_)))};
   std::unique_ptr<env::FileLock> lock_;
   env::PosixEventLoop loop_;
   std::optional<env::PosixDisk> disk_;

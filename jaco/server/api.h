@@ -136,6 +136,7 @@ struct IssueJoinTokenRequest {
 struct IssueJoinTokenResponse {
   std::string join_token;  // the only time it is seen; see JoinToken
   absl::Time expires_at;
+  std::string ca_cert = {};  // PEM: the trusted authorities
 };
 
 // By which a server becomes a node of another's cluster.
@@ -203,6 +204,7 @@ struct RestoreSnapshotResponse {
 class OperatorApi;
 class BootstrapApi;
 class UserApi;
+class AuditApi;
 
 struct RemoveNodeRequest {
   std::string node_name;
@@ -294,6 +296,8 @@ class Api {
   // bootstrap_api.h and user_api.h.
   virtual BootstrapApi& bootstrap() = 0;
   virtual UserApi& users() = 0;
+  // audit_api.h.
+  virtual AuditApi& audit() = 0;
 };
 
 }  // namespace jaco::server

@@ -293,6 +293,11 @@ AdmitResponse Certificates::Welcome(std::string certificate) const {
           .keyring = secrets_->keyring.Encode()};
 }
 
+std::string Certificates::Bundle() const {
+  const auto& cluster = node_->state().cluster();
+  return cluster ? BundleOf(*cluster) : "";
+}
+
 absl::StatusOr<env::Authority> Certificates::SigningAuthority() const {
   if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
   const auto& cluster = node_->state().cluster();

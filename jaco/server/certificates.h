@@ -71,6 +71,8 @@ class Certificates {
   // The authority that signs, with its key open. conflict in a cluster that has
   // none; as of a server that is no member.
   absl::StatusOr<env::Authority> SigningAuthority() const;
+  // Those that are trusted, as PEM; empty while there is no cluster.
+  std::string Bundle() const;
   // For a node with this certificate, which SigningAuthority has issued.
   AdmitResponse Welcome(std::string certificate) const;
   // `secrets` are on disk now.

@@ -89,7 +89,7 @@ void JoinService::IssueToken(const Caller& caller,
   issue.set_node_name(std::move(request.node_name));
   node_->Propose(
       caller, std::move(command),
-      [text = token.Text(), reply = std::move(reply)](
+      [this, text = token.Text(), reply = std::move(reply)](
           const absl::StatusOr<std::string>& result, raft::LogIndex) mutable {
         if (!result.ok()) return reply(result.status());
         fsm::JoinToken issued;
@@ -97,8 +97,8 @@ void JoinService::IssueToken(const Caller& caller,
           return reply(absl::InternalError("the reply is no join token"));
         }
         reply(IssueJoinTokenResponse{
-            std::move(text),
-            absl::FromUnixMillis(issued.expires_at_unix_ms())});
+            std::move(text), absl::FromUnixMillis(issued.expires_at_unix_ms()),
+            certificates_->Bundle()});
       });
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "jaco/server/announcer.h"
+#include "jaco/server/audit_service.h"
 #include "jaco/server/autopilot.h"
 #include "jaco/server/backup_service.h"
 #include "jaco/server/bootstrap_actions.h"
@@ -32,6 +33,7 @@ struct Server::Impl {
         bootstrap(&node, &cluster, &joins),
         backups(&node, &certificates),
         users(&node, &certificates, &joins),
+        audit(&node),
         actions(&node, {&cluster, &joins, &backups, &bootstrap, &users}),
         announcer(&node, &certificates) {}
 
@@ -46,6 +48,7 @@ struct Server::Impl {
   BootstrapService bootstrap;
   BackupService backups;
   UserService users;
+  AuditService audit;
   BootstrapActions actions;
   Announcer announcer;
 };
@@ -138,6 +141,8 @@ OperatorApi& Server::operators() { return impl_->operators; }
 BootstrapApi& Server::bootstrap() { return impl_->actions; }
 
 UserApi& Server::users() { return impl_->users; }
+
+AuditApi& Server::audit() { return impl_->audit; }
 
 void Server::Init(const Caller& /*caller*/, InitRequest request,
                   Reply<InitResponse> reply) {

@@ -161,6 +161,7 @@ class Server final : public Api {
   OperatorApi& operators() override;
   BootstrapApi& bootstrap() override;
   UserApi& users() override;
+  AuditApi& audit() override;
   void RemoveNode(const Caller& caller, RemoveNodeRequest request,
                   Reply<RemoveNodeResponse> reply) override;
   void Hello(const Caller& caller, HelloRequest request,

@@ -269,7 +269,8 @@ std::string EncodeIssueJoinTokenResponse(
     const server::IssueJoinTokenResponse& response) {
   return json::serialize(
       json::object{{"join_token", Text(response.join_token)},
-                   {"expires_at", TimeText(response.expires_at)}});
+                   {"expires_at", TimeText(response.expires_at)},
+                   {"ca_cert", Text(response.ca_cert)}});
 }
 
 std::string EncodeJoinResponse(const server::JoinResponse& response) {
@@ -373,7 +374,8 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
     absl::string_view body) {
   return DecodeResponse<server::IssueJoinTokenResponse>(
       body, [](ResponseReader& reader) -> server::IssueJoinTokenResponse {
-        return {reader.String("join_token"), reader.Time("expires_at")};
+        return {reader.String("join_token"), reader.Time("expires_at"),
+                reader.String("ca_cert")};
       });
 }
 

@@ -114,6 +114,8 @@ const ApiRouter::Route ApiRouter::kRoutes[] = {
     {"DELETE", "/v1/user/", false, &ApiRouter::RemoveUser},
     {"POST", "/v1/server/challenge", false, &ApiRouter::Challenge},
     {"POST", "/v1/server/prove", false, &ApiRouter::Prove},
+    {"GET", "/v1/audit", false, &ApiRouter::ListAudit},
+    {"GET", "/v1/agent/monitor", true, &ApiRouter::ReadLog, true},
 };
 
 void ApiRouter::Handle(const HttpRequest& request, const server::Caller& caller,
@@ -402,6 +404,16 @@ void ApiRouter::Health(Call call) {
 
 void ApiRouter::Version(Call call) {
   call.reply({.body = EncodeVersion(kVersion)});
+}
+
+void ApiRouter::ReadLog(Call call) {
+  const auto request = ReadLogRequest(call.target);
+  absl::Status status = request.status();
+  if (status.ok() && log_ == nullptr) {
+    status = MakeError(ErrorCode::kNotFound, "this server keeps no log");
+  }
+  if (!status.ok()) return call.reply(ErrorResponse(status));
+  call.reply({.body = EncodeLogPage(log_->Read(*request))});
 }
 
 }  // namespace jaco::net

@@ -8,6 +8,7 @@
 #include "jaco/net/sansio/bootstrap_router.h"
 #include "jaco/net/sansio/http_error.h"
 #include "jaco/net/sansio/http_types.h"
+#include "jaco/net/sansio/log_tail.h"
 #include "jaco/net/sansio/nomad_router.h"
 #include "jaco/server/api.h"
 
@@ -24,9 +25,10 @@ namespace jaco::net {
 // Loop thread.
 class ApiRouter {
  public:
-  // `api` is borrowed; it outlives the router.
-  explicit ApiRouter(server::Api* api)
-      : api_(api), nomad_(api), bootstrap_(api) {}
+  // Both are borrowed and outlive the router; without `log` there is none to be
+  // read.
+  explicit ApiRouter(server::Api* api, LogTail* log = nullptr)
+      : api_(api), log_(log), nomad_(api), bootstrap_(api) {}
 
   // Answers through `reply` when `api` does; never, if `api` never does.
   void Handle(const HttpRequest& request, const server::Caller& caller,
@@ -65,12 +67,15 @@ class ApiRouter {
   void RemoveUser(Call call);
   void Challenge(Call call);
   void Prove(Call call);
+  void ListAudit(Call call);
+  void ReadLog(Call call);
   void Health(Call call);
   void Version(Call call);
 
   absl::Status CheckInitialized() const;
 
   server::Api* api_;
+  LogTail* log_;
   NomadRouter nomad_;
   BootstrapRouter bootstrap_;
 };

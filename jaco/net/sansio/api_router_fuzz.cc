@@ -9,10 +9,13 @@
 #include "jaco/base/check.h"
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/audit_json.h"
 #include "jaco/net/sansio/bootstrap_json.h"
+#include "jaco/net/sansio/log_tail.h"
 #include "jaco/net/sansio/operator_json.h"
 #include "jaco/net/sansio/query.h"
 #include "jaco/net/sansio/user_json.h"
+#include "jaco/server/audit_api.h"
 #include "jaco/server/bootstrap.pb.h"
 #include "jaco/server/bootstrap_api.h"
 #include "jaco/server/operator_api.h"
@@ -112,6 +115,27 @@ class EchoUsers final : public server::UserApi {
   }
 };
 
+class EchoAudit final : public server::AuditApi {
+ public:
+  void ListEvents(const server::Caller&, server::ListAuditRequest request,
+                  server::Reply<server::ListAuditResponse> reply) override {
+    JACO_CHECK(request.age_max >= absl::ZeroDuration());
+    server::ListAuditResponse page;
+    for (const std::string& type : request.types) {
+      page.events.push_back({.type = type, .payload = {{type, type}}});
+    }
+    reply(page);
+  }
+};
+
+class EchoLog final : public LogTail {
+ public:
+  LogPage Read(const LogRequest& request) override {
+    JACO_CHECK(request.limit > 0 && request.limit <= kLogLinesMax);
+    return {.lines = {{request.after, request.least, "a"}}};
+  }
+};
+
 // Answers at once with what it was asked.
 class EchoApi final : public server::Api {
  public:
@@ -188,11 +212,13 @@ class EchoApi final : public server::Api {
   server::OperatorApi& operators() override { return operators_; }
   server::BootstrapApi& bootstrap() override { return bootstrap_; }
   server::UserApi& users() override { return users_; }
+  server::AuditApi& audit() override { return audit_; }
 
  private:
   EchoOperators operators_;
   EchoBootstrap bootstrap_;
   EchoUsers users_;
+  EchoAudit audit_;
 };
 
 absl::string_view Line(absl::string_view& rest) {
@@ -215,8 +241,11 @@ void Run(absl::string_view input) {
   (void)DecodeAuthorities(input);
   (void)DecodeBootstrapReport(input);
   (void)DecodeUsers(input);
+  (void)DecodeAudit(input);
+  (void)DecodeLogPage(input);
 
   EchoApi api;
+  EchoLog log;
   HttpRequest request;
   request.wants_json = true;
   request.method = Line(input);
@@ -224,7 +253,7 @@ void Run(absl::string_view input) {
   request.body = input;
   request.content_type = "application/json";
   int replies = 0;
-  ApiRouter(&api).Handle(request, {}, [&](HttpResponse response) {
+  ApiRouter(&api, &log).Handle(request, {}, [&](HttpResponse response) {
     ++replies;
     // 406: the status of a bootstrap that would fail.
     JACO_CHECK(response.status == 200 || response.status == 406 ||

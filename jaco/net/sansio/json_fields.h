@@ -83,6 +83,22 @@ class ResponseReader {
       ok_ = ok_ && reader.ok_;
     }
   }
+  // The texts of an object, in its order.
+  template <typename Function>
+  void Texts(absl::string_view key, Function function) {
+    const boost::json::value* value = Find(key);
+    if (value == nullptr || !value->is_object()) {
+      ok_ = false;
+      return;
+    }
+    for (const auto& entry : value->get_object()) {
+      if (!entry.value().is_string()) {
+        ok_ = false;
+        return;
+      }
+      function(View(entry.key()), View(entry.value().get_string()));
+    }
+  }
   bool ok() const { return ok_; }
 
  private:

@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "jaco/server/api.h"
+#include "jaco/server/audit_api.h"
 #include "jaco/server/bootstrap.pb.h"
 #include "jaco/server/bootstrap_api.h"
 #include "jaco/server/operator_api.h"
@@ -82,6 +83,14 @@ class MockUserApi : public server::UserApi {
               (override));
 };
 
+class MockAuditApi : public server::AuditApi {
+ public:
+  MOCK_METHOD(void, ListEvents,
+              (const server::Caller&, server::ListAuditRequest,
+               server::Reply<server::ListAuditResponse>),
+              (override));
+};
+
 class MockApi : public server::Api {
  public:
   MOCK_METHOD(void, Init,
@@ -144,6 +153,7 @@ class MockApi : public server::Api {
   MOCK_METHOD(server::OperatorApi&, operators, (), (override));
   MOCK_METHOD(server::BootstrapApi&, bootstrap, (), (override));
   MOCK_METHOD(server::UserApi&, users, (), (override));
+  MOCK_METHOD(server::AuditApi&, audit, (), (override));
 };
 
 }  // namespace jaco::net
