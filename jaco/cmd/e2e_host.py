@@ -38,10 +38,13 @@ class UnixConnection(http.client.HTTPConnection):
     return response.status, json.loads(response.read())
 
 
+# Each once: a port is free, too, as long as nobody has begun to listen there.
+_PORTS = iter(random.sample(range(10_000, 32_000), 22_000))
+
+
 def free_port():
   """Not one that a connection may be given while its server is down."""
-  while True:
-    port = random.randrange(10_000, 32_000)
+  for port in _PORTS:
     with socket.socket() as s:
       try:
         s.bind(('127.0.0.1', port))
