@@ -404,6 +404,32 @@ TEST_F(HttpServerTest, LoopbackNeedsAToken) {
   EXPECT_THAT(ask("", "}}"), HasSubstr("WWW-Authenticate: Bearer\r\n"));
 }
 
+// Without a quorum a password that is not known may be new: that must not let
+// anybody try them all.
+TEST_F(HttpServerTest, PasswordsThatAreTriedCount) {
+  uint16_t port = 0;
+  OnLoop([&] {
+    port = *server_->ListenLoopback(
+        "127.0.0.1:0",
+        [](absl::string_view, bool, server::Reply<server::Caller> reply) {
+          reply(MakeError(ErrorCode::kQuorumLost, "nobody is to be asked"));
+        });
+  });
+  RawClient client(port);
+  const auto last_of_many = [&](absl::string_view credentials) {
+    std::string answer;
+    for (int i = 0; i < 15; ++i) {
+      client.Send(absl::StrCat(
+          "GET /v1/cluster/status HTTP/1.1\r\nHost: x\r\nAuthorization: ",
+          credentials, "\r\n\r\n"));
+      answer = client.ReadTo("}}");
+    }
+    return answer;
+  };
+  EXPECT_THAT(last_of_many("Bearer a-token"), HasSubstr("quorum_lost"));
+  EXPECT_THAT(last_of_many("Basic Zm9vOmJhcg=="), HasSubstr("rate_limited"));
+}
+
 TEST_F(HttpServerTest, AStaleSocketIsReplacedALiveOneIsNot) {
   OnLoop([&] {
     HttpServer second(context_, &logger_, nullptr);
