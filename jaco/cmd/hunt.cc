@@ -21,21 +21,22 @@ namespace {
 
 // One line a seed on the pipe from worker to hunter.
 std::string Encode(const SeedReport& report) {
-  return absl::StrCat(
-      report.seed, "\t", static_cast<int>(report.outcome), "\t", report.events,
-      "\t", report.simulated_ns, "\t", report.hash, "\t", report.operations,
-      "\t", report.crashes, "\t", report.installs, "\t", report.repairs, "\t",
-      report.steps, "\t", report.invariant, "\t", report.detail, "\n");
+  return absl::StrCat(report.seed, "\t", static_cast<int>(report.outcome), "\t",
+                      report.events, "\t", report.simulated_ns, "\t",
+                      report.hash, "\t", report.operations, "\t",
+                      report.crashes, "\t", report.installs, "\t",
+                      report.repairs, "\t", report.steps, "\t", report.walks,
+                      "\t", report.invariant, "\t", report.detail, "\n");
 }
 
 SeedReport Decode(absl::string_view line) {
   const std::vector<std::string> fields =
-      absl::StrSplit(line, absl::MaxSplits('\t', 11));
-  JACO_CHECK(fields.size() == 12);
+      absl::StrSplit(line, absl::MaxSplits('\t', 12));
+  JACO_CHECK(fields.size() == 13);
   return {.seed = std::stoull(fields[0]),
           .outcome = static_cast<Outcome>(std::stoi(fields[1])),
-          .invariant = fields[10],
-          .detail = fields[11],
+          .invariant = fields[11],
+          .detail = fields[12],
           .events = std::stoull(fields[2]),
           .simulated_ns = std::stoll(fields[3]),
           .hash = std::stoull(fields[4]),
@@ -43,7 +44,8 @@ SeedReport Decode(absl::string_view line) {
           .crashes = std::stoull(fields[6]),
           .installs = std::stoull(fields[7]),
           .repairs = std::stoull(fields[8]),
-          .steps = std::stoull(fields[9])};
+          .steps = std::stoull(fields[9]),
+          .walks = std::stoull(fields[10])};
 }
 
 void WriteAll(int fd, absl::string_view data) {
@@ -203,6 +205,7 @@ void Hunter::Take(Worker& worker, const SeedReport& report) {
   result_.installs += report.installs;
   result_.repairs += report.repairs;
   result_.steps += report.steps;
+  result_.walks += report.walks;
   result_.simulated_ns += report.simulated_ns;
   if (report.outcome == Outcome::kPassed) return;
   result_.failures.push_back(report);
@@ -243,6 +246,7 @@ SeedReport MakeReport(uint64_t seed, const RunResult& result) {
   report.installs = result.installs;
   report.repairs = result.repairs;
   report.steps = result.steps;
+  report.walks = result.walked ? 1 : 0;
   if (!result.violation.has_value()) return report;
   report.outcome = result.liveness ? Outcome::kLiveness : Outcome::kSafety;
   report.invariant = result.violation->invariant;

@@ -31,6 +31,7 @@ struct SeedReport {
   uint64_t installs = 0;  // of snapshots
   uint64_t repairs = 0;   // of logs
   uint64_t steps = 0;     // of walks
+  uint64_t walks = 0;     // that came to their end in the time for faults
 };
 SeedReport MakeReport(uint64_t seed, const RunResult& result);
 
@@ -50,6 +51,7 @@ struct HuntResult {
   uint64_t installs = 0;  // of snapshots
   uint64_t repairs = 0;   // of logs
   uint64_t steps = 0;     // of walks
+  uint64_t walks = 0;     // that came to their end in the time for faults
   int64_t simulated_ns = 0;
   int64_t wall_ns = 0;
   std::vector<SeedReport> failures;  // by seed

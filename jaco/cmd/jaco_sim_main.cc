@@ -188,7 +188,10 @@ void PrintRates(const HuntResult& result, std::FILE* out) {
       static_cast<unsigned long long>(result.crashes),
       static_cast<unsigned long long>(result.installs),
       static_cast<unsigned long long>(result.repairs),
-      result.steps == 0 ? "" : absl::StrCat(result.steps, " steps, ").c_str(),
+      result.steps == 0 ? ""
+                        : absl::StrCat(result.steps, " steps, ", result.walks,
+                                       " whole walks, ")
+                              .c_str(),
       result.failures.size());
 }
 

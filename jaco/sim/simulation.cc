@@ -103,6 +103,7 @@ RunResult Simulation::Run() {
           .damages = world_.damages(),
           .repairs = world_.repairs(),
           .steps = nemesis_.steps(),
+          .walked = nemesis_.walked(),
           .refusals = nemesis_.joiners().refused()};
 }
 

@@ -32,6 +32,7 @@ struct RunResult {
   uint64_t damages = 0;   // to the files of servers that were down
   uint64_t repairs = 0;   // of logs, from other servers
   uint64_t steps = 0;     // of a walk: see Nemesis
+  bool walked = false;    // to the end, in the time for faults
   uint64_t refusals = 0;  // of join tokens that were spent
 };
 
