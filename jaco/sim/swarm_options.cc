@@ -210,7 +210,8 @@ void MakeWalk(SwarmOptions& options) {
   options.remove_dead_after = Seconds(100'000);
   options.FaultsOf(FaultKind::kReconfigure) = {Milliseconds(250),
                                                Milliseconds(50)};
-  options.fault_time = Seconds(60);
+  // Until the walk is over, which it mostly is sooner.
+  options.fault_time = Seconds(180);
   // Spares answer at once that they are none to ask, which makes clients fast.
   options.client_pause = options.client_pause * 2;
   // The state grows for longer, and has to arrive within the same time.
