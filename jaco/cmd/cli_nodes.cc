@@ -35,9 +35,11 @@ absl::Status CheckKnowsNodes(const server::StatusResponse& status) {
     case server::Lifecycle::kRemoved:
       return MakeError(
           ErrorCode::kNotAMember,
-          absl::StrCat("this server was removed from cluster ",
-                       status.cluster_name,
-                       "; what it knew of the nodes is out of date"));
+          status.cluster_name.empty()
+              ? "this server was removed from its cluster before it was in"
+              : absl::StrCat("this server was removed from cluster ",
+                             status.cluster_name,
+                             "; what it knew of the nodes is out of date"));
     case server::Lifecycle::kStarting:
       return MakeError(ErrorCode::kNoLeader, "the server is starting");
     case server::Lifecycle::kFailed:
