@@ -103,20 +103,24 @@ TEST(SimulationTest, SmokeHunt) {
 // Servers join by tokens, up to nine, and are removed again.
 TEST(SimulationTest, Walks) {
   uint64_t steps = 0;
+  int whole = 0;
   uint64_t refusals = 0;
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 24; ++seed) {
     SwarmOptions options = DrawSwarmOptions(seed);
     MakeWalk(options);
     const RunResult result = sim::Run(seed, options, nullptr);
     steps += result.steps;
+    whole += result.walked ? 1 : 0;
     refusals += result.refusals;
     if (!result.violation.has_value()) continue;
     ADD_FAILURE() << "jaco-sim run --walk --seed " << seed << ": "
                   << result.violation->invariant << ": "
                   << result.violation->detail;
   }
-  EXPECT_GT(steps, 400u);
-  EXPECT_GT(refusals, 40u);
+  EXPECT_GT(steps, 250u);
+  // In the others there is too much going on.
+  EXPECT_GE(whole, 14);
+  EXPECT_GT(refusals, 24u);
 }
 
 TEST(SimulationTest, AWalkRepeats) {
