@@ -11,6 +11,7 @@
 #include "jaco/base/version.h"
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/sansio/http_error.h"
+#include "jaco/server/user_api.h"
 
 namespace jaco::net {
 namespace {
@@ -53,7 +54,7 @@ absl::string_view TokenOf(const HttpWireRequest& message) {
   constexpr absl::string_view kScheme = "bearer ";
   if (absl::StartsWithIgnoreCase(header, kScheme)) {
     header.remove_prefix(kScheme.size());
-  } else if (!absl::StartsWithIgnoreCase(header, "basic ")) {
+  } else if (!server::IsBasic(header)) {
     header = View(message["X-Nomad-Token"]);
   }
   return absl::StripAsciiWhitespace(header);

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/net/http_session.h"
@@ -23,6 +22,7 @@
 #include "jaco/net/sansio/host_port.h"
 #include "jaco/net/sansio/source.h"
 #include "jaco/net/unix_socket.h"
+#include "jaco/server/user_api.h"
 
 namespace jaco::net {
 namespace {
@@ -154,7 +154,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
     }
     // One that a server without a quorum does not know may be new, but whoever
     // tries them one by one is told as much.
-    const bool password = stale && absl::StartsWith(token, "Basic ");
+    const bool password = stale && server::IsBasic(token);
     authenticate(token, stale,
                  [weak = weak_from_this(), address, guessed = !token.empty(),
                   password, done = std::move(done)](

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "jaco/server/announcer.h"
 #include "jaco/server/audit_service.h"
 #include "jaco/server/autopilot.h"
@@ -105,9 +104,8 @@ void Server::AddNonvoter(raft::NodeId id, std::string address,
 
 void Server::Authenticate(absl::string_view token, bool stale,
                           Reply<Caller> reply) {
-  constexpr absl::string_view kBasic = "basic ";
-  if (absl::StartsWithIgnoreCase(token, kBasic)) {
-    return impl_->users.Authenticate(token.substr(kBasic.size()), stale,
+  if (IsBasic(token)) {
+    return impl_->users.Authenticate(token.substr(kBasicScheme.size()), stale,
                                      std::move(reply));
   }
   impl_->tokens.Authenticate(token, stale, std::move(reply));

@@ -9,11 +9,20 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
 #include "jaco/server/api.h"
 
 namespace jaco::server {
 
 inline constexpr size_t kPasswordBytesMax = 1024;
+
+// What credentials of users begin with, in any case (RFC 7617); all others are
+// tokens.
+inline constexpr absl::string_view kBasicScheme = "basic ";
+inline bool IsBasic(absl::string_view credentials) {
+  return absl::StartsWithIgnoreCase(credentials, kBasicScheme);
+}
 
 struct SetUserRequest {
   std::string name;
