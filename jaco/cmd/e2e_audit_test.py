@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from e2e_host import Host, wait
+from e2e_host import Host, agreed_leader, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -91,19 +91,6 @@ class AuditTest(unittest.TestCase):
   def events(self, host, *arguments):
     return json.loads(host.command('audit', '-o', 'json', *arguments))
 
-  def leader(self, hosts):
-    names = {h.name: h for h in hosts}
-    found = []
-
-    def agreed():
-      leaders = {h.call('GET', '/v1/cluster/status')[1]['leader']
-                 for h in hosts}
-      if len(leaders) == 1 and leaders <= set(names):
-        found[:] = leaders
-      return found
-    wait('one leader', agreed)
-    return names[found[0]]
-
   def test_one_server(self):
     host = self.host(1)
     said = host.jaco('audit')
@@ -179,7 +166,7 @@ class AuditTest(unittest.TestCase):
 
   def test_following(self):
     hosts = self.three()
-    leader = self.leader(hosts)
+    leader = agreed_leader(hosts)
     followers = [h for h in hosts if h is not leader]
     ca = os.path.join(leader.data, 'node', 'ca.crt')
     local = self.follow('audit', '-f', '-o', 'json', '--socket',
@@ -265,7 +252,7 @@ class AuditTest(unittest.TestCase):
 
   def test_without_a_leader(self):
     hosts = self.three()
-    leader = self.leader(hosts)
+    leader = agreed_leader(hosts)
     followers = [h for h in hosts if h is not leader]
     events = self.events(followers[0])
     leader.kill()

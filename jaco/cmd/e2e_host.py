@@ -246,6 +246,20 @@ class Host:
                         member.new_join_token())
 
 
+def agreed_leader(hosts):
+  """Waits until all of `hosts` name the same leader, one of them."""
+  names = {host.name: host for host in hosts}
+  found = []
+
+  def agreed():
+    leaders = {h.call('GET', '/v1/cluster/status')[1]['leader'] for h in hosts}
+    if len(leaders) == 1 and leaders <= set(names):
+      found[:] = leaders
+    return found
+  wait('one leader', agreed)
+  return names[found[0]]
+
+
 class Writer(threading.Thread):
   """Writes through each of `hosts` in turn; knows the longest time without."""
 

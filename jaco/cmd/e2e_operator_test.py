@@ -15,7 +15,7 @@ import sys
 import time
 import unittest
 
-from e2e_host import Host, UnixConnection, free_port, wait
+from e2e_host import Host, UnixConnection, agreed_leader, free_port, wait
 
 JACOD, JACO = (os.path.abspath(path) for path in sys.argv[1:3])
 
@@ -53,26 +53,12 @@ class Cluster(unittest.TestCase):
     finally:
       connection.close()
 
-  def leader(self, hosts):
-    """Of those that lead, wait for the one that all others name."""
-    names = {h.settings['node_name']: h for h in hosts}
-    found = []
-
-    def agreed():
-      leaders = {h.call('GET', '/v1/cluster/status')[1]['leader']
-                 for h in hosts}
-      if len(leaders) == 1 and leaders <= set(names):
-        found[:] = leaders
-      return found
-    wait('one leader', agreed)
-    return names[found[0]]
-
 
 class OperatorTest(Cluster):
 
   def test_raft_and_autopilot(self):
     hosts = self.three()
-    leader = self.leader(hosts)
+    leader = agreed_leader(hosts)
     followers = [h for h in hosts if h is not leader]
     listed = followers[0].command('operator', 'raft', 'list-peers')
     lines = [line.split() for line in listed.splitlines()]
@@ -110,7 +96,7 @@ class OperatorTest(Cluster):
                        '--peer-address', target)
     self.assertEqual(
         said, 'Transferred leadership to peer with address "%s"\n' % target)
-    self.assertIs(self.leader(hosts), followers[0])
+    self.assertIs(agreed_leader(hosts), followers[0])
     status, answer = self.raw(
         leader, 'PUT',
         '/v1/operator/raft/transfer-leadership?address=' + target)
@@ -140,11 +126,11 @@ class OperatorTest(Cluster):
         leads.settings['cluster_addr'])
     self.assertEqual((status, answer), (200, ''))
     rest = [h for h in hosts if h is not leads]
-    self.assertEqual(len(self.peers(self.leader(rest))), 2)
+    self.assertEqual(len(self.peers(agreed_leader(rest))), 2)
 
   def test_a_server_moves(self):
     hosts = self.three()
-    for host in (hosts[2], self.leader(hosts)):
+    for host in (hosts[2], agreed_leader(hosts)):
       host.stop(signal.SIGTERM)
       moved = '127.0.0.1:%d' % free_port()
       host.configure(cluster_addr=moved)
@@ -167,7 +153,7 @@ class OperatorTest(Cluster):
 
   def test_patience_without_a_leader(self):
     hosts = self.three()
-    leader = self.leader(hosts)
+    leader = agreed_leader(hosts)
     followers = [h for h in hosts if h is not leader]
     followers[1].stop(signal.SIGKILL)
     leader.stop(signal.SIGKILL)

@@ -114,8 +114,9 @@ class Autopilot {
   std::vector<MemberHealth> health_;
   // Since when this leader tries to dispense with them.
   std::map<raft::NodeId, Instant> leaving_since_;
-  // The last attempt to hand over, and to whom there were some in this turn,
-  // in whichever term: whoever could not take over may not the next time.
+  // How long the last attempt to hand over may take, and to whom there were
+  // some in this turn, in whichever term: whoever could not take over may not
+  // the next time.
   Instant handing_over_until_;
   std::set<raft::NodeId> tried_;
   bool changing_ = false;

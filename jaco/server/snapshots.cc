@@ -153,8 +153,7 @@ void Snapshots::Discard(const raft::EntryId& last) {
   env_.disk->Submit(
       env::Lane::kSnapshot,
       [store = store_, last](env::FileSystem& fs) {
-        store.Remove(fs, last).IgnoreError();
-        return absl::OkStatus();
+        return store.Remove(fs, last);
       },
       [](const absl::Status&) {});
 }

@@ -122,11 +122,7 @@ TEST_F(ReplicaSnapshotTest, FewLargeEntriesAreASnapshotAndFewAreKept) {
 // never gets anywhere.
 TEST_F(ReplicaSnapshotTest, TheLogIsKeptBehindASnapshotOnItsWay) {
   Start(/*trailing=*/2);
-  Lead();
-  Propose(10);
-  const auto chunks = TakeSentTo<raft::SnapshotChunk>(3);
-  ASSERT_THAT(chunks, Not(IsEmpty()));
-  const raft::SnapshotChunk& chunk = chunks[0];
+  const raft::SnapshotChunk chunk = BeginTransfer();
   Propose(20);
   ASSERT_GT((*snapshots_.List(files_))[0].index, chunk.id.last.index + 10);
   HearInstalled(chunk);
@@ -203,12 +199,9 @@ TEST_F(ReplicaSnapshotTest, TheLogIsKeptUntilAFollowerHasCaughtUp) {
   raft_options_.append_entries_max = 3;
   raft_options_.inflight_messages_max = 1;
   Start(/*trailing=*/2);
-  Lead();
-  Propose(10);
-  const auto chunks = TakeSentTo<raft::SnapshotChunk>(3);
-  ASSERT_THAT(chunks, Not(IsEmpty()));
+  const raft::SnapshotChunk chunk = BeginTransfer();
   Propose(20);
-  HearInstalled(chunks[0]);
+  HearInstalled(chunk);
   for (int i = 0; i < 15; ++i) {
     Propose(1);
     Acknowledge(3);
@@ -222,18 +215,15 @@ TEST_F(ReplicaSnapshotTest, NotForAFollowerThatFallsFurtherBehind) {
   raft_options_.append_entries_max = 1;
   raft_options_.inflight_messages_max = 1;
   Start(/*trailing=*/2);
-  Lead();
-  Propose(10);
-  const auto chunks = TakeSentTo<raft::SnapshotChunk>(3);
-  ASSERT_THAT(chunks, Not(IsEmpty()));
+  const raft::SnapshotChunk chunk = BeginTransfer();
   Propose(20);
-  HearInstalled(chunks[0]);
+  HearInstalled(chunk);
   for (int i = 0; i < 10; ++i) {
     Propose(3);
     if (StateOf(3) != raft::Progress::State::kSnapshot) Acknowledge(3);
   }
   EXPECT_EQ(StateOf(3), raft::Progress::State::kSnapshot);
-  EXPECT_GT(raft().log().start().index, chunks[0].id.last.index);
+  EXPECT_GT(raft().log().start().index, chunk.id.last.index);
 }
 
 // A follower that never gets to one of its own would fill its disk.

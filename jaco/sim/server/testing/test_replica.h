@@ -326,6 +326,14 @@ class ReplicaFixture : public ::testing::Test {
       Settle();
     }
   }
+  // The leader is on its way with a snapshot to server 3: its first chunk.
+  raft::SnapshotChunk BeginTransfer() {
+    Lead();
+    Propose(10);
+    const auto chunks = TakeSentTo<raft::SnapshotChunk>(3);
+    EXPECT_FALSE(chunks.empty());
+    return chunks.empty() ? raft::SnapshotChunk() : chunks[0];
+  }
   // Server 3 has all of the snapshot that `chunk` is of.
   void HearInstalled(const raft::SnapshotChunk& chunk) {
     network_.sent.clear();
