@@ -24,13 +24,15 @@ absl::StatusOr<std::string> ClusterState::LeaveNode(raft::LogIndex index) {
     return node->SerializeAsString();
   }
   const bool leaves = leave.leaving() != NODE_LEAVING_NO;
-  // A peer may be removed when all others are about to leave: perhaps they
-  // cannot as long as it is there, and the last one stays.
-  const bool as_peer = !leave.address().empty();
+  // A peer may be removed when all others are about to leave, and so may who
+  // has not come yet: perhaps they cannot as long as it is there, and the last
+  // one stays.
+  const bool any_other =
+      !leave.address().empty() || node->status() == NODE_STATUS_JOINING;
   const bool others_stay =
       std::any_of(nodes().begin(), nodes().end(), [&](const auto& other) {
         return other.first != leave.id() &&
-               (as_peer || other.second.leaving() == NODE_LEAVING_NO);
+               (any_other || other.second.leaving() == NODE_LEAVING_NO);
       });
   if (leaves && !others_stay) {
     return MakeError(ErrorCode::kConflict,

@@ -125,6 +125,17 @@ TEST_F(ClusterStateLeaveTest, SomebodyStays) {
   EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "conflict");
 }
 
+// The other cannot leave for want of an heir.
+TEST_F(ClusterStateLeaveTest, WhoHasNotComeYetMayBeRemoved) {
+  EXPECT_EQ(Do(testing::SetStatus(2, NODE_STATUS_JOINING)), "ok");
+  EXPECT_EQ(Leave(1, NODE_LEAVING_FORCED), "ok");
+  EXPECT_EQ(Leave(2, NODE_LEAVING_YES), "ok");
+  EXPECT_EQ(Do(testing::Remove(2)), "ok");
+  EXPECT_EQ(state_.nodes().at(1).leaving(), NODE_LEAVING_NO);
+  EXPECT_EQ(Do(testing::SetStatus(1, NODE_STATUS_JOINING)), "ok");
+  EXPECT_EQ(Leave(1, NODE_LEAVING_YES), "conflict");
+}
+
 TEST_F(ClusterStateLeaveTest, TheLastOneDoesNotLeave) {
   EXPECT_EQ(Leave(1, NODE_LEAVING_FORCED), "ok");
   EXPECT_EQ(Do(testing::Remove(2)), "ok");

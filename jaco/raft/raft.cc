@@ -31,7 +31,7 @@ Raft::Raft(const Options& options, RestoredState restored, Prng prng,
   JACO_CHECK(options_.id != kNoNode);
   JACO_CHECK(options_.priority <= kPriorityMax);
   // Whoever has no term yet has promised nothing.
-  if (hard_state_.term > Term()) {
+  if (restored.leases_promised && hard_state_.term > Term()) {
     contact_ = Contact{.term = hard_state_.term, .at = now};
     forgetful_until_ = now + options_.election_timeout;
   }

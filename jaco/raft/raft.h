@@ -101,6 +101,9 @@ struct RestoredState {
   // entry of a later term: whoever leads then has all that was committed, and
   // so has a log that matches. docs/decisions/0008-repair.md.
   Term repair_above;
+  // Some start before this one had Options::lease_reads: a leader may count on
+  // what was promised then. true is always safe.
+  bool leases_promised = true;
 };
 
 class Raft {
@@ -419,8 +422,8 @@ class Raft {
   int quick_campaigns_ = 0;  // that are left
   // After a restart the one that may have been right before it.
   std::optional<Contact> contact_;
-  // What was promised before the last restart holds until then, and what was
-  // known of hand-overs in that term is forgotten.
+  // What was promised before the last restart, if anything was, holds until
+  // then, and what was known of hand-overs in that term is forgotten.
   Instant forgetful_until_;
   const Term restart_term_;
   Instant now_;  // of the last input

@@ -5,7 +5,8 @@
 // it sent the request, by its own clock, and shorter by what two clocks may
 // differ. What keeps the promise is leader stickiness (raft_election.cc), with
 // these rules:
-// - it outlives the voter's role, its term and, from the start on, a crash;
+// - it outlives the voter's role, its term and a crash, even if the voter
+//   promises nothing any more after that;
 // - a leader that hands over has no lease; one that gave a hand-over up counts
 //   only promises made by those who know that;
 // - a broken connection to the leader does not end it.

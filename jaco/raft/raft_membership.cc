@@ -308,7 +308,7 @@ void Raft::Handle(Instant now, NodeId from, const TimeoutNow& request) {
 void Raft::OnPeerDown(Instant now, NodeId node) {
   if (leader_ != node || !std::holds_alternative<Follower>(state_)) return;
   // The leader may be alive, and count on our promise: on one, too, that was
-  // made before a restart, under options of that time.
+  // made before a restart.
   if (options_.lease_reads || now < forgetful_until_) return;
   dirty_ = true;
   now_ = now;

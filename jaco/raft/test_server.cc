@@ -132,15 +132,17 @@ void TestServer::Crash() {
 
 Ready TestServer::Restart() {
   // Another start, other jitter.
-  raft_ =
-      std::make_unique<Raft>(options_,
-                             RestoredState{.hard_state = disk_.hard_state,
-                                           .log_start = disk_.start,
-                                           .configuration = disk_.configuration,
-                                           .entries = disk_.entries,
-                                           .applied = disk_.start.index,
-                                           .repair_above = disk_.repair_above},
-                             Prng(seed_++), now_);
+  raft_ = std::make_unique<Raft>(
+      options_,
+      RestoredState{.hard_state = disk_.hard_state,
+                    .log_start = disk_.start,
+                    .configuration = disk_.configuration,
+                    .entries = disk_.entries,
+                    .applied = disk_.start.index,
+                    .repair_above = disk_.repair_above,
+                    .leases_promised = disk_.leases_promised},
+      Prng(seed_++), now_);
+  disk_.leases_promised |= options_.lease_reads;
   return Take([](Raft&) {});
 }
 

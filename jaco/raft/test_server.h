@@ -25,7 +25,9 @@ struct ModelDisk {
   Configuration configuration;
   EntryId start;
   std::vector<EntryPtr> entries;  // those behind `start`
-  Term repair_above;              // see RestoredState
+  // See RestoredState.
+  Term repair_above;
+  bool leases_promised = false;
 
   void Write(const Persist& write);
   bool Holds(const EntryId& id) const;

@@ -210,16 +210,18 @@ absl::StatusOr<std::optional<DataDir>> NoDataDir(env::FileSystem& fs,
   return std::nullopt;
 }
 
-// The server has another address than the one that the operator overruled.
-absl::Status EndPlacement(env::FileSystem& fs, const std::string& path,
-                          const std::string& own_address,
-                          storage::Identity& identity) {
-  if (!identity.placement.has_value() ||
-      identity.placement->instead_of == own_address) {
-    return absl::OkStatus();
+absl::Status UpdateIdentity(env::FileSystem& fs, const std::string& path,
+                            const std::string& own_address, bool lease_reads,
+                            storage::Identity& identity) {
+  const storage::Identity old = identity;
+  // The server has another address than the one that the operator overruled.
+  if (identity.placement.has_value() &&
+      identity.placement->instead_of != own_address) {
+    identity.placement.reset();
   }
-  identity.placement.reset();
-  return storage::StoreIdentity(fs, path, identity);
+  identity.leases_promised |= lease_reads;
+  return identity == old ? absl::OkStatus()
+                         : storage::StoreIdentity(fs, path, identity);
 }
 
 }  // namespace
@@ -235,7 +237,8 @@ absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
 
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(
     env::FileSystem& fs, const std::string& path,
-    const std::string& own_address, bool use_rocksdb, uint64_t segment_bytes) {
+    const std::string& own_address, bool lease_reads, bool use_rocksdb,
+    uint64_t segment_bytes) {
   if (absl::Status left = FinishSettingAside(fs, path); !left.ok()) return left;
   storage::RaftLogOptions log_options =
       LogOptions(path, segment_bytes, raft::kNoNode);
@@ -262,7 +265,9 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(
         absl::StrCat(path, "/identity is missing, but there is a Raft log"));
   }
   dir.identity = **std::move(identity);
-  absl::Status status = EndPlacement(fs, path, own_address, dir.identity);
+  dir.leases_promised = dir.identity.leases_promised;
+  absl::Status status =
+      UpdateIdentity(fs, path, own_address, lease_reads, dir.identity);
   if (status.ok() && use_rocksdb) status = OpenFittingStore(fs, path, dir);
   if (status.ok()) status = LoadSnapshot(fs, path, dir);
   if (status.ok() && dir.stored.applied > LastIndex(dir.recovered)) {

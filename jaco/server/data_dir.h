@@ -39,6 +39,8 @@ struct DataDir {
   std::optional<storage::Snapshot> snapshot;
   raft::LogIndex newest_snapshot;  // 0: there is none
   bool members_replaced = false;   // by peers.json, just now
+  // By a start before this one; `identity` says it of this one too.
+  bool leases_promised = false;
   std::vector<std::string> notes;  // what an operator should know
 };
 
@@ -61,10 +63,11 @@ absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
 // servers (RecoveredLog::repair_above). kDataLoss when that cannot be, also
 // when there is applied state but no log; and the errors of the parts.
 // `own_address` is what this server's settings say: an Identity::placement that
-// is in place of another one ends.
+// is in place of another one ends. `lease_reads` is remembered from then on.
 absl::StatusOr<std::optional<DataDir>> OpenDataDir(
     env::FileSystem& fs, const std::string& path,
-    const std::string& own_address, bool use_rocksdb, uint64_t segment_bytes);
+    const std::string& own_address, bool lease_reads, bool use_rocksdb,
+    uint64_t segment_bytes);
 
 // What a member begins with.
 struct FoundingWrite {

@@ -96,10 +96,11 @@ void Node::Open(absl::AnyInvocable<void(absl::Status)> done) {
   env_.disk->Submit(
       env::Lane::kLog,
       [opened, path = options_.data_dir, own_address = options_.peer_address,
+       lease_reads = options_.raft.lease_reads,
        use_rocksdb = options_.use_rocksdb,
        segment_bytes = options_.log_segment_bytes](env::FileSystem& fs) {
-        auto dir =
-            OpenDataDir(fs, path, own_address, use_rocksdb, segment_bytes);
+        auto dir = OpenDataDir(fs, path, own_address, lease_reads, use_rocksdb,
+                               segment_bytes);
         if (!dir.ok()) return dir.status();
         opened->dir = *std::move(dir);
         return absl::OkStatus();
@@ -140,7 +141,8 @@ absl::Status Node::Resume(Opened& opened) {
                     .configuration = std::move(dir.recovered.configuration),
                     .entries = std::move(dir.recovered.entries),
                     .applied = state_.applied(),
-                    .repair_above = dir.recovered.repair_above};
+                    .repair_above = dir.recovered.repair_above,
+                    .leases_promised = dir.leases_promised};
   parts.seed = RandomSeed(*env_.entropy);
   parts.machine = &state_;
   parts.log = std::move(dir.log);
@@ -285,6 +287,7 @@ void Node::Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
   storage::Identity identity;
   identity.node_id = self;
   identity.node_name = options_.node_name;
+  identity.leases_promised = options_.raft.lease_reads;
   auto opened = std::make_shared<Opened>();
   env_.disk->Submit(
       env::Lane::kLog,

@@ -10,7 +10,8 @@ namespace {
 
 constexpr absl::string_view kName = "identity";
 constexpr absl::string_view kMagic = "jaco-id\n";
-constexpr uint32_t kVersion = 1;
+// Version 1 did not say whether leases were promised.
+constexpr uint32_t kVersion = 2;
 
 std::string PathIn(absl::string_view data_directory) {
   return absl::StrCat(data_directory, "/", kName);
@@ -30,6 +31,7 @@ std::string Encode(const Identity& identity) {
   AppendLittleEndian(kVersion, &bytes);
   AppendLittleEndian(identity.node_id.value(), &bytes);
   AppendText(identity.node_name, &bytes);
+  bytes.push_back(identity.leases_promised ? 1 : 0);
   if (identity.placement.has_value()) {
     AppendText(identity.placement->address, &bytes);
     AppendText(identity.placement->instead_of, &bytes);
@@ -50,14 +52,17 @@ absl::StatusOr<Identity> Decode(absl::string_view path,
   ByteReader reader(body);
   if (reader.ReadBytes(kMagic.size()) != kMagic) return damaged;
   const auto version = reader.Read<uint32_t>();
-  if (version != kVersion) {
+  if (version < 1 || version > kVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, ": format version ", version,
-                     "; this build knows version ", kVersion));
+                     "; this build knows versions 1 to ", kVersion));
   }
   Identity identity;
   identity.node_id = raft::NodeId(reader.Read<uint64_t>());
   identity.node_name = ReadText(reader);
+  const uint8_t promised = version == 1 ? 1 : reader.Read<uint8_t>();
+  if (promised > 1) return damaged;
+  identity.leases_promised = promised == 1;
   if (!reader.AtEnd()) {
     Placement& placement = identity.placement.emplace();
     placement.address = ReadText(reader);

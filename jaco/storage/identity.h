@@ -28,6 +28,9 @@ struct Identity {
   raft::NodeId node_id;
   std::string node_name;
   std::optional<Placement> placement = {};
+  // Whether some start had raft::Options::lease_reads; see
+  // raft::RestoredState::leases_promised.
+  bool leases_promised = false;
 
   friend bool operator==(const Identity&, const Identity&) = default;
 };

@@ -16,10 +16,18 @@ using Fault = sim::SimFileSystem::Fault;
 
 const Identity kOld{raft::NodeId(7), "alpha"};
 const Identity kNew{raft::NodeId(8), "",
-                    Placement{"10.0.0.8:7001", "10.9.9.8:7001"}};
+                    Placement{"10.0.0.8:7001", "10.9.9.8:7001"},
+                    /*leases_promised=*/true};
 
 class IdentityTest : public ::testing::Test {
  protected:
+  // With its checksum.
+  void Put(std::string bytes) {
+    AppendLittleEndian(Crc32c(bytes), &bytes);
+    auto file = fs_.Open("identity", env::OpenMode::kCreateTruncate).value();
+    ASSERT_TRUE(file->WriteAt(0, bytes).ok());
+  }
+
   sim::SimFileSystem fs_{Prng(1)};
 };
 
@@ -70,19 +78,31 @@ TEST_F(IdentityTest, DamageIsNoticed) {
   }
 }
 
+// Which did not say whether it promised leases.
+TEST_F(IdentityTest, VersionOneMayHavePromisedLeases) {
+  std::string bytes = "jaco-id\n";
+  AppendLittleEndian(uint32_t{1}, &bytes);
+  AppendLittleEndian(uint64_t{7}, &bytes);
+  AppendLittleEndian(uint32_t{5}, &bytes);
+  bytes += "alpha";
+  Put(bytes);
+  Identity read = kOld;
+  read.leases_promised = true;
+  EXPECT_EQ(LoadIdentity(fs_, "/").value(), read);
+}
+
 TEST_F(IdentityTest, AnUnknownVersionIsRefused) {
   ASSERT_TRUE(StoreIdentity(fs_, "/", kOld).ok());
   std::string bytes = fs_.Contents("identity");
-  bytes[8] = 2;
-  StoreLittleEndian(
-      Crc32c(absl::string_view(bytes).substr(0, bytes.size() - 4)),
-      bytes.data() + bytes.size() - 4);
-  auto file = fs_.Open("identity", env::OpenMode::kReadWrite).value();
-  ASSERT_TRUE(file->WriteAt(0, bytes).ok());
-  const absl::Status status = LoadIdentity(fs_, "/").status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("version 2; this build knows version 1"));
+  bytes.resize(bytes.size() - sizeof(uint32_t));
+  for (const char version : {0, 3}) {
+    bytes[8] = version;
+    Put(bytes);
+    const absl::Status status = LoadIdentity(fs_, "/").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("this build knows versions 1 to 2"));
+  }
 }
 
 }  // namespace
