@@ -122,11 +122,11 @@ absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
   absl::Status status = writer->WriteHead(start, state);
   if (status.ok()) status = fs.SyncDirectory(directory);
   if (status.ok()) return writer;
-  // It may be tried again under the same name. Should the file stay, recovery
+  // It may be tried again under the same name, unless the file stays. Recovery
   // knows a segment that holds nothing.
   writer.reset();
-  fs.Remove(path).IgnoreError();
-  return status;
+  const absl::Status removed = fs.Remove(path);
+  return removed.ok() ? status : removed;
 }
 
 absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::CreateFilled(
