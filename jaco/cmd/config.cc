@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
+#include "jaco/base/log_level.h"
 #include "jaco/cmd/file_privacy.h"
 #include "jaco/cmd/host_address.h"
 #include "jaco/cmd/raft_settings.h"
@@ -77,18 +78,13 @@ absl::Status SetAddress(const std::string& value, std::string* out) {
 }
 
 absl::Status SetLogLevel(const std::string& value, LogLevel* out) {
-  static constexpr std::pair<absl::string_view, LogLevel> kLevels[] = {
-      {"debug", LogLevel::kDebug},
-      {"info", LogLevel::kInfo},
-      {"warn", LogLevel::kWarning},
-      {"error", LogLevel::kError}};
-  for (const auto& [name, level] : kLevels) {
-    if (name != value) continue;
-    *out = level;
-    return absl::OkStatus();
+  const auto level = LogLevelOf(value);
+  if (!level.has_value()) {
+    return Invalid(
+        absl::StrCat(Quoted(value), " is not one of ", kLogLevelNames));
   }
-  return Invalid(
-      absl::StrCat(Quoted(value), " is not one of debug, info, warn, error"));
+  *out = *level;
+  return absl::OkStatus();
 }
 
 absl::Status SetBool(const std::string& value, bool* out) {

@@ -5,27 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "jaco/base/log_level.h"
 #include "jaco/cmd/printable.h"
 
 namespace jaco::cmd {
 namespace {
 
 size_t NumberOf(LogLevel level) { return static_cast<size_t>(level); }
-
-// As on standard error.
-absl::string_view NameOf(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return "debug";
-    case LogLevel::kInfo:
-      return "info ";
-    case LogLevel::kWarning:
-      return "warn ";
-    case LogLevel::kError:
-      return "error";
-  }
-  return "error";
-}
 
 }  // namespace
 
@@ -49,7 +35,7 @@ void LogRing::Write(LogLevel level, absl::string_view subsystem,
   Append(level,
          absl::StrCat(absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ",
                                        clock_->WallNow(), absl::UTCTimeZone()),
-                      " ", NameOf(level), " ", subsystem, ": ",
+                      " ", LogLevelColumn(level), " ", subsystem, ": ",
                       Printable(message.substr(0, kLineBytesMax))));
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
+#include "jaco/base/log_level.h"
 
 namespace jaco::env {
 namespace {
@@ -23,20 +24,6 @@ spdlog::level::level_enum LevelOf(LogLevel level) {
       return spdlog::level::err;
   }
   return spdlog::level::err;
-}
-
-const char* NameOf(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return "debug";
-    case LogLevel::kInfo:
-      return "info ";
-    case LogLevel::kWarning:
-      return "warn ";
-    case LogLevel::kError:
-      return "error";
-  }
-  return "error";
 }
 
 bool IsControl(char c) {
@@ -75,8 +62,8 @@ void SpdlogLogger::Write(LogLevel level, absl::string_view subsystem,
     escaped = absl::Utf8SafeCHexEscape(message);
     message = escaped;
   }
-  logger_->log(LevelOf(level), "{} {}: {}", NameOf(level), View(subsystem),
-               View(message));
+  logger_->log(LevelOf(level), "{} {}: {}", View(LogLevelColumn(level)),
+               View(subsystem), View(message));
 }
 
 }  // namespace jaco::env

@@ -1,47 +1,23 @@
 #include "jaco/net/sansio/log_tail.h"
 
 #include <boost/json.hpp>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "jaco/base/log_level.h"
 #include "jaco/net/sansio/json_fields.h"
 #include "jaco/net/sansio/query.h"
 
 namespace jaco::net {
-namespace {
 
 namespace json = boost::json;
-
-// As in the settings.
-constexpr std::pair<absl::string_view, LogLevel> kLevels[] = {
-    {"debug", LogLevel::kDebug},
-    {"info", LogLevel::kInfo},
-    {"warn", LogLevel::kWarning},
-    {"error", LogLevel::kError}};
-
-absl::string_view NameOf(LogLevel level) {
-  for (const auto& [name, known] : kLevels) {
-    if (known == level) return name;
-  }
-  return "";
-}
-
-std::optional<LogLevel> LevelOf(absl::string_view name) {
-  for (const auto& [known, level] : kLevels) {
-    if (known == name) return level;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
 
 std::string EncodeLogPage(const LogPage& page) {
   json::array lines;
   for (const LogLine& line : page.lines) {
     lines.push_back(json::object{{"number", line.number},
-                                 {"level", Text(NameOf(line.level))},
+                                 {"level", Text(LogLevelName(line.level))},
                                  {"line", Text(line.text)}});
   }
   return json::serialize(json::object{{"run", Text(page.run)},
@@ -56,7 +32,7 @@ absl::StatusOr<LogPage> DecodeLogPage(absl::string_view body) {
     LogPage page;
     page.run = reader.String("run");
     reader.Objects("lines", [&](ResponseReader& line) {
-      const auto level = LevelOf(line.String("level"));
+      const auto level = LogLevelOf(line.String("level"));
       page.lines.push_back({line.Number("number"),
                             level.value_or(LogLevel::kError),
                             line.String("line")});
@@ -82,12 +58,12 @@ absl::StatusOr<LogRequest> ReadLogRequest(absl::string_view target) {
                                             ", not ", request.limit));
   }
   const std::string name = query->First("log_level").value_or("info");
-  const auto level = LevelOf(name);
+  const auto level = LogLevelOf(name);
   if (!level) {
     return FieldError("log_level",
                       absl::StrCat("Unknown log level: ",
                                    absl::CHexEscape(name.substr(0, 64)),
-                                   "; known are: debug, info, warn, error"));
+                                   "; known are: ", kLogLevelNames));
   }
   request.least = *level;
   return request;
