@@ -50,7 +50,7 @@ class RandomCluster {
       options.committed_entries_max = 3;
     }
     const bool leases = prng_.Chance(1, 2);
-    const bool mixed = prng_.Chance(1, 4);
+    mixed_ = leases && prng_.Chance(1, 4);
     if (prng_.Chance(1, 2)) drift_ppm_max_ = kDriftPpmMax;
     options.clock_drift_ppm_max = drift_ppm_max_;
     const bool prefers = prng_.Chance(1, 2);
@@ -59,7 +59,7 @@ class RandomCluster {
     }
     for (size_t i = 1; i <= shape.voters + shape.others; ++i) {
       options.id = NodeId(i);
-      options.lease_reads = leases && !(mixed && prng_.Chance(1, 3));
+      options.lease_reads = leases && !(mixed_ && prng_.Chance(1, 3));
       if (prefers) {
         options.priority = static_cast<uint8_t>(50 * prng_.Below(3));
       }
@@ -156,6 +156,8 @@ class RandomCluster {
     } else if (dice < 95) {
       if (server.up()) Disturb(server);
     } else if (!server.up()) {
+      bool& lease_reads = server.options().lease_reads;
+      if (mixed_ && prng_.Chance(1, 2)) lease_reads = !lease_reads;
       Handle(server, server.Restart());
     } else if (Percent(crash_ * 20)) {
       Crash(server);
@@ -428,6 +430,7 @@ class RandomCluster {
   uint64_t crash_ = 0;    // 0 to 2
   uint64_t reorder_ = 0;  // per cent
   bool compacts_ = false;
+  bool mixed_ = false;  // lease reads here and there, now and then
   std::vector<std::unique_ptr<TestServer>> servers_;
   std::deque<Sent> network_;
   ClusterChecker checker_;
