@@ -26,14 +26,18 @@ absl::Status CheckSuccession(const Configuration& previous,
 absl::Status ConfigurationChecker::Check(const Observation& server) {
   const Log& log = *server.log;
   const LogIndex at = server.configuration_index;
-  const EntryId latest{log.TermAt(at).value_or(Term()), at};
-  const auto [seen, fresh] = seen_.emplace(server.id, latest);
-  if (!fresh && seen->second == latest) return absl::OkStatus();
-  seen->second = latest;
-  ++changes_;
+  const Seen now{log.start().index, {log.TermAt(at).value_or(Term()), at}};
+  const auto [seen, fresh] = seen_.emplace(server.id, now);
+  if (!fresh && seen->second == now) return absl::OkStatus();
+  if (fresh || seen->second.latest != now.latest) ++changes_;
+  seen->second = now;
   const bool leads = server.role == Role::kLeader;
   int under_way = 0;
   std::optional<Configuration> previous;
+  // Without voters: of a server that has heard of no cluster yet.
+  if (!server.first_configuration->voters.empty()) {
+    previous = *server.first_configuration;
+  }
   for (LogIndex i = log.start().index.Next(); i <= log.last().index; ++i) {
     const Entry& entry = *log.At(i);
     if (entry.kind != EntryKind::kConfiguration) continue;

@@ -19,14 +19,22 @@ absl::Status CheckSuccession(const Configuration& previous,
 class ConfigurationChecker {
  public:
   // After each event on `server`: configurations follow each other by the
-  // rules, and a leader has at most one change of its own under way.
+  // rules, from the one on that the log begins with, and a leader has at most
+  // one change of its own under way.
   absl::Status Check(const Observation& server);
 
   // How many were seen in logs, joint ones included.
   size_t changes() const { return changes_; }
 
  private:
-  std::map<NodeId, EntryId> seen_;  // the latest in the log
+  struct Seen {
+    LogIndex start;  // of the log
+    EntryId latest;  // configuration in it
+
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+
+  std::map<NodeId, Seen> seen_;
   size_t changes_ = 0;
 };
 

@@ -168,20 +168,22 @@ absl::Status CheckStep(const Observation& before, const Observation& after) {
 }  // namespace
 
 Observation Observe(const Raft& raft) {
-  Observation seen{.id = raft.id(),
-                   .hard_state = raft.hard_state(),
-                   .durable_hard_state = raft.durable_hard_state(),
-                   .role = raft.role(),
-                   .leader = raft.leader(),
-                   .repairing = raft.repairing(),
-                   .applied = raft.applied(),
-                   .durable = raft.durable(),
-                   .installed = raft.installed(),
-                   .last = raft.last(),
-                   .configuration_index = raft.configuration_index(),
-                   .peers = raft.progress(),
-                   .configuration = &raft.configuration(),
-                   .log = &raft.log()};
+  Observation seen{
+      .id = raft.id(),
+      .hard_state = raft.hard_state(),
+      .durable_hard_state = raft.durable_hard_state(),
+      .role = raft.role(),
+      .leader = raft.leader(),
+      .repairing = raft.repairing(),
+      .applied = raft.applied(),
+      .durable = raft.durable(),
+      .installed = raft.installed(),
+      .last = raft.last(),
+      .configuration_index = raft.configuration_index(),
+      .peers = raft.progress(),
+      .configuration = &raft.configuration(),
+      .first_configuration = &raft.ConfigurationAt(raft.log().start().index),
+      .log = &raft.log()};
   // Beyond the log there is no term: CheckState says so.
   const LogIndex commit = raft.commit();
   seen.commit = {raft.log().TermAt(commit).value_or(Term(0)), commit};

@@ -31,6 +31,7 @@ struct Observation {
   uint64_t match_sum = 0;                        // over a leader's members
   const std::vector<Progress>* peers = nullptr;  // of a leader
   const Configuration* configuration = nullptr;
+  const Configuration* first_configuration = nullptr;  // as of the log's start
   const Log* log = nullptr;
 };
 

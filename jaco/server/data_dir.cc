@@ -284,22 +284,37 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(
   return dir;
 }
 
+namespace {
+
+absl::Status OpenNewLog(env::FileSystem& fs, const std::string& path,
+                        uint64_t segment_bytes, DataDir& dir) {
+  dir.recovered = {};
+  auto log = storage::RaftLog::Open(
+      fs, LogOptions(path, segment_bytes, raft::kNoNode), &dir.recovered);
+  if (!log.ok()) return log.status();
+  dir.log = *std::move(log);
+  if (!HoldsRaftState(dir.recovered)) return absl::OkStatus();
+  return MakeError(ErrorCode::kClusterAlreadyInitialized,
+                   absl::StrCat(path, " holds Raft state already"));
+}
+
+}  // namespace
+
 absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
                                       const std::string& path, bool use_rocksdb,
                                       const storage::Identity& identity,
                                       const FoundingWrite& founding,
                                       uint64_t segment_bytes) {
   DataDir dir;
-  auto log = storage::RaftLog::Open(
-      fs, LogOptions(path, segment_bytes, raft::kNoNode), &dir.recovered);
-  if (!log.ok()) return log.status();
-  dir.log = *std::move(log);
-  if (HoldsRaftState(dir.recovered)) {
-    return MakeError(ErrorCode::kClusterAlreadyInitialized,
-                     absl::StrCat(path, " holds Raft state already"));
+  absl::Status status = OpenNewLog(fs, path, segment_bytes, dir);
+  if (status.ok() && !dir.recovered.entries.empty()) {
+    // Left over from a founding that was cut off: they would count with the
+    // term that is about to be written.
+    dir.log = nullptr;
+    status = SetDataAside(fs, path, /*keep=*/false);
+    if (status.ok()) status = OpenNewLog(fs, path, segment_bytes, dir);
   }
-  absl::Status status;
-  if (use_rocksdb) status = OpenStore(fs, path, dir);
+  if (status.ok() && use_rocksdb) status = OpenStore(fs, path, dir);
   if (status.ok()) status = CheckFit(path, dir);
   if (status.ok()) status = PreparePeersFile(fs, path);
   if (status.ok()) status = storage::StoreIdentity(fs, path, identity);

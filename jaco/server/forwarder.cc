@@ -1,5 +1,6 @@
 #include "jaco/server/forwarder.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -11,8 +12,9 @@
 namespace jaco::server {
 namespace {
 
-// Senders, each at one of its starts, that one leadership remembers.
-constexpr size_t kSendersMax = 1024;
+// So many of a node's latest starts one leadership remembers: no frame of those
+// before is under way any more.
+constexpr size_t kIncarnationsMax = 64;
 
 absl::Status LostError() {
   return MakeError(ErrorCode::kTimeout,
@@ -146,9 +148,16 @@ bool Forwarder::IsNew(raft::NodeId from, const ForwardRequest& request) {
     seen_.clear();
     seen_in_ = request.term;
   }
-  const std::pair sender{from, request.incarnation};
-  if (seen_.size() >= kSendersMax && !seen_.contains(sender)) return false;
-  return seen_[sender].Insert(request.sequence);
+  std::deque<Sender>& senders = seen_[from];
+  auto sender =
+      std::find_if(senders.begin(), senders.end(), [&](const Sender& other) {
+        return other.incarnation == request.incarnation;
+      });
+  if (sender == senders.end()) {
+    if (senders.size() == kIncarnationsMax) senders.pop_front();
+    sender = senders.insert(senders.end(), {request.incarnation, {}});
+  }
+  return sender->requests.Insert(request.sequence);
 }
 
 void Forwarder::Handle(raft::NodeId from, ForwardRequest request) {

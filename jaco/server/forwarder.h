@@ -6,6 +6,7 @@
 #define JACO_SERVER_FORWARDER_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -112,6 +113,12 @@ class Forwarder {
   void ArmTimer();
   void OnTimer();
 
+  // A process of some node.
+  struct Sender {
+    uint64_t incarnation;
+    SeenRequests requests;
+  };
+
   const env::Environment env_;
   const uint64_t incarnation_;
   const Duration patience_;
@@ -122,7 +129,7 @@ class Forwarder {
   env::TimerId timer_ = 0;
 
   raft::Term seen_in_;  // the leadership that `seen_` is of
-  std::map<std::pair<raft::NodeId, uint64_t>, SeenRequests> seen_;
+  std::map<raft::NodeId, std::deque<Sender>> seen_;  // the newest last
 };
 
 }  // namespace jaco::server

@@ -97,6 +97,7 @@ void SnapshotReceiver::Finish() {
 void SnapshotReceiver::OnFinished(
     const absl::Status& status,
     const std::optional<storage::Snapshot>& snapshot) {
+  if (stopped_) return;
   if (storage::IsDamage(status) || absl::IsFailedPrecondition(status)) {
     // The leader may have something better, or sends it again.
     busy_ = false;
@@ -114,6 +115,7 @@ void SnapshotReceiver::OnFinished(
 
 bool SnapshotReceiver::Succeeded(const absl::Status& status) {
   busy_ = false;
+  if (stopped_) return false;
   if (status.ok()) return true;
   if (absl::IsResourceExhausted(status)) {
     Answer(raft::SnapshotStatus::kRefused);

@@ -35,6 +35,8 @@ class SnapshotReceiver {
 
   // A chunk from the leader of the present term, of a snapshot that is of use.
   void OnChunk(raft::NodeId from, raft::SnapshotChunk chunk);
+  // Nothing more comes: no job follows the one that is under way.
+  void Stop() { stopped_ = true; }
 
  private:
   struct Incoming {
@@ -54,7 +56,8 @@ class SnapshotReceiver {
   void OnFinished(const absl::Status& status,
                   const std::optional<storage::Snapshot>& snapshot);
   void Answer(raft::SnapshotStatus status);
-  // False, and the transfer is over, for an error.
+  // False, and the transfer is over, for an error, or when there is nobody to
+  // go on for.
   bool Succeeded(const absl::Status& status);
 
   const env::Environment env_;
@@ -62,6 +65,7 @@ class SnapshotReceiver {
   Hooks hooks_;
   std::optional<Incoming> incoming_;
   bool busy_ = false;  // a job is under way
+  bool stopped_ = false;
 };
 
 }  // namespace jaco::server

@@ -82,6 +82,7 @@ Snapshots::Snapshots(const env::Environment& environment,
 
 void Snapshots::Stop() {
   stopped_ = true;
+  receiver_.Stop();
   next_.reset();
   transfers_.clear();
   env_.loop->Cancel(std::exchange(timer_, 0));

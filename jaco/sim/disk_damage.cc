@@ -80,8 +80,8 @@ void FlipBits(SimFileSystem& files, const Target& target, Prng& prng) {
   const uint64_t at = prng.Below(target.end);
   const uint64_t length = std::min<uint64_t>(target.end - at, 64);
   for (uint64_t flips = prng.Between(1, 3); flips > 0; --flips) {
-    files.FlipBit(target.path, at + prng.Below(length),
-                  static_cast<int>(prng.Below(8)));
+    const uint64_t offset = at + prng.Below(length);
+    files.FlipBit(target.path, offset, static_cast<int>(prng.Below(8)));
   }
 }
 

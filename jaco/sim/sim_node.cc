@@ -343,6 +343,8 @@ void SimNode::HealDisk() {
   MakeRoom();
   files_.RereadUnreadable();
   files_.FailAt(0, SimFileSystem::Fault::kIoError);
+  // One that has not struck excuses nothing.
+  if (files_.operations() < disk_fault_at_) disk_fault_at_ = 0;
   incarnation_->disk.EndStall();
 }
 

@@ -17,6 +17,7 @@ namespace jaco::sim {
 namespace {
 
 constexpr uint64_t kGoldenSeeds = 16;
+constexpr uint64_t kGoldenWalks = 4;
 
 RunResult RunSeed(uint64_t seed) {
   return Run(seed, DrawSwarmOptions(seed), /*trace=*/nullptr);
@@ -27,10 +28,18 @@ RunResult RunSeed(uint64_t seed) {
 TEST(SimulationTest, SeedsRunAsTheyDidEverywhere) {
   const char* rewrite = std::getenv("JACO_REWRITE_HASHES");
   std::string text;
-  for (uint64_t seed = 1; seed <= kGoldenSeeds; ++seed) {
-    const RunResult result = RunSeed(seed);
+  const auto add = [&text](uint64_t seed, const RunResult& result) {
     absl::StrAppend(&text, seed, " ", result.events, " ",
                     absl::Hex(result.hash, absl::kZeroPad16), "\n");
+  };
+  for (uint64_t seed = 1; seed <= kGoldenSeeds; ++seed) {
+    add(seed, RunSeed(seed));
+  }
+  for (uint64_t seed = 1; seed <= kGoldenWalks; ++seed) {
+    SwarmOptions options = DrawSwarmOptions(seed);
+    MakeWalk(options);
+    absl::StrAppend(&text, "walk ");
+    add(seed, sim::Run(seed, options, nullptr));
   }
   if (rewrite != nullptr) {
     std::ofstream(rewrite) << text;
@@ -105,6 +114,7 @@ TEST(SimulationTest, Walks) {
   uint64_t steps = 0;
   int whole = 0;
   uint64_t refusals = 0;
+  uint64_t damages = 0;
   for (uint64_t seed = 1; seed <= 24; ++seed) {
     SwarmOptions options = DrawSwarmOptions(seed);
     MakeWalk(options);
@@ -112,6 +122,7 @@ TEST(SimulationTest, Walks) {
     steps += result.steps;
     whole += result.walked ? 1 : 0;
     refusals += result.refusals;
+    damages += result.damages;
     if (!result.violation.has_value()) continue;
     ADD_FAILURE() << "jaco-sim run --walk --seed " << seed << ": "
                   << result.violation->invariant << ": "
@@ -121,6 +132,7 @@ TEST(SimulationTest, Walks) {
   // In the others there is too much going on.
   EXPECT_GE(whole, 14);
   EXPECT_GT(refusals, 24u);
+  EXPECT_GT(damages, 12u);
 }
 
 TEST(SimulationTest, AWalkRepeats) {

@@ -210,6 +210,13 @@ void MakeWalk(SwarmOptions& options) {
   options.remove_dead_after = Seconds(100'000);
   options.FaultsOf(FaultKind::kReconfigure) = {Milliseconds(250),
                                                Milliseconds(50)};
+  // Nobody is removed while that might leave too few sound ones.
+  for (const FaultKind kind :
+       {FaultKind::kBitRot, FaultKind::kLostWrite, FaultKind::kMisdirectedWrite,
+        FaultKind::kUnreadable}) {
+    Duration& interval = options.FaultsOf(kind).interval;
+    interval = interval * 8;
+  }
   // Until the walk is over, which it mostly is sooner.
   options.fault_time = Seconds(180);
   // Spares answer at once that they are none to ask, which makes clients fast.

@@ -236,7 +236,9 @@ void World::CrashInJob(NodeNumber number, uint64_t operations,
 
 bool World::MayDamage(NodeNumber number) const {
   const std::set<NodeNumber> damaged = Damaged();
-  return !damaged.contains(number) &&
+  if (damaged.contains(number)) return false;
+  // How many servers a walk can spare depends on where it is: see Nemesis.
+  return options_.walk ||
          2 * static_cast<int>(damaged.size() + 1) < options_.servers;
 }
 

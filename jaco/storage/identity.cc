@@ -10,7 +10,8 @@ namespace {
 
 constexpr absl::string_view kName = "identity";
 constexpr absl::string_view kMagic = "jaco-id\n";
-// Version 1 did not say whether leases were promised.
+// Version 1 does not say whether leases were promised: so they may have been.
+// It is what older builds can read, and written wherever it says enough.
 constexpr uint32_t kVersion = 2;
 
 std::string PathIn(absl::string_view data_directory) {
@@ -28,10 +29,9 @@ std::string ReadText(ByteReader& reader) {
 
 std::string Encode(const Identity& identity) {
   std::string bytes(kMagic);
-  AppendLittleEndian(kVersion, &bytes);
+  AppendLittleEndian(identity.leases_promised ? uint32_t{1} : kVersion, &bytes);
   AppendLittleEndian(identity.node_id.value(), &bytes);
   AppendText(identity.node_name, &bytes);
-  bytes.push_back(identity.leases_promised ? 1 : 0);
   if (identity.placement.has_value()) {
     AppendText(identity.placement->address, &bytes);
     AppendText(identity.placement->instead_of, &bytes);
@@ -60,9 +60,7 @@ absl::StatusOr<Identity> Decode(absl::string_view path,
   Identity identity;
   identity.node_id = raft::NodeId(reader.Read<uint64_t>());
   identity.node_name = ReadText(reader);
-  const uint8_t promised = version == 1 ? 1 : reader.Read<uint8_t>();
-  if (promised > 1) return damaged;
-  identity.leases_promised = promised == 1;
+  identity.leases_promised = version == 1;
   if (!reader.AtEnd()) {
     Placement& placement = identity.placement.emplace();
     placement.address = ReadText(reader);

@@ -55,6 +55,7 @@ struct FakeNode {
     view.log = log.get();
     view.at.log = log.get();
     view.configuration = &configuration;
+    view.at.first_configuration = &none;
     view.at.last = log->last();
   }
   void Lead(uint64_t term) {
@@ -65,6 +66,7 @@ struct FakeNode {
 
   std::unique_ptr<raft::Log> log;
   raft::Configuration configuration;
+  raft::Configuration none;
   NodeView view;
 };
 
@@ -378,6 +380,21 @@ TEST_F(CheckersTest, VotersThatChangeWithoutAJointConfiguration) {
   checker.Check(node.view, findings_);
   EXPECT_FALSE(findings_.first().has_value());
   append(2, 2);
+  checker.Check(node.view, findings_);
+  EXPECT_EQ(Found(), "configuration_rules");
+}
+
+// The entry before is compacted away.
+TEST_F(CheckersTest, VotersMayNotJumpAtTheStartOfALogEither) {
+  ConfigurationRules checker;
+  FakeNode node(1, {});
+  const raft::Configuration first{.voters = {NodeId(1)}};
+  node.view.at.first_configuration = &first;
+  node.log->Append(std::make_shared<const raft::Entry>(
+      raft::Entry{{Term(1), LogIndex(1)},
+                  raft::EntryKind::kConfiguration,
+                  raft::EncodeConfiguration({.voters = {NodeId(2)}})}));
+  node.view.at.configuration_index = LogIndex(1);
   checker.Check(node.view, findings_);
   EXPECT_EQ(Found(), "configuration_rules");
 }

@@ -24,6 +24,25 @@ TokenHistory::Identity TokenHistory::NewIdentity(std::string name) {
   return identity;
 }
 
+void TokenHistory::OnIssueCall(Identity identity) {
+  Token& token = tokens_[identity];
+  revocations_ -= token.Revocations();
+  ++token.issue.calls;
+  revocations_ += token.Revocations();
+}
+
+void TokenHistory::OnRevokeCall(Identity identity) {
+  Token& token = tokens_[identity];
+  revocations_ -= token.Revocations();
+  if (++token.revocation.calls == 1) token.revoked_before = known_revoked_;
+  revocations_ += token.Revocations();
+}
+
+void TokenHistory::LearnRevoked(Token& token, Moment now) {
+  if (token.revocation.since == kNever) ++known_revoked_;
+  token.revocation.since = std::min(token.revocation.since, now);
+}
+
 void TokenHistory::OnIssued(Identity identity, uint64_t index, Moment called,
                             Moment now, Findings& findings) {
   Token& token = tokens_[identity];
@@ -59,7 +78,7 @@ void TokenHistory::OnRevoked(Identity identity, uint64_t index, Moment called,
                                  " was revoked before it was issued"));
   }
   token.issue.since = std::min(token.issue.since, now);
-  token.revocation.since = std::min(token.revocation.since, now);
+  LearnRevoked(token, now);
   token.revocation.by_index = std::min(token.revocation.by_index, index);
   // Revoking again changes nothing, so `index` is not that of the change.
   CheckIndex(index, called, now, findings);
@@ -102,6 +121,7 @@ void TokenHistory::CheckListed(Token& token, const server::TokenInfo& info,
   if (MayBeAnew(token)) return;
   Learn(token, token.issue, info.create_index, now, findings);
   if (IsRevoked(info)) {
+    LearnRevoked(token, now);
     Learn(token, token.revocation, info.modify_index, now, findings);
   }
   const bool must_be_revoked =
@@ -184,9 +204,7 @@ void TokenHistory::Judge(Identity identity, Shown shown, bool too_late,
     token.issue.since = std::min(token.issue.since, now);
   }
   const Moment revoked_since = token.revocation.since;
-  if (shown == Shown::kRevoked) {
-    token.revocation.since = std::min(token.revocation.since, now);
-  }
+  if (shown == Shown::kRevoked) LearnRevoked(token, now);
   const bool wrong =
       (shown == Shown::kAccepted && too_late && !MayBeAnew(token)) ||
       (shown == Shown::kRevoked && token.revocation.calls == 0) ||
@@ -218,8 +236,9 @@ bool TokenHistory::MayBeForgotten(const Token& token,
 }
 
 bool TokenHistory::MayBeForgotten(const Token& token) const {
-  return token.revocation.calls > 0 &&
-         revoke_calls_ - token.revocation.calls >= remembered_;
+  // All but its own, and those that came before.
+  return token.Revocations() > 0 &&
+         revocations_ - 1 - token.revoked_before >= remembered_;
 }
 
 bool TokenHistory::MayBeAnew(const Token& token) const {

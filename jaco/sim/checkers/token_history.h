@@ -52,11 +52,8 @@ class TokenHistory {
   size_t identities() const { return tokens_.size(); }
 
   // The call was made, and may take effect from now on.
-  void OnIssueCall(Identity identity) { ++tokens_[identity].issue.calls; }
-  void OnRevokeCall(Identity identity) {
-    ++tokens_[identity].revocation.calls;
-    ++revoke_calls_;
-  }
+  void OnIssueCall(Identity identity);
+  void OnRevokeCall(Identity identity);
 
   // Answers to the call made at `called`; calls without a definite answer may
   // have taken effect, or may yet.
@@ -99,6 +96,14 @@ class TokenHistory {
     bool issued = false;  // some call was answered so
     Change issue{"issued"};
     Change revocation{"revoked"};
+    // How many others were known to be revoked before anybody asked for that
+    // of this one.
+    uint64_t revoked_before = 0;
+
+    // How often it may have been revoked: it has to be issued in between.
+    uint64_t Revocations() const {
+      return std::min(issue.calls, revocation.calls);
+    }
   };
   // What a state has of revoked tokens.
   struct Memory {
@@ -121,6 +126,7 @@ class TokenHistory {
              Moment now, Findings& findings);
   static void Learn(const Token& token, Change& change, uint64_t index,
                     Moment now, Findings& findings);
+  void LearnRevoked(Token& token, Moment now);
   void CheckListed(Token& token, const server::TokenInfo& info,
                    uint64_t list_index, Moment called, Moment now,
                    Findings& findings);
@@ -136,7 +142,8 @@ class TokenHistory {
   bool MayBeAnew(const Token& token) const;
 
   size_t remembered_;
-  uint64_t revoke_calls_ = 0;
+  uint64_t revocations_ = 0;    // that there may have been, of all tokens
+  uint64_t known_revoked_ = 0;  // tokens that surely were
   std::vector<Token> tokens_;
   std::map<std::string, Identity> by_name_;
   std::vector<Mark> marks_;

@@ -186,6 +186,22 @@ TEST_F(ForgettingTest, NoMoreAreRemembered) {
   EXPECT_EQ(Found(), "tokens_bounded");
 }
 
+// Those before it were revoked for good, and so is this one: asking again, for
+// it or for others of them, makes nothing forget it.
+TEST_F(ForgettingTest, OnlyLaterRevocationsMakeItForgotten) {
+  const auto c = history_.NewIdentity("c");
+  history_.OnIssueCall(c);
+  history_.OnIssueCall(c);  // tried twice
+  history_.OnRevokeCall(c);
+  history_.OnRevoked(c, 12, 30, 32, findings_);
+  for (const auto identity : {a_, c}) {
+    for (int i = 0; i < 5; ++i) history_.OnRevokeCall(identity);
+  }
+  EXPECT_EQ(Found(), "");
+  List(13, 40, 41, {Active("b", 6), Active("c", 7)});
+  EXPECT_EQ(Found(), "linearizability");
+}
+
 TEST_F(ForgettingTest, ItIsNotIssuedAgainByItself) {
   history_.OnRevokeCall(b_);
   List(12, 28, 29, {Revoked("b", 6, 11)});

@@ -124,6 +124,18 @@ TEST_F(ForwarderTest, NothingIsProposedOrAnsweredTwice) {
   EXPECT_EQ(answers_.size(), 1);
 }
 
+TEST_F(ForwarderTest, ANodeThatStartsAgainAndAgainIsHeard) {
+  std::string frame;
+  for (uint64_t start = 1; start <= 2000; ++start) {
+    frame = EncodeForward(ForwardRequest{
+        .term = kTerm, .incarnation = start, .sequence = 1, .command = "a"});
+    EXPECT_TRUE(leader_.OnFrame(kFollower, frame).ok());
+    EXPECT_EQ(proposed_.size(), start);
+  }
+  EXPECT_TRUE(leader_.OnFrame(kFollower, frame).ok());
+  EXPECT_EQ(proposed_.size(), 2000);
+}
+
 TEST_F(ForwarderTest, AnotherLeadershipRefuses) {
   Forward("a");
   leadership_ = raft::Term(7);
