@@ -163,7 +163,7 @@ MemberHealth Autopilot::JudgePeer(const raft::Progress& peer, Instant now) {
   if (healthy && now - record.stable_since >= settle_time()) {
     result.health = Health::kEligible;
   } else if (silent <= std::max(contact_threshold(), election)) {
-    result.health = Health::kLive;
+    result.health = caught_up ? Health::kLive : Health::kLagging;
   } else {
     result.health =
         result.silence >= settle_time() ? Health::kDead : Health::kSilent;

@@ -82,8 +82,7 @@ std::string OperatorService::HealthBytes() {
   for (const MemberHealth& member : autopilot_->Judge()) {
     HealthReply::Server& server = *reply.add_servers();
     server.set_id(member.id.value());
-    server.set_alive(member.health == PolicyMember::Health::kEligible ||
-                     member.health == PolicyMember::Health::kLive);
+    server.set_alive(member.health <= PolicyMember::Health::kLagging);
     server.set_voter(member.voter);
     server.set_healthy(member.healthy);
     server.set_last_contact_ns(member.last_contact.nanoseconds());

@@ -262,13 +262,10 @@ absl::StatusOr<bool> ApplyPeersFile(env::FileSystem& fs,
       PlacementOf(identity, own_address, **latest, *configuration);
   if (identity != old) status = storage::StoreIdentity(fs, path, identity);
   if (!status.ok()) return status;
+  const auto state = log.ReplaceConfiguration(*configuration);
+  if (!state.ok()) return state.status();
   // Nobody led, and nobody voted, in any of the terms from here on.
-  const raft::HardState state{
-      raft::Term(recovered.hard_state.term.value() + kRecoveryTerms),
-      raft::kNoNode};
-  status = log.ReplaceConfiguration(state, *configuration);
-  if (!status.ok()) return status;
-  recovered.hard_state = state;
+  recovered.hard_state = *state;
   storage::ReplaceConfiguration(*configuration, &recovered);
   status = RemoveFile(fs, path);
   if (!status.ok()) return status;

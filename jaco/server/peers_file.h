@@ -19,10 +19,6 @@
 
 namespace jaco::server {
 
-// What is added to the term by each recovery: more elections than the servers
-// that are lost can have seen and the survivors have not.
-inline constexpr uint64_t kRecoveryTerms = 1'000'000;
-
 // The first start writes raft/peers.info, which explains, and removes a
 // peers.json that comes from nobody knows where. `path` is the data directory,
 // whose raft/ exists.

@@ -15,7 +15,7 @@ bool Before(const PolicyMember& a, const PolicyMember& b) {
 }
 
 bool IsLive(const PolicyMember& member) {
-  return member.health == Health::kEligible || member.health == Health::kLive;
+  return member.health <= Health::kLagging;
 }
 
 // One choice: `voters_` and `candidates_` are by name.
@@ -65,8 +65,8 @@ class Choice {
  private:
   // 0 goes last.
   static int DemotionRank(const PolicyMember& voter) {
-    if (IsLive(voter)) return 0;
-    return voter.health == Health::kSilent ? 1 : 2;
+    if (voter.health <= Health::kLive) return 0;
+    return static_cast<int>(voter.health);
   }
 
   // There are two voters or more, so one of them is not the leader.

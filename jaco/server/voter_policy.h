@@ -6,9 +6,9 @@
 // Only eligible nonvoters are promoted, the lexicographically first of them; as
 // long as there are too few, the number of voters stays below the table, but
 // odd. A dead voter makes way for an eligible nonvoter. Excess voters are
-// demoted: dead ones first, then those that do not answer, then the
-// lexicographically last. Nothing else ever moves, so whoever leads, and
-// however often it asks, the answer to an answer is the same.
+// demoted: dead ones first, then those that do not answer, then those that lack
+// entries, then the lexicographically last. Nothing else ever moves, so whoever
+// leads, and however often it asks, the answer to an answer is the same.
 
 #ifndef JACO_SERVER_VOTER_POLICY_H_
 #define JACO_SERVER_VOTER_POLICY_H_
@@ -30,6 +30,7 @@ struct PolicyMember {
   enum class Health {
     kEligible,  // answers, is caught up, and has been so for long enough
     kLive,      // answers
+    kLagging,   // answers, and lacks entries
     kSilent,    // does not answer
     kDead,      // has not answered for so long that it is to be replaced
   };

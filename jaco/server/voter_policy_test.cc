@@ -20,8 +20,8 @@ using Ids = std::vector<raft::NodeId>;
 using Members = std::vector<PolicyMember>;
 
 // A letter a member, in the order of names: V voter, N nonvoter, small when it
-// does not answer (n: or is not settled yet); D voter and d nonvoter that are
-// dead. A ! behind it: it is leaving.
+// does not answer (n: or is not settled yet); L voter that lags; D voter and d
+// nonvoter that are dead. A ! behind it: it is leaving.
 Members Parse(absl::string_view text) {
   Members members;
   for (const char c : text) {
@@ -34,8 +34,9 @@ Members Parse(absl::string_view text) {
     // The order of ids is not that of names.
     member.id = raft::NodeId(100 - number);
     member.name = absl::StrCat("node-", number);
-    member.voter = c == 'V' || c == 'v' || c == 'D';
+    member.voter = c == 'V' || c == 'v' || c == 'D' || c == 'L';
     member.health = c == 'V'               ? Health::kLive
+                    : c == 'L'             ? Health::kLagging
                     : c == 'N'             ? Health::kEligible
                     : c == 'D' || c == 'd' ? Health::kDead
                                            : Health::kSilent;
@@ -89,6 +90,14 @@ TEST(VoterPolicyTest, ShrinksFromTheEndButNeverTheLeader) {
   EXPECT_EQ(Choose("VVVVVVVVV", 8), "VVVVVV..V");
 }
 
+TEST(VoterPolicyTest, OneThatLagsGoesBeforeOneThatDoesNot) {
+  EXPECT_EQ(Choose("VLVV"), "V.VV");
+  EXPECT_EQ(Choose("VLVv"), "VVV.");
+  EXPECT_EQ(Choose("LVVV"), "VVV.");  // it leads
+  EXPECT_EQ(Choose("VLVVV!"), "V.VV.");
+  EXPECT_EQ(Choose("VLL"), "VVV");  // nothing else moves
+}
+
 TEST(VoterPolicyTest, ADeadVoterMakesWayForAHealthyNonvoter) {
   EXPECT_EQ(Choose("VVDN"), "VV.V");
   EXPECT_EQ(Choose("VVDn"), "VVV.");
@@ -115,8 +124,7 @@ TEST(VoterPolicyTest, WithoutTheLeaderNothingChanges) {
 size_t LiveAmong(const Members& members, const Ids& voters) {
   return static_cast<size_t>(std::count_if(
       members.begin(), members.end(), [&](const PolicyMember& member) {
-        return (member.health == Health::kEligible ||
-                member.health == Health::kLive) &&
+        return member.health <= Health::kLagging &&
                std::binary_search(voters.begin(), voters.end(), member.id);
       }));
 }
@@ -159,8 +167,7 @@ std::string BreachOf(const Members& members, raft::NodeId leader) {
   }
   if (ChooseVoters(after, leader) != chosen) return "is not idempotent";
   for (const PolicyMember& member : after) {
-    const bool live =
-        member.health == Health::kEligible || member.health == Health::kLive;
+    const bool live = member.health <= Health::kLagging;
     if (leaving || !member.voter || !live) continue;
     if (ChooseVoters(after, member.id) != chosen) return "a failover shuffles";
   }
@@ -185,11 +192,11 @@ void CheckAll(size_t members, absl::string_view kinds, bool with_leaving) {
                       [](const PolicyMember& member) { return member.voter; });
     const auto live =
         std::count_if(input.begin(), input.end(), [](const auto& member) {
-          return member.voter && member.health == Health::kLive;
+          return member.voter && member.health <= Health::kLagging;
         });
     for (const PolicyMember& leader : input) {
       if (live * 2 <= voters) break;
-      if (!leader.voter || leader.health != Health::kLive) continue;
+      if (!leader.voter || leader.health > Health::kLagging) continue;
       const std::string breach = BreachOf(input, leader.id);
       ASSERT_EQ(breach, "") << text << " led by " << leader.name;
     }
@@ -206,6 +213,14 @@ TEST_P(AllMembersTest, EveryHealthPattern) {
 }
 INSTANTIATE_TEST_SUITE_P(UpToNine, AllMembersTest,
                          ::testing::Range<size_t>(1, 10));
+
+class LaggingTest : public TestWithParam<size_t> {};
+
+TEST_P(LaggingTest, EveryHealthPattern) {
+  CheckAll(GetParam(), "VLvDNn", /*with_leaving=*/false);
+}
+INSTANTIATE_TEST_SUITE_P(UpToSeven, LaggingTest,
+                         ::testing::Range<size_t>(1, 8));
 
 class LeavingTest : public TestWithParam<size_t> {};
 
@@ -236,7 +251,7 @@ TEST(VoterPolicyTest, RandomLivesOfAClusterConverge) {
         }
       }
       PolicyMember& one = members[prng.Below(members.size())];
-      one.health = static_cast<Health>(prng.Below(4));
+      one.health = static_cast<Health>(prng.Below(5));
       Ids voters;
       for (const auto& member : members) {
         if (member.voter) voters.push_back(member.id);
@@ -247,7 +262,7 @@ TEST(VoterPolicyTest, RandomLivesOfAClusterConverge) {
       }
       const auto leader =
           std::find_if(members.begin(), members.end(), [](const auto& member) {
-            return member.voter && member.health <= Health::kLive;
+            return member.voter && member.health <= Health::kLagging;
           });
       ASSERT_NE(leader, members.end());
       ASSERT_EQ(BreachOf(members, leader->id), "");

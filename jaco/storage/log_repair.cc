@@ -44,8 +44,9 @@ std::string PathOf(const std::string& directory, uint64_t sequence) {
 // defects: the log as it was when that was written.
 class Salvage {
  public:
-  Salvage(env::FileSystem& fs, const std::string& directory)
-      : fs_(fs), directory_(directory) {}
+  Salvage(env::FileSystem& fs, const std::string& directory,
+          raft::Term promised)
+      : fs_(fs), directory_(directory), promised_(promised) {}
 
   absl::StatusOr<RecoveredLog> Run() {
     const absl::StatusOr<Names> names = ListNames(fs_, directory_);
@@ -123,12 +124,14 @@ class Salvage {
   }
 
   RecoveredLog Found(RecoveredLog log) const {
+    ForgetReplaced(std::max(newest_.term, promised_), &log);
     if (newest_.term > log.hard_state.term) log.hard_state = newest_;
     return log;
   }
 
   env::FileSystem& fs_;
   const std::string& directory_;
+  const raft::Term promised_;
   std::vector<Segment> segments_;  // ascending
   raft::HardState newest_;
 };
@@ -211,8 +214,20 @@ absl::Status SetAsideSegmentsBefore(env::FileSystem& fs,
 }
 
 absl::StatusOr<RecoveredLog> SalvageLog(env::FileSystem& fs,
-                                        const std::string& directory) {
-  return Salvage(fs, directory).Run();
+                                        const std::string& directory,
+                                        raft::Term promised) {
+  return Salvage(fs, directory, promised).Run();
+}
+
+// A server that joined a cluster that was recovered has passed over as many
+// terms: what it loses without need, it gets again.
+void ForgetReplaced(raft::Term latest, RecoveredLog* log) {
+  if (latest.value() < log->hard_state.term.value() + kRecoveryTerms - 1) {
+    return;
+  }
+  const raft::HardState state = log->hard_state;
+  *log = {};
+  log->hard_state = state;
 }
 
 absl::StatusOr<LogTail> BeginLogRepair(env::FileSystem& fs,

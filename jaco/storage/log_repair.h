@@ -17,11 +17,19 @@
 namespace jaco::storage {
 
 // The latest state that the log was in before the first damage, or an empty log
-// when no such state can be read. Changes nothing. `hard_state` is the latest
-// that was found anywhere. Errors of `fs`; kFailedPrecondition for another
-// format version.
+// when no such state can be read, or it was one before the members were
+// replaced. Changes nothing. `hard_state` is the latest that was found
+// anywhere; `promised` is a term that was durable. Errors of `fs`;
+// kFailedPrecondition for another format version.
 absl::StatusOr<RecoveredLog> SalvageLog(env::FileSystem& fs,
-                                        const std::string& directory);
+                                        const std::string& directory,
+                                        raft::Term promised);
+
+// Empties `log`, but for its hard state, when it ends before
+// RaftLog::ReplaceConfiguration, which was in force by `latest`, a term that
+// this server has reached: its configurations are not those that others have
+// under the same ids, and would never be replaced by them.
+void ForgetReplaced(raft::Term latest, RecoveredLog* log);
 
 // Makes the log one that holds `content` and is being repaired because of
 // `damage`: durable, and done or not at all, but for the term in `promise`,

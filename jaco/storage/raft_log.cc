@@ -138,19 +138,23 @@ class SegmentedLog final : public RaftLog {
                         0);
   }
 
-  absl::Status ReplaceConfiguration(
-      const raft::HardState& state,
+  absl::StatusOr<raft::HardState> ReplaceConfiguration(
       const raft::Configuration& configuration) override {
     if (!failed_.ok()) return failed_;
+    const raft::HardState state{
+        raft::Term(hard_state_.term.value() + kRecoveryTerms), raft::kNoNode};
     const uint64_t bytes =
-        kHardStateRecordBytes + ConfigurationRecordBytes(configuration);
+        2 * kHardStateRecordBytes + ConfigurationRecordBytes(configuration);
     if (!writer_->Fits(bytes)) {
       const absl::Status status = BeginSegment(start_, hard_state_, bytes);
       if (!status.ok()) return status;
     }
     RecordBuffer& batch = writer_->NewBatch(bytes);
-    batch.AddHardState(state);
+    // No prefix of it has the members without a later term, nor all of those
+    // terms without the members: see ForgetReplaced.
+    batch.AddHardState({hard_state_.term.Next(), raft::kNoNode});
     batch.AddConfiguration(configuration);
+    batch.AddHardState(state);
     failed_ = Lasting(writer_->WriteBatch());
     if (!failed_.ok()) return failed_;
     hard_state_ = state;
@@ -161,7 +165,8 @@ class SegmentedLog final : public RaftLog {
     promise.hard_state = state;
     promise.sole_voter = SoleVoterOf(configuration);
     failed_ = Lasting(StorePromise(promise));
-    return failed_;
+    if (!failed_.ok()) return failed_;
+    return state;
   }
 
  private:
@@ -348,6 +353,7 @@ absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
   absl::Status damage = tail.status();
   if (tail.ok()) {
     if (!IsBehind(recovered->hard_state, promise_.hard_state)) return tail;
+    ForgetReplaced(promise_.hard_state.term, recovered);
     const SegmentWriter& end = *tail->writer;
     damage = Corrupt(
         absl::StrCat(options_.directory, "/", SegmentName(end.sequence())),
@@ -358,7 +364,8 @@ absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
              options_.repair_as == raft::kNoNode) {
     return damage;
   } else {
-    auto salvaged = SalvageLog(fs_, options_.directory);
+    auto salvaged =
+        SalvageLog(fs_, options_.directory, promise_.hard_state.term);
     if (!salvaged.ok()) return salvaged.status();
     *recovered = *std::move(salvaged);
   }

@@ -31,6 +31,10 @@
 
 namespace jaco::storage {
 
+// So many terms a recovery passes over (ReplaceConfiguration): more elections
+// than the servers that are lost can have seen and the survivors have not.
+inline constexpr uint64_t kRecoveryTerms = 1'000'000;
+
 struct RaftLogOptions {
   std::string directory;  // created when missing; its parent exists
   // A segment is preallocated to this size; a new one begins when the next
@@ -102,12 +106,13 @@ class RaftLog {
   // as it was.
   virtual absl::Status CompactTo(const raft::LogStart& start) = 0;
 
-  // For the recovery of a cluster that has lost its quorum: sets the hard state
-  // and puts `configuration` into every configuration entry of the log, and
-  // where the log begins. All other entries, and all ids, stay. Durable, and
-  // the second not without the first. Errors are those of Write.
-  virtual absl::Status ReplaceConfiguration(
-      const raft::HardState& state,
+  // For the recovery of a cluster that has lost its quorum: puts
+  // `configuration` into every configuration entry of the log, and where the
+  // log begins, and passes over kRecoveryTerms. All other entries, and all ids,
+  // stay. Returns the hard state that holds then. Durable, and the members not
+  // without a later term, nor all of the terms without the members. Errors are
+  // those of Write.
+  virtual absl::StatusOr<raft::HardState> ReplaceConfiguration(
       const raft::Configuration& configuration) = 0;
   // What the log builds on, or its end, was found to be lost: it now holds
   // `content` (start, configuration and entries) and is being repaired; the

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/fsm/command.pb.h"
 #include "jaco/server/voter_policy.h"
 #include "jaco/sim/server/testing/test_cluster.h"
 
@@ -38,6 +39,17 @@ class AutopilotTest : public ClusterTest {
     At(Leader()).AddNode(
         raft::NodeId(node), absl::StrCat("n", int{node}), AddressOf(node),
         [](const absl::Status& status) { EXPECT_TRUE(status.ok()) << status; });
+  }
+  static int BurialsIn(const raft::Raft& raft) {
+    int burials = 0;
+    const raft::Log& log = raft.log();
+    for (auto i = log.start().index.Next(); i <= log.last().index; ++i) {
+      if (log.At(i)->kind != raft::EntryKind::kCommand) continue;
+      fsm::Command command;
+      EXPECT_TRUE(command.ParseFromString(log.At(i)->data));
+      burials += command.has_node_remove() ? 1 : 0;
+    }
+    return burials;
   }
   absl::Status Remove(NodeNumber node) {
     absl::Status result = absl::InternalError("no answer");
@@ -223,6 +235,40 @@ TEST_F(AutopilotTest, AFormerLeaderForgetsNobody) {
     EXPECT_TRUE(At(Leader()).state().nodes().contains(member.value()));
   }
   EXPECT_EQ(Members().Members().size(), 4u);
+}
+
+// The others have the removal of the row, and the leader has not: its disk is
+// full. What it decides until it hears of that is decided without knowing.
+TEST_F(AutopilotTest, WhatIsUndecidedIsNotDecidedOnceMore) {
+  remove_dead_after_ = Seconds(5);
+  tune_ = [](ServerOptions& options) {
+    options.log_segment_bytes = 1024;
+    options.snapshots.entries = 100'000;
+  };
+  int undecided = 0;
+  for (uint64_t room = 0; room < 8; ++room) {
+    SCOPED_TRACE(room);
+    NewDisks(room);
+    Found(5);
+    Run(Seconds(2));
+    const NodeNumber leader = Leader();
+    const auto dead = static_cast<NodeNumber>(leader % 5 + 1);
+    PowerLoss(dead);
+    for (int i = 0; i < 200'000 && !Members().IsJoint(); ++i) {
+      Run(Microseconds(50));
+    }
+    sim::SimFileSystem& files = *files_[leader];
+    files.SetCapacity(files.used_bytes() + 512 * room);
+    Run(Seconds(40));
+    const int burials = BurialsIn(*At(leader).raft());
+    EXPECT_LE(burials, 1);
+    if (burials == 1 && At(leader).state().nodes().contains(dead)) ++undecided;
+    files.SetCapacity(uint64_t{1} << 30);
+    Run(Seconds(5));
+    EXPECT_FALSE(At(Leader()).state().nodes().contains(dead));
+    EXPECT_FALSE(Members().Contains(raft::NodeId(dead)));
+  }
+  EXPECT_GT(undecided, 0);
 }
 
 // Nobody hears anybody while the host sleeps; that is nobody's fault. This

@@ -156,8 +156,7 @@ std::map<std::string, std::string> MakeCorpus() {
   Log recovered(1024);
   recovered.Term(1).Append(1, 1, 9);
   EXPECT_TRUE(recovered.log()
-                  .ReplaceConfiguration({raft::Term(9), raft::NodeId(1)},
-                                        ConfigurationOf(raft::LogIndex(5)))
+                  .ReplaceConfiguration(ConfigurationOf(raft::LogIndex(5)))
                   .ok());
   corpus["ok-other-members"] = recovered.Program();
 

@@ -18,6 +18,7 @@
 namespace jaco::storage {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -284,12 +285,53 @@ TEST_F(RaftLogRepairTest, AloneByPeersJson) {
   auto log = RaftLog::Open(*fs_, options_, &found).value();
   raft::Configuration alone;
   alone.voters = {kSelf};
-  const raft::HardState state = {state_.hard_state.term.Next(), raft::kNoNode};
-  ASSERT_TRUE(log->ReplaceConfiguration(state, alone).ok());
+  ASSERT_TRUE(log->ReplaceConfiguration(alone).ok());
   log.reset();
   fs_->FlipBit(Segment(2), 300, 1);
   EXPECT_EQ(RaftLog::Open(*fs_, options_, &found).status().code(),
             absl::StatusCode::kDataLoss);
+}
+
+// Others have other members under the same ids, and would not send them.
+TEST_F(RaftLogRepairTest, MembersThatWereReplacedDoNotComeBack) {
+  const raft::NodeId lost(101);
+  const raft::NodeId left(102);
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(AppendVoters(*log, {kSelf, lost, left}).ok());
+  const raft::LogIndex at = state_.last().index + appended_;
+  ASSERT_TRUE(log->ReplaceConfiguration({.voters = {kSelf, left}}).ok());
+  log.reset();
+  int kept = 0;
+  const auto check = [&](sim::SimFileSystem& fs) {
+    auto opened = RaftLog::Open(fs, options_, &found);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    for (const raft::EntryPtr& entry : found.entries) {
+      if (entry->id.index != at) continue;
+      ++kept;
+      EXPECT_THAT(raft::DecodeConfiguration(entry->data)->voters,
+                  ElementsAre(kSelf, left));
+    }
+  };
+  for (uint64_t segment = 1; segment <= CountSegments(*fs_); ++segment) {
+    const std::string path = Segment(segment);
+    for (uint64_t at = 0; at < fs_->FileSize(path).value(); ++at) {
+      SCOPED_TRACE(testing::Message() << path << " offset " << at);
+      const auto flipped = fs_->Clone();
+      flipped->FlipBit(path, at, 1);
+      check(*flipped);
+      if (HasFailure()) return;
+      // What followed is lost.
+      if (at % 8 != 0) continue;
+      const auto cut = fs_->Clone();
+      for (uint64_t i = at; i < cut->FileSize(path).value(); ++i) {
+        cut->OverwriteByte(path, i, 0);
+      }
+      check(*cut);
+      if (HasFailure()) return;
+    }
+  }
+  EXPECT_GT(kept, 0);
 }
 
 TEST_F(RaftLogRepairTest, EveryByteOfThePromiseFlipped) {

@@ -157,13 +157,14 @@ TEST_F(RaftLogTest, AConfigurationTakesThePlaceOfThoseBefore) {
   for (uint64_t i = 2; i <= 60; ++i) ASSERT_TRUE(WriteEntry(1, i, 100).ok());
   raft::Configuration replacement;
   replacement.voters = {raft::NodeId(9)};
-  const raft::HardState state{raft::Term(50), raft::kNoNode};
-  ASSERT_TRUE(log_->ReplaceConfiguration(state, replacement).ok());
+  const auto state = log_->ReplaceConfiguration(replacement);
+  ASSERT_TRUE(state.ok());
+  EXPECT_EQ(state->term.value(), kRecoveryTerms);
   ASSERT_TRUE(
       log_->Write(std::vector{MakePersist({MakeConfigurationEntry(61, 8)})})
           .ok());
   ASSERT_TRUE(Open().ok());
-  EXPECT_EQ(recovered_.hard_state, state);
+  EXPECT_EQ(recovered_.hard_state, *state);
   ASSERT_EQ(recovered_.entries.size(), 61u);
   EXPECT_EQ(recovered_.entries[0]->id.term, raft::Term(1));
   EXPECT_EQ(VoterOf(*recovered_.entries[0]), 9u);
@@ -178,9 +179,7 @@ TEST_F(RaftLogTest, AConfigurationIsReplacedWhereTheLogBeginsToo) {
       log_->CompactTo(MakeLogStart({raft::Term(1), raft::LogIndex(40)})).ok());
   raft::Configuration replacement;
   replacement.voters = {raft::NodeId(9)};
-  ASSERT_TRUE(
-      log_->ReplaceConfiguration({raft::Term(50), raft::kNoNode}, replacement)
-          .ok());
+  ASSERT_TRUE(log_->ReplaceConfiguration(replacement).ok());
   ASSERT_TRUE(Open().ok());
   EXPECT_EQ(recovered_.configuration, replacement);
   // A segment that begins now says so in its head.

@@ -66,7 +66,8 @@ Format IdentityFormat() {
                 return CheckEqual((*read)->node_id == identity.node_id &&
                                   (*read)->node_name == identity.node_name);
               },
-          .make_newer = Increment(8)};
+          .make_newer = Increment(8),
+          .version = 2};
 }
 
 Format BootstrapFormat() {

@@ -24,6 +24,8 @@ using raft::Term;
 
 constexpr char kDirectory[] = "data/log";
 constexpr uint64_t kSegmentBytes = 640;
+// Of what was written after members were replaced.
+constexpr uint64_t kTerm = storage::kRecoveryTerms + 3;
 
 struct Entry {
   uint64_t term;
@@ -79,16 +81,15 @@ std::unique_ptr<sim::SimFileSystem> MakeLog(bool compacted) {
         {{1, 1, EntryKind::kConfiguration, raft::EncodeConfiguration(Two())},
          {1, 2, EntryKind::kCommand, "lost"}});
   Write(*log, {Term(2), NodeId(2)}, {{2, 2, EntryKind::kNoop, ""}});
-  JACO_CHECK(
-      log->ReplaceConfiguration({Term(3), NodeId(1)}, Members({NodeId(1)}))
-          .ok());
-  Write(*log, {Term(3), NodeId(1)},
-        {{3, 3, EntryKind::kCommand, std::string(300, 'x')}});
+  JACO_CHECK(log->ReplaceConfiguration(Members({NodeId(1)})).ok());
+  Write(*log, {Term(kTerm), NodeId(1)},
+        {{kTerm, 3, EntryKind::kCommand, std::string(300, 'x')}});
   if (compacted) {
     JACO_CHECK(
         log->CompactTo({{Term(2), LogIndex(2)}, Members({NodeId(1)})}).ok());
   }
-  Write(*log, {Term(4), NodeId(1)}, {{4, 4, EntryKind::kCommand, "y"}});
+  Write(*log, {Term(kTerm + 1), NodeId(1)},
+        {{kTerm + 1, 4, EntryKind::kCommand, "y"}});
   return fs;
 }
 
@@ -112,11 +113,13 @@ absl::Status ReadLog(bool compacted, uint64_t segment,
                 found.entries[1]->id.term == Term(2);
   const std::vector<raft::EntryPtr>& entries = found.entries;
   return CheckEqual(
-      start && found.hard_state == raft::HardState{Term(4), NodeId(1)} &&
+      start &&
+      found.hard_state == raft::HardState{Term(kTerm + 1), NodeId(1)} &&
       found.torn_bytes == 0 && entries.size() >= 2 &&
       entries[entries.size() - 2]->data == std::string(300, 'x') &&
-      *entries.back() ==
-          raft::Entry{{Term(4), LogIndex(4)}, raft::EntryKind::kCommand, "y"});
+      *entries.back() == raft::Entry{{Term(kTerm + 1), LogIndex(4)},
+                                     raft::EntryKind::kCommand,
+                                     "y"});
 }
 
 void MakeNewerSegment(std::string* bytes) {
