@@ -67,6 +67,10 @@ bool JoinToken::IsSpent(const absl::Status& refusal) {
   }
 }
 
+bool JoinToken::IsOutdated(const absl::Status& refusal) {
+  return IsSpent(refusal) || CodeOf(refusal) == ErrorCode::kPeerUntrusted;
+}
+
 // ---- The member's side.
 
 void JoinService::IssueToken(const Caller& caller,
