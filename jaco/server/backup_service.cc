@@ -153,8 +153,10 @@ absl::Status BackupService::CheckMayRestore(const Caller& caller) const {
                      "backup is restored on a fresh one");
   }
   if (busy_) return Busy();
+  absl::Status status = bootstrap_->CheckMayInit();
+  if (!status.ok()) return status;
   const ServerOptions& options = node_->options();
-  absl::Status status = fsm::ValidateName("node name", options.node_name);
+  status = fsm::ValidateName("node name", options.node_name);
   return status.ok() ? fsm::ValidateAddress(options.peer_address) : status;
 }
 
@@ -249,6 +251,8 @@ absl::Status BackupService::PrepareRestore(BackupContent content,
 
 void BackupService::FoundRestored(std::shared_ptr<Restoring> restoring,
                                   absl::Status prepared) {
+  // The server may have promised another to found, meanwhile.
+  if (prepared.ok()) prepared = bootstrap_->CheckMayInit();
   if (!prepared.ok()) return restoring->reply(std::move(prepared));
   node_->Restore(restoring->self, std::move(restoring->cluster),
                  [this, restoring](absl::Status status) {

@@ -244,6 +244,8 @@ void BootstrapActions::ReadBackup(BootstrapRequest request,
 }
 
 void BootstrapActions::Recover(BootstrapRequest request) {
+  const absl::Status may = doors_.expect->CheckMayInit();
+  if (!may.ok()) return Finish(may);
   ReadBackup(std::move(request), [this](absl::StatusOr<std::string> archive) {
     if (!archive.ok()) return Finish(archive.status());
     doors_.backups->Restore(

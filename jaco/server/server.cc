@@ -30,7 +30,7 @@ struct Server::Impl {
         autopilot(&node),
         operators(&node, &leaves, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
-        backups(&node, &certificates),
+        backups(&node, &certificates, &bootstrap),
         users(&node, &certificates, &joins),
         audit(&node),
         actions(&node, {&cluster, &joins, &backups, &bootstrap, &users}),
@@ -200,9 +200,6 @@ void Server::SaveSnapshot(const Caller& caller, Reply<ArchiveResponse> reply) {
 
 void Server::Restore(const Caller& caller, RestoreRequest request,
                      Reply<RestoreResponse> reply) {
-  if (absl::Status status = impl_->bootstrap.CheckMayInit(); !status.ok()) {
-    return impl_->node.Refuse(std::move(status), std::move(reply));
-  }
   impl_->backups.Restore(caller, std::move(request), std::move(reply));
 }
 
