@@ -92,7 +92,7 @@ void BackupService::Pack(fsm::ArchiveKind kind, Reply<ArchiveResponse> reply) {
   content.meta.term = node_->raft()->term().value();
   content.meta.cluster_id = cluster.id();
   content.meta.cluster_name = cluster.name();
-  content.meta.node_name = node_->options().node_name;
+  content.meta.node_name = node_->name();
   content.meta.jaco_version = std::string(kVersion);
   content.meta.taken_at = node_->env().clock->WallNow();
   if (kind == fsm::ARCHIVE_KIND_BACKUP) {

@@ -172,7 +172,7 @@ HelloResponse BootstrapService::Describe() const {
   response.set_member(raft != nullptr);
   response.set_server_id(raft != nullptr ? raft->id().value()
                                          : record_.server_id());
-  response.set_node_name(node_->options().node_name);
+  response.set_node_name(node_->name());
   response.set_address(options().api_address);
   response.set_expect(options().expect);
   if (raft != nullptr) return response;

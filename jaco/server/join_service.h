@@ -77,6 +77,8 @@ class JoinService {
   absl::Status CheckMayJoin() const;
   void BeginJoin(const std::string& peer, JoinToken token,
                  Reply<JoinResponse> reply);
+  // Whether this server is the node `id` already.
+  bool IsSelf(raft::NodeId id) const;
   // Has this server admitted with `token`, as the node that it makes it.
   void Ask(const std::string& peer, JoinToken token, Reply<JoinResponse> reply);
   void OnAdmitted(std::shared_ptr<Joining> joining,

@@ -85,7 +85,7 @@ void Server::Found(raft::NodeId self, Founding founding,
 
 void Server::Join(raft::NodeId self,
                   absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->node.Join(self, {}, std::move(done));
+  impl_->node.Join(self, impl_->node.options().node_name, {}, std::move(done));
 }
 
 void Server::ChangeConfiguration(raft::Configuration target,
