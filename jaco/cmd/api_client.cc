@@ -95,10 +95,15 @@ absl::StatusOr<ApiClient> ApiClient::Create(const ApiClientOptions& options) {
   return client;
 }
 
+void ApiClient::KeepConnection() {
+  if (remote_) kept_ = std::make_unique<net::HttpConversation>(*remote_);
+}
+
 absl::StatusOr<net::HttpAnswer> ApiClient::Call(absl::string_view method,
                                                 absl::string_view target,
                                                 absl::string_view body,
                                                 absl::Duration timeout) const {
+  if (kept_ != nullptr) return kept_->Call(method, target, body, timeout);
   return remote_ ? net::CallRemote(*remote_, method, target, body, timeout)
                  : net::CallUnixSocket(name_, method, target, body, timeout);
 }

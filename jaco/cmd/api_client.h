@@ -4,6 +4,7 @@
 #define JACO_CMD_API_CLIENT_H_
 
 #include <istream>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -32,6 +33,10 @@ class ApiClient {
   // validation_failed or not_found, saying which option to give.
   static absl::StatusOr<ApiClient> Create(const ApiClientOptions& options);
 
+  // From here on, calls to a remote server go over one connection for as long
+  // as that lasts: that it shows another certificate does not matter then.
+  void KeepConnection();
+
   // As net::CallUnixSocket and net::CallRemote.
   absl::StatusOr<net::HttpAnswer> Call(absl::string_view method,
                                        absl::string_view target,
@@ -48,6 +53,7 @@ class ApiClient {
 
   std::string name_;
   std::optional<net::HttpRemote> remote_;  // nullopt: the socket `name_`
+  std::unique_ptr<net::HttpConversation> kept_;
 };
 
 }  // namespace jaco::cmd

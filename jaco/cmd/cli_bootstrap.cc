@@ -96,6 +96,19 @@ absl::string_view Done(BootstrapAction action) {
   return "";
 }
 
+// What was begun goes on without us. The certificate of a server without a
+// cluster is gone as soon as it has one, and with its process.
+int Lost(CliSession& session, net::ApiError error) {
+  if (error.code == ErrorCodeName(ErrorCode::kPeerUntrusted)) {
+    error.message = absl::StrCat(
+        "the connection broke, and ", session.client().name(),
+        " shows another certificate now: it is in a cluster, or jacod was "
+        "started anew. `jaco bootstrap status` on its host says which, and so "
+        "does `jaco cluster status` with --ca-cert and a token of the cluster");
+  }
+  return session.Fail(error);
+}
+
 // Says every state once, until there is nothing to wait for.
 int Follow(CliSession& session, BootstrapAction action) {
   std::optional<BootstrapState> said;
@@ -105,7 +118,7 @@ int Follow(CliSession& session, BootstrapAction action) {
     const bool refused =
         outcome.error &&
         outcome.error->code == ErrorCodeName(ErrorCode::kTokenInvalid);
-    if (outcome.error && !refused) return session.Fail(*outcome.error);
+    if (outcome.error && !refused) return Lost(session, *outcome.error);
     BootstrapStatus status{.state = BootstrapState::kCompleted};
     if (!refused) {
       const auto decoded = net::DecodeBootstrapReport(outcome.body);
@@ -134,6 +147,8 @@ int Follow(CliSession& session, BootstrapAction action) {
 
 int Run(CliSession& session, const BootstrapCommandOptions& options,
         const server::BootstrapRequest& request) {
+  // A new member shows another certificate, to whoever connects anew.
+  session.KeepConnection();
   const auto outcome = session.Call(
       {"POST",
        absl::StrCat(kPath, "/", server::BootstrapActionName(request.action)),

@@ -46,6 +46,9 @@ class CliSession {
   CliSession(const CliWorld& world, const std::string& output, ApiClient client)
       : world_(world), output_(output), client_(std::move(client)) {}
 
+  // See ApiClient.
+  void KeepConnection() { client_.KeepConnection(); }
+
   Outcome Call(const Request& request);
   // The same, again and again for a while if an election is under way: the
   // command may succeed if it is patient.
@@ -91,7 +94,7 @@ class CliSession {
 
   const CliWorld& world_;
   const std::string& output_;
-  const ApiClient client_;
+  ApiClient client_;
 };
 
 }  // namespace jaco::cmd

@@ -339,8 +339,11 @@ class Daemon {
     if (server_->lifecycle() != server::Lifecycle::kMember) return Stop();
     server_->Leave(
         [this](const absl::StatusOr<server::RemoveNodeResponse>& left) {
-          if (!left.ok() && CodeOf(left.status()) == ErrorCode::kNoLeader &&
-              clock_.Now() < leave_until_) {
+          // The second is what the first is called after a while.
+          const bool leaderless =
+              !left.ok() && (CodeOf(left.status()) == ErrorCode::kNoLeader ||
+                             CodeOf(left.status()) == ErrorCode::kQuorumLost);
+          if (leaderless && clock_.Now() < leave_until_) {
             loop_.After(kLeaveAgain, [this] { Leave(); });
             return;
           }

@@ -205,6 +205,13 @@ class BackupTest(unittest.TestCase):
                  'https://127.0.0.1:%d' % free_port(), '--ca-cert', ca,
                  JACO_TOKEN='t', **passphrase)
       self.assertFalse(os.path.exists(other.data))
+    # It may have promised others not to.
+    os.makedirs(other.data, mode=0o700)
+    promises = os.path.join(other.data, 'bootstrap')
+    with open(promises, 'w') as f:
+      f.write('damaged')
+    self.fails('Error: data_loss: ', other, 'restore', file, **passphrase)
+    os.remove(promises)
     self.assertIn('Start jacod here.',
                   self.ok(other, 'restore', file, '--name', 'node-2',
                           **passphrase))

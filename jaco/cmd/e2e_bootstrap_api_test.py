@@ -268,6 +268,29 @@ class BootstrapApiTest(unittest.TestCase):
     self.assertEqual(
         self.call(first, 'GET', '/v1/nodes', user=USER + ':other')[0], 401)
 
+  def remote_jaco(self, host, *arguments, **variables):
+    """With what there is to know of a server without a cluster."""
+    certificate = os.path.join(host.data, 'provisional.crt')
+    return subprocess.run([JACO, *arguments, '--server', 'https://' + host.api,
+                           '--ca-cert', certificate],
+                          capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **variables})
+
+  def test_the_command_line_from_elsewhere(self):
+    first, second = (self.host(n) for n in (1, 2))
+    created = self.remote_jaco(first, 'bootstrap', 'create', '--username', USER,
+                               JACO_PASSWORD=PASSWORD)
+    self.assertEqual((created.returncode, created.stdout),
+                     (0, 'Cluster created.\n'), created.stderr)
+    refused = self.remote_jaco(second, 'bootstrap', 'join', first.api,
+                               '--username', USER, JACO_PASSWORD='no')
+    self.assertEqual(refused.returncode, 1)
+    self.assertIn('Error: access_denied: ', refused.stderr)
+    joined = self.remote_jaco(second, 'bootstrap', 'join', first.api,
+                              '--username', USER, JACO_PASSWORD=PASSWORD)
+    self.assertEqual((joined.returncode, joined.stdout),
+                     (0, 'Joined cluster.\n'), joined.stderr)
+
   def test_a_cluster_comes_back(self):
     member = self.create()
     backup = os.path.join(member.root, 'backup')

@@ -11,6 +11,7 @@ import os
 import signal
 import ssl
 import sys
+import time
 import unittest
 
 import e2e_host
@@ -148,6 +149,17 @@ class LeaveTest(unittest.TestCase):
     wait('a leader', lambda: self.leader(left))
     leader.start()
     self.await_removed(leader)
+
+  def test_who_leaves_waits_for_a_leader(self):
+    hosts = self.cluster(leave_on_terminate='true')
+    for host in hosts[1:]:
+      host.kill()
+    wait('the quorum is called lost',
+         lambda: hosts[0].issue('x')[1].get('code') == 'quorum_lost')
+    begun = time.monotonic()
+    self.assertEqual(hosts[0].stop(), 0)
+    self.assertGreater(time.monotonic() - begun, 8)
+    self.assertIn('did not leave the cluster', hosts[0].read_log())
 
   def request(self, host, method, target):
     """The status over TLS."""

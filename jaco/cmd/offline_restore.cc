@@ -16,6 +16,7 @@
 #include "jaco/env/posix/posix_file_system.h"
 #include "jaco/net/pki/openssl_pki.h"
 #include "jaco/net/sansio/host_port.h"
+#include "jaco/server/bootstrap_record.h"
 #include "jaco/server/server.h"
 
 namespace jaco::cmd {
@@ -70,6 +71,16 @@ class Restorer {
   net::OpenSslPki pki_{&entropy_};
 };
 
+// The server that does it does not look for others, so it does not read what
+// jacod has promised them.
+absl::Status CheckMayRestore(env::FileSystem& files,
+                             const std::string& data_dir) {
+  const auto record = server::LoadBootstrapRecord(files, data_dir);
+  if (!record.ok()) return record.status();
+  return record->has_value() ? server::CheckMayFound((*record)->vote())
+                             : absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status NameMismatch(const std::string& name,
@@ -95,6 +106,8 @@ absl::StatusOr<server::RestoreResponse> RestoreOffline(
   env::PosixFileSystem files;
   const auto lock = AcquireDataDir(config->data_dir, files);
   if (!lock.ok()) return lock.status();
+  const absl::Status may = CheckMayRestore(files, config->data_dir);
+  if (!may.ok()) return may;
   const auto port = net::ParseHostPort(config->cluster_addr)->port;
   const auto server_options = ServerOptionsOf(*config, port, files);
   if (!server_options.ok()) return server_options.status();

@@ -13,8 +13,9 @@ namespace jaco::cmd {
 
 // Makes the data directory of a jacod that does not run that of the cluster
 // whose backup `archive` is, by the configuration that jacod will run with.
-// conflict when one runs; config_mismatch when its node_name is not
-// `options.name`; and as of server::Api::Restore.
+// conflict when one runs, or when it has agreed with others on who founds a
+// cluster; config_mismatch when its node_name is not `options.name`; and as of
+// server::Api::Restore.
 absl::StatusOr<server::RestoreResponse> RestoreOffline(
     const ArchiveOptions& options,
     const std::function<std::optional<std::string>(const char*)>& environment,

@@ -14,6 +14,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -80,6 +81,8 @@ class Connection final : public Channel {
         deadline_(deadline),
         interrupt_fd_(interrupt == nullptr ? -1 : interrupt->fd()) {}
   ~Connection() override { close(fd_); }
+
+  void SetDeadline(absl::Time deadline) { deadline_ = deadline; }
 
   absl::Status Write(absl::string_view data) override {
     while (!data.empty()) {
@@ -423,21 +426,70 @@ absl::StatusOr<HttpAnswer> CallUnixSocket(absl::string_view path,
                   Request(method, target, "localhost", "", body));
 }
 
+struct OpenRemote {
+  std::unique_ptr<Connection> connection;
+  std::optional<TlsChannel> tls;
+
+  Channel& channel() { return tls ? static_cast<Channel&>(*tls) : *connection; }
+};
+
+namespace {
+
+// `name` outlives it.
+absl::StatusOr<std::unique_ptr<OpenRemote>> Open(const HttpRemote& remote,
+                                                 const std::string& name,
+                                                 absl::Time deadline) {
+  auto connection = ConnectTcp(remote, name, deadline);
+  if (!connection.ok()) return connection.status();
+  auto open = std::make_unique<OpenRemote>();
+  open->connection = *std::move(connection);
+  if (!remote.tls) return open;
+  open->tls.emplace(*open->connection, name);
+  const absl::Status opened = open->tls->Open(remote);
+  if (!opened.ok()) return opened;
+  return open;
+}
+
+}  // namespace
+
 absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
                                       absl::string_view method,
                                       absl::string_view target,
                                       absl::string_view body,
                                       absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
   const std::string name = JoinHostPort(remote.host, remote.port);
-  const auto connection = ConnectTcp(remote, name, deadline);
-  if (!connection.ok()) return connection.status();
-  const std::string request = Request(method, target, name, remote.token, body);
-  if (!remote.tls) return Exchange(**connection, name, request);
-  TlsChannel channel(**connection, name);
-  const absl::Status opened = channel.Open(remote);
-  if (!opened.ok()) return opened;
-  return Exchange(channel, name, request);
+  const auto open = Open(remote, name, absl::Now() + timeout);
+  if (!open.ok()) return open.status();
+  return Exchange((*open)->channel(), name,
+                  Request(method, target, name, remote.token, body));
+}
+
+HttpConversation::HttpConversation(HttpRemote remote)
+    : remote_(std::move(remote)),
+      name_(JoinHostPort(remote_.host, remote_.port)) {}
+
+HttpConversation::~HttpConversation() = default;
+
+absl::StatusOr<HttpAnswer> HttpConversation::Call(absl::string_view method,
+                                                  absl::string_view target,
+                                                  absl::string_view body,
+                                                  absl::Duration timeout) {
+  const absl::Time deadline = absl::Now() + timeout;
+  const std::string request =
+      Request(method, target, name_, remote_.token, body, /*keep=*/true);
+  if (open_ != nullptr) {
+    open_->connection->SetDeadline(deadline);
+    auto answer = Exchange(open_->channel(), name_, request);
+    if (answer.ok()) return answer;
+    open_.reset();
+    if (method != "GET" || !absl::IsUnavailable(answer.status())) return answer;
+  }
+  auto opened = Open(remote_, name_, deadline);
+  if (!opened.ok()) return opened.status();
+  open_ = *std::move(opened);
+  auto answer = Exchange(open_->channel(), name_, request);
+  if (!answer.ok()) open_.reset();
+  return answer;
 }
 
 absl::Status TalkToAnybody(

@@ -2,6 +2,7 @@
 #define JACO_NET_HTTP_CLIENT_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -52,6 +53,30 @@ absl::StatusOr<HttpAnswer> CallRemote(const HttpRemote& remote,
                                       absl::string_view target,
                                       absl::string_view body,
                                       absl::Duration timeout);
+
+struct OpenRemote;
+
+// Calls to one server over one connection, for as long as that lasts: that the
+// server shows another certificate meanwhile does not matter.
+class HttpConversation {
+ public:
+  explicit HttpConversation(HttpRemote remote);
+  ~HttpConversation();
+  HttpConversation(const HttpConversation&) = delete;
+  HttpConversation& operator=(const HttpConversation&) = delete;
+
+  // As CallRemote. Where the connection of the call before has ended, a GET is
+  // sent over a new one, and another method fails with kUnavailable.
+  absl::StatusOr<HttpAnswer> Call(absl::string_view method,
+                                  absl::string_view target,
+                                  absl::string_view body,
+                                  absl::Duration timeout);
+
+ private:
+  const HttpRemote remote_;
+  const std::string name_;
+  std::unique_ptr<OpenRemote> open_;
+};
 
 // One TLS connection to whoever is there: `talk` gets the binding of the
 // connection (RFC 9266), and what sends a POST over it. Who it is is for `talk`

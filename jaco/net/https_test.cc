@@ -68,19 +68,7 @@ class HttpsTest : public testing::Test {
   HttpsTest() {
     OnLoop([&] {
       EXPECT_TRUE(tls_.Update(authority_.For(1)).ok());
-      server_ = std::make_unique<HttpServer>(
-          context_, &logger_,
-          [](const HttpRequest& request, const server::Caller& caller,
-             HttpReply reply) {
-            if (request.target == "/bad") return reply({.status = 401});
-            reply({.body =
-                       caller.anonymous
-                           ? caller.channel_binding
-                           : absl::StrCat(request.target, " ", caller.identity,
-                                          " ", request.body.size())});
-          },
-          HttpServerOptions{.connections_max = 20,
-                            .handshake_timeout = Milliseconds(500)});
+      server_ = NewServer();
       const auto port =
           server_->ListenTls("127.0.0.1:0", &tls_, Authenticator());
       EXPECT_TRUE(port.ok()) << port.status();
@@ -96,6 +84,20 @@ class HttpsTest : public testing::Test {
     loop_.join();
   }
 
+  std::unique_ptr<HttpServer> NewServer() {
+    return std::make_unique<HttpServer>(
+        context_, &logger_,
+        [](const HttpRequest& request, const server::Caller& caller,
+           HttpReply reply) {
+          if (request.target == "/bad") return reply({.status = 401});
+          reply({.body = caller.anonymous ? caller.channel_binding
+                                          : absl::StrCat(request.target, " ",
+                                                         caller.identity, " ",
+                                                         request.body.size())});
+        },
+        HttpServerOptions{.connections_max = 20,
+                          .handshake_timeout = Milliseconds(500)});
+  }
   HttpServer::Authenticate Authenticator() {
     return [this](absl::string_view token, bool stale,
                   server::Reply<server::Caller> reply) {
@@ -223,6 +225,48 @@ TEST_F(HttpsTest, TheTokenGoesToNobodyElse) {
               HasSubstr("hostname mismatch"));
   deceived.authorities = "nonsense";
   EXPECT_FALSE(Call(deceived).ok());
+}
+
+TEST_F(HttpsTest, AConversationOutlivesTheCertificate) {
+  HttpConversation conversation(remote_);
+  const auto call = [&](absl::string_view method) {
+    return conversation.Call(method, "/x", "abc", absl::Seconds(10));
+  };
+  ASSERT_TRUE(call("POST").ok());
+  OnLoop([&] { EXPECT_TRUE(tls_.Update(stranger_.For(1)).ok()); });
+  EXPECT_EQ(CodeOf(Call(remote_).status()), ErrorCode::kPeerUntrusted);
+  for (const absl::string_view method : {"GET", "POST"}) {
+    const auto answer = call(method);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    EXPECT_EQ(answer->body, "/x ops 3");
+  }
+}
+
+TEST_F(HttpsTest, AConversationThatWasCutOffGoesOnWithWhoIsTrusted) {
+  HttpConversation conversation(remote_);
+  const auto call = [&](absl::string_view method) {
+    return conversation.Call(method, "/x", "", absl::Seconds(10)).status();
+  };
+  const auto cut_off = [&] {
+    OnLoop([&] {
+      const uint16_t port = remote_.port;
+      server_.reset();
+      server_ = NewServer();
+      const auto listening = server_->ListenTls(
+          absl::StrCat("127.0.0.1:", port), &tls_, Authenticator());
+      EXPECT_TRUE(listening.ok()) << listening.status();
+    });
+  };
+  EXPECT_TRUE(call("GET").ok());
+  cut_off();
+  // It may have been done.
+  EXPECT_TRUE(absl::IsUnavailable(call("POST")));
+  EXPECT_TRUE(call("POST").ok());
+  cut_off();
+  EXPECT_TRUE(call("GET").ok());
+  OnLoop([&] { EXPECT_TRUE(tls_.Update(stranger_.For(1)).ok()); });
+  cut_off();
+  EXPECT_EQ(CodeOf(call("GET")), ErrorCode::kPeerUntrusted);
 }
 
 TEST_F(HttpsTest, TooManyBadTokensAreNotHeard) {

@@ -92,7 +92,7 @@ void BackupService::Pack(fsm::ArchiveKind kind, Reply<ArchiveResponse> reply) {
   content.meta.term = node_->raft()->term().value();
   content.meta.cluster_id = cluster.id();
   content.meta.cluster_name = cluster.name();
-  content.meta.node_name = node_->options().node_name;
+  content.meta.node_name = node_->name();
   content.meta.jaco_version = std::string(kVersion);
   content.meta.taken_at = node_->env().clock->WallNow();
   if (kind == fsm::ARCHIVE_KIND_BACKUP) {
@@ -153,8 +153,10 @@ absl::Status BackupService::CheckMayRestore(const Caller& caller) const {
                      "backup is restored on a fresh one");
   }
   if (busy_) return Busy();
+  absl::Status status = bootstrap_->CheckMayInit();
+  if (!status.ok()) return status;
   const ServerOptions& options = node_->options();
-  absl::Status status = fsm::ValidateName("node name", options.node_name);
+  status = fsm::ValidateName("node name", options.node_name);
   return status.ok() ? fsm::ValidateAddress(options.peer_address) : status;
 }
 
@@ -249,6 +251,8 @@ absl::Status BackupService::PrepareRestore(BackupContent content,
 
 void BackupService::FoundRestored(std::shared_ptr<Restoring> restoring,
                                   absl::Status prepared) {
+  // The server may have promised another to found, meanwhile.
+  if (prepared.ok()) prepared = bootstrap_->CheckMayInit();
   if (!prepared.ok()) return restoring->reply(std::move(prepared));
   node_->Restore(restoring->self, std::move(restoring->cluster),
                  [this, restoring](absl::Status status) {

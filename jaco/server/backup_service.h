@@ -10,6 +10,7 @@
 
 #include "jaco/server/api.h"
 #include "jaco/server/backup_format.h"
+#include "jaco/server/bootstrap_service.h"
 #include "jaco/server/certificates.h"
 #include "jaco/server/node.h"
 
@@ -26,8 +27,9 @@ class BackupService {
   static constexpr uint64_t kRestoredTerms = 1'000'000'000;
   static constexpr uint64_t kRestoredIndexes = 1'000'000'000;
 
-  BackupService(Node* node, Certificates* certificates)
-      : node_(node), certificates_(certificates) {}
+  BackupService(Node* node, Certificates* certificates,
+                const BootstrapService* bootstrap)
+      : node_(node), certificates_(certificates), bootstrap_(bootstrap) {}
 
   // See Api.
   void Backup(const Caller& caller, Reply<ArchiveResponse> reply);
@@ -63,6 +65,7 @@ class BackupService {
 
   Node* const node_;
   Certificates* const certificates_;
+  const BootstrapService* const bootstrap_;
   bool busy_ = false;
 };
 

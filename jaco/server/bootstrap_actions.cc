@@ -224,12 +224,11 @@ void BootstrapActions::Validate(BootstrapRequest request, Done done) {
   if (status.ok() && validating_) {
     status = MakeError(ErrorCode::kConflict, "another request is validated");
   }
-  if (status.ok() && request.action == BootstrapAction::kCreate) {
+  if (status.ok() && request.action != BootstrapAction::kJoin) {
     status = doors_.expect->CheckMayInit();
-    if (status.ok()) {
-      status =
-          doors_.cluster->CheckInit({.cluster_name = request.cluster_name});
-    }
+  }
+  if (status.ok() && request.action == BootstrapAction::kCreate) {
+    status = doors_.cluster->CheckInit({.cluster_name = request.cluster_name});
   }
   const bool said_all =
       request.action == BootstrapAction::kCreate || !request.join_token.empty();

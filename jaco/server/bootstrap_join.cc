@@ -23,13 +23,6 @@ bool IsRecoverable(const absl::Status& status) {
   return BootstrapErrorCode(status) == "connect_error";
 }
 
-// A token of an earlier attempt, perhaps of another cluster.
-bool IsOutdated(const absl::Status& status) {
-  return JoinToken::IsSpent(status) ||
-         CodeOf(status) == ErrorCode::kPeerUntrusted ||
-         CodeOf(status) == ErrorCode::kConflict;
-}
-
 absl::Status PathError(const std::string& path, absl::string_view why) {
   return MakeError(ErrorCode::kNotFound,
                    absl::StrCat("recovery_filename ", path, ": ", why));
@@ -169,7 +162,9 @@ void BootstrapActions::UseToken(std::shared_ptr<Joining> joining) {
       [this, joining](const absl::StatusOr<JoinResponse>& joined) {
         if (joined.ok()) return OnJoined();
         joining->last = joined.status();
-        if (joining->remembered && IsOutdated(joined.status())) {
+        const bool outdated = JoinToken::IsOutdated(joined.status()) ||
+                              CodeOf(joined.status()) == ErrorCode::kConflict;
+        if (joining->remembered && outdated) {
           joining->token.clear();
         } else if (IsRecoverable(joined.status())) {
           ++joining->at;
@@ -249,6 +244,8 @@ void BootstrapActions::ReadBackup(BootstrapRequest request,
 }
 
 void BootstrapActions::Recover(BootstrapRequest request) {
+  const absl::Status may = doors_.expect->CheckMayInit();
+  if (!may.ok()) return Finish(may);
   ReadBackup(std::move(request), [this](absl::StatusOr<std::string> archive) {
     if (!archive.ok()) return Finish(archive.status());
     doors_.backups->Restore(

@@ -59,6 +59,14 @@ bool Accept(const Ballot& ballot, const Founder& founder, FounderVote* vote) {
   return true;
 }
 
+absl::Status CheckMayFound(const FounderVote& vote) {
+  if (vote.founder().server_id() == 0) return absl::OkStatus();
+  return MakeError(
+      ErrorCode::kConflict,
+      absl::StrCat("this server has agreed that ", vote.founder().node_name(),
+                   " founds the cluster; see `jaco cluster status`"));
+}
+
 absl::Status ValidateHello(const HelloRequest& request) {
   if (request.server_id() == 0) return Invalid("no server");
   absl::Status status = fsm::ValidateName("node name", request.node_name());

@@ -31,6 +31,10 @@ inline bool operator<=(const Ballot& a, const Ballot& b) { return !(b < a); }
 bool Promise(const Ballot& ballot, FounderVote* vote);
 bool Accept(const Ballot& ballot, const Founder& founder, FounderVote* vote);
 
+// conflict once a founder was accepted: whoever has said so brings no cluster
+// into being by another door, new or restored.
+absl::Status CheckMayFound(const FounderVote& vote);
+
 // validation_failed for what no server of ours says.
 absl::Status ValidateHello(const HelloRequest& request);
 

@@ -70,6 +70,15 @@ TEST(BootstrapRecordTest, ComesBackAsItWas) {
   }
 }
 
+TEST(FounderVoteTest, WhoHasAcceptedFoundsNothingElse) {
+  FounderVote vote;
+  EXPECT_TRUE(CheckMayFound(vote).ok());
+  ASSERT_TRUE(Promise(At(1, 7), &vote));
+  EXPECT_TRUE(CheckMayFound(vote).ok());
+  ASSERT_TRUE(Accept(At(1, 7), Named(7, "n7"), &vote));
+  EXPECT_EQ(CodeOf(CheckMayFound(vote)), ErrorCode::kConflict);
+}
+
 TEST(ValidateHelloTest, RefusesWhatMakesNoSense) {
   EXPECT_TRUE(ValidateHello(Valid()).ok());
   EXPECT_FALSE(ValidateHello(HelloRequest()).ok());

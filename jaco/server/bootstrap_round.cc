@@ -329,7 +329,8 @@ void BootstrapService::OnNotJoined(const absl::Status& why) {
   Report(absl::StrCat("cannot join yet: ", ErrorCodeName(CodeOf(why)), ": ",
                       why.message()),
          LogLevel::kWarning);
-  if (JoinToken::IsSpent(why)) ForgetToken();
+  // The member that was asked has just shown the key: it gives another one.
+  if (JoinToken::IsOutdated(why)) ForgetToken();
   Rest();
 }
 

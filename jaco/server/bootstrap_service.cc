@@ -134,14 +134,7 @@ void BootstrapService::Report(absl::string_view progress, LogLevel level) {
 absl::Status BootstrapService::CheckMayInit() const {
   if (node_->lifecycle() != Lifecycle::kUninitialized) return absl::OkStatus();
   if (!unknown_.ok()) return unknown_;
-  if (!loaded_ || record_.vote().founder().server_id() == 0) {
-    return absl::OkStatus();
-  }
-  return MakeError(
-      ErrorCode::kConflict,
-      absl::StrCat("this server has agreed that ",
-                   record_.vote().founder().node_name(),
-                   " founds the cluster; see `jaco cluster status`"));
+  return loaded_ ? CheckMayFound(record_.vote()) : absl::OkStatus();
 }
 
 // ---- The one that is asked.
@@ -179,7 +172,7 @@ HelloResponse BootstrapService::Describe() const {
   response.set_member(raft != nullptr);
   response.set_server_id(raft != nullptr ? raft->id().value()
                                          : record_.server_id());
-  response.set_node_name(node_->options().node_name);
+  response.set_node_name(node_->name());
   response.set_address(options().api_address);
   response.set_expect(options().expect);
   if (raft != nullptr) return response;

@@ -101,7 +101,7 @@ SecretFiles Certificates::Encode(const Secrets& secrets) const {
 
 env::NodeNames Certificates::OurNames(const std::string& cluster_id,
                                       raft::NodeId self) const {
-  return {cluster_id, self.value(), node_->options().node_name,
+  return {cluster_id, self.value(), node_->name(),
           node_->options().certificate_hosts};
 }
 

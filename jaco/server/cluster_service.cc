@@ -98,7 +98,7 @@ std::string ClusterService::SuffrageOf(raft::NodeId id) const {
 StatusResponse ClusterService::Status() const {
   StatusResponse response;
   response.lifecycle = node_->lifecycle();
-  response.node_name = node_->options().node_name;
+  response.node_name = node_->name();
   const raft::Raft* raft = node_->raft();
   if (raft == nullptr) return response;
   response.initialized = true;

@@ -67,6 +67,10 @@ bool JoinToken::IsSpent(const absl::Status& refusal) {
   }
 }
 
+bool JoinToken::IsOutdated(const absl::Status& refusal) {
+  return IsSpent(refusal) || CodeOf(refusal) == ErrorCode::kPeerUntrusted;
+}
+
 // ---- The member's side.
 
 void JoinService::IssueToken(const Caller& caller,
@@ -152,6 +156,7 @@ void JoinService::Admit(const Caller& caller, AdmitRequest request,
 
 struct JoinService::Joining {
   raft::NodeId id;
+  std::string name;
   std::string peer;
   JoinToken token;
   std::string key;  // secret
@@ -210,21 +215,26 @@ void JoinService::BeginJoin(const std::string& peer, JoinToken token,
   Ask(peer, std::move(token), std::move(reply));
 }
 
+bool JoinService::IsSelf(raft::NodeId id) const {
+  return node_->lifecycle() == Lifecycle::kMember && node_->raft()->id() == id;
+}
+
 void JoinService::Ask(const std::string& peer, JoinToken token,
                       Reply<JoinResponse> reply) {
   const ServerOptions& options = node_->options();
-  const raft::NodeId id = NodeIdOf(token.secret, options.node_name);
+  const bool again = IsSelf(NodeIdOf(token.secret, node_->name()));
+  std::string name = again ? node_->name() : options.node_name;
+  const raft::NodeId id = NodeIdOf(token.secret, name);
   // The cluster's id is not known yet; the issuer puts it in.
-  auto made = node_->env().pki->CreateRequest({"joining",
-                                               id.value(),
-                                               options.node_name,
-                                               {HostOf(options.peer_address)}});
+  auto made = node_->env().pki->CreateRequest(
+      {"joining", id.value(), name, {HostOf(options.peer_address)}});
   if (!made.ok()) return node_->Refuse(made.status(), std::move(reply));
-  auto joining = std::make_shared<Joining>(Joining{
-      id, peer, std::move(token), std::move(made->key), "", std::move(reply)});
+  auto joining = std::make_shared<Joining>(
+      Joining{id, std::move(name), peer, std::move(token), std::move(made->key),
+              "", std::move(reply)});
   options.join_peer->Admit(
       peer, joining->token.fingerprint, joining->token.secret,
-      {id.value(), options.node_name, options.peer_address,
+      {id.value(), joining->name, options.peer_address,
        std::move(made->request), options.version, options.feature_level},
       [this, joining](absl::StatusOr<AdmitResponse> admitted) {
         OnAdmitted(joining, std::move(admitted));
@@ -249,8 +259,7 @@ void JoinService::TakeUp(std::shared_ptr<Joining> joining, Secrets secrets) {
   record.add_addresses(joining->peer);
   SecretFiles files = certificates_->Encode(secrets);
   files.emplace_back(kJoinRecordName, EncodeBootstrapRecord(record));
-  const bool again = node_->lifecycle() == Lifecycle::kMember &&
-                     node_->raft()->id() == joining->id;
+  const bool again = IsSelf(joining->id);
   auto done = [this, joining, again, record = std::move(record),
                secrets = std::move(secrets)](absl::Status status) mutable {
     if (!status.ok()) return joining->reply(std::move(status));
@@ -259,7 +268,8 @@ void JoinService::TakeUp(std::shared_ptr<Joining> joining, Secrets secrets) {
     joining->reply(JoinResponse{std::move(joining->cluster_id)});
   };
   if (!again) {
-    return node_->Join(joining->id, std::move(files), std::move(done));
+    return node_->Join(joining->id, joining->name, std::move(files),
+                       std::move(done));
   }
   node_->env().disk->Submit(
       env::Lane::kLog,
@@ -277,7 +287,7 @@ absl::StatusOr<Secrets> JoinService::Accept(
   if (!info.ok()) return info.status();
   if (info->names.cluster_id != admitted.cluster_id ||
       info->names.node_id != joining.id.value() ||
-      info->names.node_name != node_->options().node_name) {
+      info->names.node_name != joining.name) {
     return MakeError(ErrorCode::kPeerUntrusted,
                      "the member answered with another node's certificate");
   }

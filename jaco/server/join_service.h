@@ -35,6 +35,10 @@ struct JoinToken {
   // Whether `refusal`, of a join, says that the cluster does not take the token
   // from this server again.
   static bool IsSpent(const absl::Status& refusal);
+  // Whether `refusal`, of a join with a token of an earlier attempt through a
+  // member that can give another one, is no matter of patience: the token is
+  // spent, or it is of another cluster, or of an authority that was replaced.
+  static bool IsOutdated(const absl::Status& refusal);
 };
 
 class JoinService {
@@ -73,6 +77,8 @@ class JoinService {
   absl::Status CheckMayJoin() const;
   void BeginJoin(const std::string& peer, JoinToken token,
                  Reply<JoinResponse> reply);
+  // Whether this server is the node `id` already.
+  bool IsSelf(raft::NodeId id) const;
   // Has this server admitted with `token`, as the node that it makes it.
   void Ask(const std::string& peer, JoinToken token, Reply<JoinResponse> reply);
   void OnAdmitted(std::shared_ptr<Joining> joining,

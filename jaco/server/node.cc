@@ -131,6 +131,7 @@ absl::Status Node::Resume(Opened& opened) {
   if (status.ok()) status = CheckFeatureLevel();
   if (!status.ok()) return status;
 
+  TakeName(dir.identity);
   TakeAddress(dir.identity);
   Replica::Parts parts{.snapshots = SnapshotsIn(options_.data_dir)};
   parts.options = options_.raft;
@@ -187,6 +188,16 @@ absl::Status Node::Resume(Opened& opened) {
   return absl::OkStatus();
 }
 
+// Names are given by the cluster, and told apart by it.
+void Node::TakeName(const storage::Identity& identity) {
+  name_ = identity.node_name;
+  if (name_ == options_.node_name) return;
+  env_.logger->Write(LogLevel::kWarning, kSubsystem,
+                     absl::StrCat("this server is a node with the name ", name_,
+                                  ", which stays; its node_name is ",
+                                  options_.node_name, " by now"));
+}
+
 void Node::TakeAddress(const storage::Identity& identity) {
   address_ = options_.peer_address;
   if (!identity.placement.has_value()) return;
@@ -241,23 +252,27 @@ absl::Status Node::RestoreNewer(const DataDir& dir) {
 void Node::Found(raft::NodeId self, Founding founding,
                  absl::AnyInvocable<void(absl::Status)> done) {
   FoundingWrite write = FoundingWriteOf(founding);
-  Create(self, std::move(write), std::move(founding.secrets), std::move(done));
+  Create(self, options_.node_name, std::move(write),
+         std::move(founding.secrets), std::move(done));
 }
 
 // A joiner has a term and an empty log: that makes it a member of nothing yet,
 // but not uninitialized, and it takes the log of whoever leads.
-void Node::Join(raft::NodeId self, SecretFiles secrets,
+void Node::Join(raft::NodeId self, std::string name, SecretFiles secrets,
                 absl::AnyInvocable<void(absl::Status)> done) {
   FoundingWrite write;
   write.log.id = raft::PersistId(1);
   write.log.hard_state = raft::HardState{raft::Term(1), raft::kNoNode};
   if (!WasRemoved() && !IsNewcomer()) {
-    return Create(self, std::move(write), std::move(secrets), std::move(done));
+    return Create(self, std::move(name), std::move(write), std::move(secrets),
+                  std::move(done));
   }
-  SetAside([this, self, write = std::move(write), secrets = std::move(secrets),
+  SetAside([this, self, name = std::move(name), write = std::move(write),
+            secrets = std::move(secrets),
             done = std::move(done)](absl::Status status) mutable {
     if (!status.ok()) return done(std::move(status));
-    Create(self, std::move(write), std::move(secrets), std::move(done));
+    Create(self, std::move(name), std::move(write), std::move(secrets),
+           std::move(done));
   });
 }
 
@@ -270,10 +285,12 @@ void Node::Restore(raft::NodeId self, RestoredCluster cluster,
   write.log.log_start =
       raft::LogStart{cluster.snapshot.last, cluster.snapshot.configuration};
   write.snapshot = std::move(cluster.snapshot);
-  Create(self, std::move(write), std::move(cluster.secrets), std::move(done));
+  Create(self, options_.node_name, std::move(write), std::move(cluster.secrets),
+         std::move(done));
 }
 
-void Node::Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
+void Node::Create(raft::NodeId self, std::string name, FoundingWrite write,
+                  SecretFiles secrets,
                   absl::AnyInvocable<void(absl::Status)> done) {
   if (lifecycle_ != Lifecycle::kUninitialized) {
     absl::Status status =
@@ -286,7 +303,7 @@ void Node::Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
   lifecycle_ = Lifecycle::kCreating;
   storage::Identity identity;
   identity.node_id = self;
-  identity.node_name = options_.node_name;
+  identity.node_name = std::move(name);
   identity.leases_promised = options_.raft.lease_reads;
   auto opened = std::make_shared<Opened>();
   env_.disk->Submit(

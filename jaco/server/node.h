@@ -36,6 +36,7 @@ class Node {
   Node(ServerOptions options, const env::Environment& environment)
       : options_(std::move(options)),
         env_(environment),
+        name_(options_.node_name),
         address_(options_.peer_address) {}
 
   // See Server.
@@ -48,9 +49,9 @@ class Node {
   void Found(raft::NodeId self, Founding founding,
              absl::AnyInvocable<void(absl::Status)> done);
 
-  // `secrets` become durable first. What a server that was removed still has is
-  // set aside.
-  void Join(raft::NodeId self, SecretFiles secrets,
+  // As the node that was admitted under `name`. `secrets` become durable first.
+  // What a server that was removed still has is set aside.
+  void Join(raft::NodeId self, std::string name, SecretFiles secrets,
             absl::AnyInvocable<void(absl::Status)> done);
   // Makes this uninitialized server the only member of `cluster`; also
   // cluster_already_initialized.
@@ -95,6 +96,10 @@ class Node {
     serve_ = std::move(serve);
   }
 
+  // What its cluster calls this server: the name that it became a member with,
+  // whatever options().node_name says since. Before, and for a cluster that it
+  // has yet to join, that setting.
+  const std::string& name() const { return name_; }
   // As the other members dial this server: options().peer_address, or what an
   // operator has said by peers.json since that changed last.
   const std::string& address() const { return address_; }
@@ -145,8 +150,8 @@ class Node {
  private:
   struct Opened;
 
-  void Create(raft::NodeId self, FoundingWrite write, SecretFiles secrets,
-              absl::AnyInvocable<void(absl::Status)> done);
+  void Create(raft::NodeId self, std::string name, FoundingWrite write,
+              SecretFiles secrets, absl::AnyInvocable<void(absl::Status)> done);
   bool WasRemoved() const;
   bool HoldsNothing() const;
   void SetAside(absl::AnyInvocable<void(absl::Status)> done);
@@ -157,6 +162,7 @@ class Node {
   absl::Status Resume(Opened& opened);
   absl::Status RestoreNewer(const DataDir& dir);
   absl::Status CheckFeatureLevel() const;
+  void TakeName(const storage::Identity& identity);
   void TakeAddress(const storage::Identity& identity);
   void ReportDamage(const DataDir& dir);
   void OnNotFounded(absl::Status why,
@@ -171,7 +177,7 @@ class Node {
 
   const ServerOptions options_;
   const env::Environment env_;
-  std::string address_;
+  std::string name_, address_;
   Lifecycle lifecycle_ = Lifecycle::kStarting;
   absl::Status failure_;
   std::string damage_;

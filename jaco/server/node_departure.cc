@@ -81,6 +81,7 @@ void Node::OnSetAside(absl::Status status, bool kept,
     return done(std::move(status));
   }
   lifecycle_ = Lifecycle::kUninitialized;
+  name_ = options_.node_name;
   if (kept) {
     env_.logger->Write(
         LogLevel::kInfo, "server",

@@ -156,7 +156,7 @@ AgentNode OperatorService::NodeInfo(uint64_t id, const fsm::Node& node) const {
 
 AgentInfo OperatorService::Agent() {
   AgentInfo info;
-  info.self.name = node_->options().node_name;
+  info.self.name = node_->name();
   info.self.address = node_->address();
   info.self.version = node_->options().version;
   if (node_->raft() == nullptr) return info;

@@ -30,7 +30,7 @@ struct Server::Impl {
         autopilot(&node),
         operators(&node, &leaves, &autopilot, &certificates),
         bootstrap(&node, &cluster, &joins),
-        backups(&node, &certificates),
+        backups(&node, &certificates, &bootstrap),
         users(&node, &certificates, &joins),
         audit(&node),
         actions(&node, {&cluster, &joins, &backups, &bootstrap, &users}),
@@ -85,7 +85,7 @@ void Server::Found(raft::NodeId self, Founding founding,
 
 void Server::Join(raft::NodeId self,
                   absl::AnyInvocable<void(absl::Status)> done) {
-  impl_->node.Join(self, {}, std::move(done));
+  impl_->node.Join(self, impl_->node.options().node_name, {}, std::move(done));
 }
 
 void Server::ChangeConfiguration(raft::Configuration target,
@@ -200,9 +200,6 @@ void Server::SaveSnapshot(const Caller& caller, Reply<ArchiveResponse> reply) {
 
 void Server::Restore(const Caller& caller, RestoreRequest request,
                      Reply<RestoreResponse> reply) {
-  if (absl::Status status = impl_->bootstrap.CheckMayInit(); !status.ok()) {
-    return impl_->node.Refuse(std::move(status), std::move(reply));
-  }
   impl_->backups.Restore(caller, std::move(request), std::move(reply));
 }
 

@@ -423,8 +423,7 @@ TEST_F(BootstrapTest, ATokenThatTheClusterHasForgottenIsReplaced) {
   BootstrapRecord record;
   record.set_server_id(4);
   record.set_cluster_id(*ClusterIds().begin());
-  record.set_join_token(
-      absl::StrCat(std::string(64, 'a'), ".", std::string(64, 'b')));
+  record.set_join_token(NewJoinToken(1).replace(0, 64, std::string(64, 'a')));
   WriteRecord(4, EncodeBootstrapRecord(record));
   Start(4);
   Run(Seconds(8));

@@ -1,11 +1,14 @@
 // Servers that were admitted and hear from no leader: they find out why, say
 // so, and get in without being wiped.
 
+#include <map>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/server/backup_format.h"
+#include "jaco/server/security/secrets.h"
 #include "jaco/sim/server/testing/joining_cluster.h"
 
 namespace jaco::server {
@@ -18,6 +21,9 @@ class NewcomerTest : public JoiningClusterTest {
   void Adjust(NodeNumber node, ServerOptions* options) override {
     JoiningClusterTest::Adjust(node, options);
     if (says_.contains(node)) options->peer_address = says_[node];
+    if (!names_.contains(node)) return;
+    options->node_name = names_[node];
+    JoiningClusterTest::Adjust(node, options);
   }
   // Server `node` tells an address where nobody is.
   void JoinFromNowhere(NodeNumber node) {
@@ -54,7 +60,27 @@ class NewcomerTest : public JoiningClusterTest {
     EXPECT_FALSE(*files_[node]->Exists("/data/node/joining"));
   }
 
-  std::map<NodeNumber, std::string> says_;
+  // What the files of server `node` have as its name in its certificate.
+  std::string CertifiedName(NodeNumber node) {
+    const auto secrets = LoadSecrets(*files_[node], "/data", nullptr);
+    if (!secrets.ok() || !secrets->has_value()) return "no secrets";
+    const Credentials& ours = (*secrets)->credentials;
+    const auto info = processes_.at(1)->pki.VerifyNode(
+        ours.certificates, ours.bundle, processes_.at(1)->clock.WallNow());
+    return info.ok() ? info->names.node_name : info.status().ToString();
+  }
+  std::string NameInBackup(NodeNumber node) {
+    std::string name;
+    At(node).Backup(Caller::Local(), [&](const auto& response) {
+      ASSERT_TRUE(response.ok()) << response.status();
+      const auto content = DecodeBackup(response->archive);
+      if (content.ok()) name = content->meta.node_name;
+    });
+    Run(Seconds(1));
+    return name;
+  }
+
+  std::map<NodeNumber, std::string> says_, names_;
 };
 
 TEST_F(NewcomerTest, AWrongAddressIsToldAndMended) {
@@ -164,6 +190,41 @@ TEST_F(NewcomerTest, ABlockedWayBackIsTold) {
   fabric_.Mend(2, 1);
   Run(Seconds(15));
   ExpectIn(2);
+}
+
+// It derives who it is from its name, among others.
+TEST_F(NewcomerTest, ANewNameInTheSettingsMakesItNobodyElse) {
+  JoinFromNowhere(2);
+  const raft::NodeId before = At(2).raft()->id();
+  says_.clear();
+  names_[2] = "renamed";
+  Restart(2);
+  ExpectIn(2);
+  EXPECT_EQ(At(2).raft()->id(), before);
+  EXPECT_EQ(At(1).state().nodes().at(before.value()).name(), "n2");
+  EXPECT_EQ(At(2).Status().node_name, "n2");
+}
+
+TEST_F(NewcomerTest, AMemberHasItsNameForGood) {
+  Start(2);
+  ASSERT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  Run(Seconds(3));
+  names_[2] = "renamed";
+  Restart(2);
+  Run(Seconds(3));
+  EXPECT_EQ(At(2).Status().node_name, "n2");
+  EXPECT_EQ(NameInBackup(2), "n2");
+  EXPECT_EQ(CertifiedName(2), "n2");
+  // As a new node it is what the settings say.
+  ASSERT_EQ(Remove(2), "ok");
+  ASSERT_EQ(Join(2, 1, NewJoinToken()), "ok");
+  ExpectIn(2);
+  const uint64_t id = At(2).raft()->id().value();
+  EXPECT_EQ(At(1).state().nodes().at(id).name(), "renamed");
+  EXPECT_EQ(At(2).Status().node_name, "renamed");
+  EXPECT_EQ(CertifiedName(2), "renamed");
+  Restart(2);
+  EXPECT_EQ(At(2).Status().node_name, "renamed");
 }
 
 // What it had of an earlier cluster is worth more than what it waited with.

@@ -95,6 +95,27 @@ class BootstrapCluster : public ClusterTest {
            !prng_.Chance(loss_percent_, 100);
   }
 
+  // Whether the certificates that the server shows are of this authority.
+  bool Shows(NodeNumber node, const std::string& fingerprint) {
+    const auto& cluster = At(node).state().cluster();
+    if (!cluster.has_value()) return false;
+    for (const fsm::Authority& authority : cluster->authorities()) {
+      const auto shown =
+          processes_.at(node)->pki.Fingerprint(authority.certificate());
+      if (shown.ok() && *shown == fingerprint) return true;
+    }
+    return false;
+  }
+  std::string NewJoinToken(NodeNumber member) {
+    std::string token;
+    At(member).IssueJoinToken({}, {}, [&](const auto& response) {
+      EXPECT_TRUE(response.ok()) << response.status();
+      if (response.ok()) token = response->join_token;
+    });
+    Run(Seconds(1));
+    return token;
+  }
+
   uint32_t expect_ = 3;
   std::map<NodeNumber, uint32_t> expects_;
   std::map<NodeNumber, std::string> names_;
@@ -120,13 +141,17 @@ class BootstrapCluster : public ClusterTest {
                          std::move(answer));
           });
     }
-    void Admit(const std::string& peer, const std::string&,
+    void Admit(const std::string& peer, const std::string& fingerprint,
                const std::string& join_token, AdmitRequest request,
                Reply<AdmitResponse> reply) override {
       world->Call<AdmitResponse>(
           self, peer, std::move(reply),
-          [join_token, request = std::move(request)](
-              Server& server, Reply<AdmitResponse> answer) {
+          [world = world, node = NodeAt(peer), fingerprint, join_token,
+           request = std::move(request)](Server& server,
+                                         Reply<AdmitResponse> answer) {
+            if (!world->Shows(node, fingerprint)) {
+              return answer(MakeError(ErrorCode::kPeerUntrusted, "another"));
+            }
             server.Authenticate(
                 join_token, /*stale=*/false,
                 [&server, request, answer = std::move(answer)](
