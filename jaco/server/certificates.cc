@@ -83,7 +83,9 @@ void Certificates::Load(absl::AnyInvocable<void(absl::Status)> done) {
         return absl::OkStatus();
       },
       [this, loaded, done = std::move(done)](absl::Status status) mutable {
-        if (status.ok() && *loaded) Adopt(**std::move(loaded));
+        // What is there without a member is left over, as in Start.
+        const bool leftover = started_ && node_->raft() == nullptr;
+        if (status.ok() && *loaded && !leftover) Adopt(**std::move(loaded));
         done(std::move(status));
       });
 }
