@@ -203,6 +203,9 @@ std::string FormatStatus(const server::StatusResponse& response) {
   if (!response.repair.empty()) {
     absl::StrAppend(&out, "Repairing:  ", response.repair, "\n");
   }
+  if (!response.authority_end.empty()) {
+    absl::StrAppend(&out, "Authority:  ", response.authority_end, "\n");
+  }
   absl::StrAppend(&out, "Nodes (", response.nodes.size(), "):\n");
   for (const server::NodeStatus& node : response.nodes) {
     absl::StrAppend(&out, "  - ", node.hostname, " @ ", node.address, " [",

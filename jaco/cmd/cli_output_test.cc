@@ -95,6 +95,20 @@ TEST(CliOutputTest, StatusOfAServerThatLooksForACluster) {
             "Bootstrap: waiting for servers, 2 of 3 are here\n");
 }
 
+TEST(CliOutputTest, StatusSaysThatTheAuthorityEnds) {
+  server::StatusResponse response;
+  response.initialized = true;
+  response.lifecycle = server::Lifecycle::kMember;
+  response.leader = "node-1";
+  response.authority_end = "expires on 2036-11-22";
+  EXPECT_EQ(FormatStatus(response),
+            "Status:     initialized\n"
+            "Leader:     node-1\n"
+            "Raft index: 0\n"
+            "Authority:  expires on 2036-11-22\n"
+            "Nodes (0):\n");
+}
+
 TEST(CliOutputTest, StatusOfAServerThatWaitsForItsLeader) {
   server::StatusResponse response;
   response.lifecycle = server::Lifecycle::kMember;

@@ -43,6 +43,11 @@ struct CertificateInfo {
   absl::Time not_after;
 };
 
+struct Validity {
+  absl::Time not_before;
+  absl::Time not_after;
+};
+
 // Certificates are PEM; a bundle is any number of them in one string: several
 // authorities are trusted at once while one takes the place of another.
 // Implementations: net's OpenSslPki; a simulator brings its own. Errors never
@@ -87,6 +92,11 @@ class Pki {
   // Lower-case hex SHA-256 of the first certificate. validation_failed when
   // there is none.
   virtual absl::StatusOr<std::string> Fingerprint(
+      absl::string_view certificate) = 0;
+
+  // From when and until when the first certificate is valid. validation_failed
+  // when there is none.
+  virtual absl::StatusOr<Validity> ValidityOf(
       absl::string_view certificate) = 0;
 };
 

@@ -61,6 +61,25 @@ std::string DescribeAutopilot(const AutopilotConfig& config) {
       "ns MinQuorum=", config.min_quorum());
 }
 
+// A certificate authority that is not valid yet by the others' clocks must not
+// get into the log. `made_unix_ms` is 0 where none is made.
+absl::Status CheckDated(int64_t made_unix_ms, int64_t now_unix_ms) {
+  if (made_unix_ms == 0) return absl::OkStatus();
+  const auto made = static_cast<uint64_t>(made_unix_ms);
+  const auto now = static_cast<uint64_t>(now_unix_ms);
+  const bool ahead = made_unix_ms > now_unix_ms;
+  const uint64_t difference_ms = ahead ? made - now : now - made;
+  if (difference_ms <= ClusterState::kAuthorityClockErrorMaxMs) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      ErrorCode::kConflict,
+      absl::StrCat("the clock of this server, which dates the new certificate "
+                   "authority, is ",
+                   difference_ms / 1000, " s ", ahead ? "ahead of" : "behind",
+                   " the leader's: set the clocks right first"));
+}
+
 absl::Status NameTaken(absl::string_view name) {
   return MakeError(ErrorCode::kNodeAlreadyMember,
                    absl::StrCat("node \"", name, "\" is a member already"));
@@ -110,6 +129,11 @@ absl::StatusOr<std::string> ClusterState::Prepare(absl::string_view command,
     const absl::Status status =
         Restored(prepared.state_restore().piece()).status();
     if (absl::IsUnimplemented(status)) return refuse(status);
+    if (!status.ok()) return status;
+  }
+  if (prepared.has_authorities_replace()) {
+    const absl::Status status =
+        CheckDated(prepared.time_unix_ms(), time_unix_ms);
     if (!status.ok()) return status;
   }
   prepared.set_time_unix_ms(time_unix_ms);

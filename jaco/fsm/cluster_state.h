@@ -43,6 +43,9 @@ class ClusterState final : public StateMachine {
   static constexpr int64_t kJoinTokenLifeMaxMs = int64_t{7} * 24 * 3600 * 1000;
   // So much may one leader's clock be behind that of the one before.
   static constexpr int64_t kClockDifferenceMaxMs = 5 * 60 * 1000;
+  // So much may the clock that dates a new certificate authority differ from
+  // the leader's: less than certificates are valid before they are made.
+  static constexpr uint64_t kAuthorityClockErrorMaxMs = 2 * 60 * 1000;
   // How long an expired join token is remembered, to say so.
   static constexpr int64_t kJoinTokenMemoryMs = int64_t{7} * 24 * 3600 * 1000;
   // How long a revoked operator token is remembered, to say so and to keep its

@@ -1,6 +1,7 @@
 #include "jaco/fsm/cluster_state.h"
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -454,6 +455,32 @@ Command Replace(const std::vector<std::string>& certificates,
   }
   replace.set_expected_modify_index(expected);
   return command;
+}
+
+TEST_F(ClusterStateTest, AnAuthorityIsDatedByTheTimeOfTheLeader) {
+  constexpr int64_t kNow = 1'700'000'000'000;
+  constexpr auto kMost =
+      static_cast<int64_t>(ClusterState::kAuthorityClockErrorMaxMs);
+  constexpr int64_t kEver = std::numeric_limits<int64_t>::max();
+  Command command = Replace({"a", "b"}, 1);
+  const auto prepare = [&](int64_t made) {
+    command.set_time_unix_ms(made);
+    return state_.Prepare(command.SerializeAsString(), kNow);
+  };
+  for (const int64_t made : {int64_t{0}, kNow - kMost, kNow, kNow + kMost}) {
+    const auto prepared = prepare(made);
+    ASSERT_TRUE(prepared.ok()) << prepared.status();
+    command.set_time_unix_ms(kNow);
+    EXPECT_EQ(*prepared, command.SerializeAsString());
+  }
+  for (const int64_t made :
+       {kNow - kMost - 1, kNow + kMost + 1, int64_t{1}, kEver, -kEver - 1}) {
+    EXPECT_EQ(CodeOf(prepare(made).status()), ErrorCode::kConflict);
+  }
+  EXPECT_THAT(prepare(kNow + 600'000).status().message(),
+              HasSubstr("is 600 s ahead of the leader's"));
+  EXPECT_THAT(prepare(kNow - 600'500).status().message(),
+              HasSubstr("is 600 s behind the leader's"));
 }
 
 TEST_F(ClusterStateTest, AuthoritiesComeWithTheClusterAndAreReplaced) {

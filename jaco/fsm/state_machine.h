@@ -55,7 +55,8 @@ class StateMachine {
   // server: the same, as of `time_unix_ms`, the leader's wall clock. So nothing
   // that Apply would stop at gets into a log, and no clock but the leader's.
   // Errors: those of the closed set; config_mismatch for what this build does
-  // not know.
+  // not know; conflict for a new certificate authority that was made by a clock
+  // that differs from the leader's.
   virtual absl::StatusOr<std::string> Prepare(absl::string_view command,
                                               int64_t time_unix_ms) const = 0;
 

@@ -62,7 +62,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
         handler_(std::move(handler)),
         options_(options),
         unix_acceptor_(context),
-        accept_timer_(context),
+        unix_accept_timer_(context),
         refusals_(logger, LogLevel::kWarning, "http"),
         sessions_(options.connections_max, options.strangers_of_one_max),
         refused_(kRefusedMax, kRefusedMax) {}
@@ -75,7 +75,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
                           listener->ReleaseDescriptor(), error);
     unix_listener_.emplace(*std::move(listener));
     if (error) return absl::InternalError(error.message());
-    Accept(unix_acceptor_, nullptr);
+    Accept(unix_acceptor_, unix_accept_timer_, nullptr);
     return absl::OkStatus();
   }
 
@@ -104,7 +104,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
     if (error) return ListenError(host_port, error);
     listener->tls = tls;
     listener->authenticate = std::move(authenticate);
-    Accept(acceptor, listener.get());
+    Accept(acceptor, listener->accept_timer, listener.get());
     tcp_listeners_.push_back(std::move(listener));
     return port;
   }
@@ -115,10 +115,11 @@ class HttpServer::Impl final : public HttpSessionOwner,
     unix_acceptor_.close(ignored);
     for (const auto& listener : tcp_listeners_) {
       listener->acceptor.close(ignored);
+      listener->accept_timer.cancel();
       // What it captures may be about to go.
       listener->authenticate = nullptr;
     }
-    accept_timer_.cancel();
+    unix_accept_timer_.cancel();
     unix_listener_.reset();
     sessions_.CloseAll();
     refused_.CloseAll();
@@ -197,17 +198,21 @@ class HttpServer::Impl final : public HttpSessionOwner,
 
  private:
   struct TcpListener {
-    explicit TcpListener(asio::io_context& context) : acceptor(context) {}
+    explicit TcpListener(asio::io_context& context)
+        : acceptor(context), accept_timer(context) {}
     TcpAcceptor acceptor;
+    asio::steady_timer accept_timer;
     const TlsIdentity* tls = nullptr;  // null: plain HTTP
     HttpServer::Authenticate authenticate;
   };
 
-  // `listener` is null for the unix socket.
+  // `listener` is null for the unix socket. `timer` is of this acceptor alone:
+  // to set one again ends the wait of whoever had set it.
   template <typename Acceptor>
-  void Accept(Acceptor& acceptor, TcpListener* listener) {
-    acceptor.async_accept([self = shared_from_this(), &acceptor, listener](
-                              error_code error, auto socket) {
+  void Accept(Acceptor& acceptor, asio::steady_timer& timer,
+              TcpListener* listener) {
+    acceptor.async_accept([self = shared_from_this(), &acceptor, &timer,
+                           listener](error_code error, auto socket) {
       if (self->closed_) return;
       if (!error) {
         self->accept_failing_ = false;
@@ -216,16 +221,16 @@ class HttpServer::Impl final : public HttpSessionOwner,
             from.tls != nullptr) {
           self->OnAccepted(HttpSocket(std::move(socket)), std::move(from));
         }
-        return self->Accept(acceptor, listener);
+        return self->Accept(acceptor, timer, listener);
       }
       if (!std::exchange(self->accept_failing_, true)) {
         self->logger_->Write(LogLevel::kWarning, "http",
                              absl::StrCat("cannot accept connections: ",
                                           error.message(), "; trying on"));
       }
-      self->accept_timer_.expires_after(kAcceptPause);
-      self->accept_timer_.async_wait([self, &acceptor, listener](error_code) {
-        if (!self->closed_) self->Accept(acceptor, listener);
+      timer.expires_after(kAcceptPause);
+      timer.async_wait([self, &acceptor, &timer, listener](error_code) {
+        if (!self->closed_) self->Accept(acceptor, timer, listener);
       });
     });
   }
@@ -309,7 +314,7 @@ class HttpServer::Impl final : public HttpSessionOwner,
   const HttpServerOptions options_;
   UnixAcceptor unix_acceptor_;
   std::vector<std::unique_ptr<TcpListener>> tcp_listeners_;
-  asio::steady_timer accept_timer_;
+  asio::steady_timer unix_accept_timer_;
   std::optional<UnixListener> unix_listener_;
   FailureLimiter failures_;
   CountedLog refusals_;

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -475,6 +477,45 @@ TEST_F(HttpServerTest, TheClientSaysWhatIsWrong) {
                               .status()
                               .message()),
               HasSubstr("connection refused"));
+}
+
+// Two that cannot accept must not wake each other for ever.
+TEST(HttpServerWithoutDescriptorsTest, WaitsForThem) {
+  Lines logger;
+  boost::asio::io_context context;
+  std::vector<HttpReply> kept;
+  HttpServer server(
+      context, &logger,
+      [&](const HttpRequest& request, const server::Caller& caller,
+          HttpReply reply) { Handle(kept, request, caller, std::move(reply)); },
+      kQuick);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 2; ++i) {
+    const auto port = server.ListenLoopback(
+        "127.0.0.1:0", [](absl::string_view, bool, auto reply) {
+          reply(server::Caller{.identity = "someone"});
+        });
+    ASSERT_TRUE(port.ok()) << port.status();
+    clients.emplace_back(*port);
+    clients.back().Send(
+        "GET /x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n");
+  }
+  rlimit before = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest_free = dup(0);
+  ASSERT_GE(lowest_free, 0);
+  close(lowest_free);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(lowest_free);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const size_t woken = context.run_for(std::chrono::milliseconds(500));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_LT(woken, 50u);
+  EXPECT_THAT(logger.lines, HasSubstr("cannot accept connections"));
+  context.run_for(std::chrono::milliseconds(500));
+  for (RawClient& client : clients) {
+    EXPECT_THAT(client.ReadTo("\r\n\r\n"), HasSubstr("200"));
+  }
 }
 
 TEST_F(HttpServerTest, DiesWithRequestsInFlight) {

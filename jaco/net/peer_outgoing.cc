@@ -23,6 +23,9 @@ using Tcp = asio::ip::tcp;
 constexpr size_t kBatchBytes = 1 << 20;
 // Below this a copy is cheaper than a buffer of its own in the system call.
 constexpr size_t kCopyBytesMax = 16 << 10;
+// Until a connection that could not be replaced is tried again: what a clock
+// does not allow yet, it does in minutes.
+constexpr auto kRenewPause = std::chrono::seconds(60);
 // A connection that lasted this long was a good one.
 constexpr auto kGoodLink = std::chrono::seconds(1);
 // However much a peer encourages: two peers that refuse each other must not
@@ -45,6 +48,7 @@ PeerOutgoing::PeerOutgoing(asio::io_context& context, env::PeerAddress address,
       logger_(logger),
       callbacks_(std::move(callbacks)),
       timer_(context),
+      renew_timer_(context),
       backoff_(options.backoff_min) {}
 
 void PeerOutgoing::Send(env::FramePtr frame) {
@@ -101,9 +105,34 @@ void PeerOutgoing::Encourage() {
 void PeerOutgoing::Renew() {
   if (closed_ || link_ == nullptr) return;
   CloseReplaced();
+  renew_timer_.cancel();
   replaced_ = std::exchange(link_, nullptr);
   if (!replaced_->connected) CloseReplaced();
   Dial();
+}
+
+// The one before goes on where the new one was not to be had, if we would still
+// take its peer for what it is: servers whose clocks differ may refuse each
+// other's new certificates, and are no less themselves.
+bool PeerOutgoing::GoOnWithReplaced(absl::string_view reason) {
+  if (replaced_ == nullptr || options_.tls == nullptr) return false;
+  const std::shared_ptr<TlsSetup> tls = options_.tls->current();
+  if (tls == nullptr || !replaced_->stream.CheckPeer(*tls).ok()) return false;
+  if (logger_->Enabled(LogLevel::kInfo)) {
+    logger_->Write(LogLevel::kInfo, "net",
+                   absl::StrCat("no new connection to peer ", address_.id,
+                                " at ", address_.host_port, ": ", reason,
+                                "; the old one goes on"));
+  }
+  link_->stream.Close();
+  link_ = std::exchange(replaced_, nullptr);
+  timer_.cancel();
+  renew_timer_.expires_after(kRenewPause);
+  renew_timer_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error) self->Renew();
+  });
+  ScheduleFlush();
+  return true;
 }
 
 void PeerOutgoing::CloseReplaced() {
@@ -254,7 +283,7 @@ void PeerOutgoing::OnError(const LinkPtr& link, error_code error) {
 
 void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
                          bool evidence) {
-  if (link_ != link) return;
+  if (link_ != link || GoOnWithReplaced(reason)) return;
   const auto now = Clock::now();
   if (link->connected && now - link->connected_at >= kGoodLink) {
     backoff_ = options_.backoff_min;
@@ -274,6 +303,7 @@ void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
   link_ = nullptr;
   CloseReplaced();
   timer_.cancel();
+  renew_timer_.cancel();
   queue_.clear();
   queue_bytes_ = 0;
   if (evidence) callbacks_.down();
@@ -282,6 +312,7 @@ void PeerOutgoing::OnEnd(const LinkPtr& link, absl::string_view reason,
 void PeerOutgoing::Close() {
   closed_ = true;
   timer_.cancel();
+  renew_timer_.cancel();
   if (link_ != nullptr) link_->stream.Close();
   link_ = nullptr;
   CloseReplaced();

@@ -46,7 +46,8 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   // The peer has just shown that it lives: a dial that waits need not.
   void Encourage();
   // Dials anew with the credentials in force. What has been written still
-  // arrives: the peer ends the old connection when it has the new one.
+  // arrives: the peer ends the old connection when it has the new one. Goes on
+  // with the old one, and tries again in a minute, when there is no new one.
   void Renew();
   // Ends everything; no callback runs any more.
   void Close();
@@ -84,6 +85,7 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   void TakeBatch(Link& link);
   void OnEnd(const LinkPtr& link, absl::string_view reason, bool evidence);
   void OnError(const LinkPtr& link, boost::system::error_code error);
+  bool GoOnWithReplaced(absl::string_view reason);
   void CloseReplaced();
 
   boost::asio::io_context& context_;
@@ -100,8 +102,9 @@ class PeerOutgoing : public std::enable_shared_from_this<PeerOutgoing> {
   bool reported_ = false;  // that the peer cannot be reached
 
   LinkPtr link_;
-  LinkPtr replaced_;  // by link_; nothing is written to it any more
+  LinkPtr replaced_;  // by link_; nothing is written to it meanwhile
   boost::asio::steady_timer timer_;  // of the dial that waits or runs
+  boost::asio::steady_timer renew_timer_;
   bool waiting_ = false;
   Duration backoff_;
   Clock::time_point last_dial_;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -331,6 +332,46 @@ TEST_F(PeerSecurityTest, NewCertificatesDisturbNoConnection) {
   a.transport.Send(b.address, Frame("2"));
   ASSERT_TRUE(RunUntil([&] { return b.recorder.frames.size() == 2; }));
   EXPECT_THAT(a.recorder.log, Not(HasSubstr("lost peer 2")));
+}
+
+// Clocks differ: what one side takes for a good certificate is not valid yet
+// for the other.
+TEST_F(PeerSecurityTest, ARefusedRenewalCutsNothing) {
+  Node a(context_, 1, authority_.For(1)), b(context_, 2, authority_.For(2));
+  a.transport.Send(b.address, Frame("a"));
+  b.transport.Send(a.address, Frame("b"));
+  ASSERT_TRUE(RunUntil([&] {
+    return a.recorder.frames.size() == 1 && b.recorder.frames.size() == 1;
+  }));
+  EXPECT_TRUE(
+      a.tls.Update(authority_.For(1, absl::Now() + absl::Hours(1))).ok());
+  a.transport.OnCredentials();
+  EXPECT_TRUE(b.tls.Update(authority_.For(2)).ok());
+  b.transport.OnCredentials();
+  constexpr absl::string_view kGoesOn = "the old one goes on";
+  ASSERT_TRUE(RunUntil([&] {
+    return absl::StrContains(a.recorder.log, kGoesOn) &&
+           absl::StrContains(b.recorder.log, kGoesOn);
+  }));
+  EXPECT_GT(b.transport.refused(), 0u);
+  a.recorder.frames.clear();
+  b.recorder.frames.clear();
+  for (int i = 0; i < 5; ++i) {
+    a.transport.Send(b.address, Frame("a"));
+    b.transport.Send(a.address, Frame("b"));
+    RunFor(20);
+  }
+  EXPECT_THAT(a.recorder.frames, SizeIs(5));
+  EXPECT_THAT(b.recorder.frames, SizeIs(5));
+  for (Node* node : {&a, &b}) {
+    EXPECT_TRUE(node->recorder.down.empty());
+    EXPECT_THAT(node->recorder.log, Not(HasSubstr("lost peer")));
+  }
+  // What is not trusted any more does not go on.
+  EXPECT_TRUE(a.tls.Update(stranger_.For(1)).ok());
+  a.transport.OnCredentials();
+  ASSERT_TRUE(RunUntil(
+      [&] { return absl::StrContains(a.recorder.log, "lost peer 2"); }));
 }
 
 // As a cluster retires an authority: everybody has a certificate of the next

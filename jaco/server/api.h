@@ -95,6 +95,9 @@ struct StatusResponse {
   // While it was admitted to a cluster and has heard nothing from there yet:
   // what it waits for, and what to do should that go on; else empty.
   std::string joining;
+  // Empty, or when the cluster's certificate authority ends, which is within a
+  // year, and what to do.
+  std::string authority_end;
   uint32_t feature_level = 0;     // what all servers of the cluster can do
   std::vector<NodeStatus> nodes;  // by hostname
 };

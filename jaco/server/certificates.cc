@@ -5,52 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
+#include "jaco/server/authorities.h"
 
 namespace jaco::server {
 namespace {
 
 constexpr absl::string_view kSubsystem = "certificates";
-constexpr absl::string_view kAuthorityPurpose = "ca key";
-
-// All that are trusted.
-std::string BundleOf(const fsm::Cluster& cluster) {
-  std::string bundle;
-  for (const auto& authority : cluster.authorities()) {
-    absl::StrAppend(&bundle, authority.certificate());
-  }
-  return bundle;
-}
-
-// The last authority that has a key; null when there is none.
-const fsm::Authority* SignerOf(const fsm::Cluster& cluster) {
-  const fsm::Authority* signer = nullptr;
-  for (const auto& authority : cluster.authorities()) {
-    if (!authority.sealed_key().empty()) signer = &authority;
-  }
-  return signer;
-}
-
-absl::Status NoAuthority() {
-  return MakeError(ErrorCode::kConflict,
-                   "this cluster has no certificate authority");
-}
-
-// The one that signs.
-absl::StatusOr<env::Authority> OpenAuthority(const fsm::Cluster& cluster,
-                                             const Keyring& keyring) {
-  if (cluster.authorities().empty()) return NoAuthority();
-  const fsm::Authority* signer = SignerOf(cluster);
-  if (signer == nullptr) {
-    return absl::InternalError("the cluster has no authority that signs");
-  }
-  auto key = keyring.Open(kAuthorityPurpose, signer->sealed_key());
-  if (!key.ok()) {
-    return MakeError(ErrorCode::kDataLoss,
-                     absl::StrCat("the key of the cluster's authority: ",
-                                  key.status().message()));
-  }
-  return env::Authority{signer->certificate(), *std::move(key)};
-}
+// Of what nobody looks into for months.
+constexpr Duration kWarnEvery = Seconds(24 * 3600);
 
 }  // namespace
 
@@ -83,7 +45,9 @@ void Certificates::Load(absl::AnyInvocable<void(absl::Status)> done) {
         return absl::OkStatus();
       },
       [this, loaded, done = std::move(done)](absl::Status status) mutable {
-        if (status.ok() && *loaded) Adopt(**std::move(loaded));
+        // What is there without a member is left over, as in Start.
+        const bool leftover = started_ && node_->raft() == nullptr;
+        if (status.ok() && *loaded && !leftover) Adopt(**std::move(loaded));
         done(std::move(status));
       });
 }
@@ -119,8 +83,8 @@ absl::StatusOr<Certificates::NewCluster> Certificates::Create(
                   .credentials = *std::move(credentials),
                   .sealed = node_->options().seal_key != nullptr}};
   created.authority.set_certificate(authority->certificate);
-  created.authority.set_sealed_key(created.secrets.keyring.Seal(
-      *env.entropy, kAuthorityPurpose, authority->key));
+  created.authority.set_sealed_key(
+      SealAuthorityKey(created.secrets.keyring, *env.entropy, authority->key));
   return created;
 }
 
@@ -137,6 +101,7 @@ absl::StatusOr<Credentials> Certificates::NewCredentials(
 
 void Certificates::Review() {
   Report(ReviewOnce());
+  WarnOfEnd();
   // A member that has applied nothing yet will soon know its cluster.
   const bool waiting =
       node_->raft() != nullptr && !node_->state().cluster().has_value();
@@ -152,6 +117,30 @@ void Certificates::Report(const absl::Status& status) {
   node_->env().logger->Write(LogLevel::kError, kSubsystem, problem);
 }
 
+void Certificates::WarnOfEnd() {
+  const std::string end = AuthorityEnd();
+  const Instant now = node_->env().clock->Now();
+  if (end.empty() || now < next_warning_) return;
+  next_warning_ = now + kWarnEvery;
+  node_->env().logger->Write(
+      LogLevel::kError, kSubsystem,
+      absl::StrCat("the cluster's certificate authority ", end));
+}
+
+std::string Certificates::AuthorityEnd() const {
+  const env::Environment& env = node_->env();
+  if (env.pki == nullptr || node_->raft() == nullptr) return "";
+  const auto& cluster = node_->state().cluster();
+  return cluster ? EndOfAuthority(*cluster, *env.pki, env.clock->WallNow())
+                 : "";
+}
+
+const fsm::Authority* Certificates::SignerOf(
+    const fsm::Cluster& cluster) const {
+  const env::Environment& env = node_->env();
+  return SignerAt(cluster, *env.pki, env.clock->WallNow());
+}
+
 absl::Status Certificates::ReviewOnce() {
   if (writing_ || node_->raft() == nullptr) return absl::OkStatus();
   const auto& cluster = node_->state().cluster();
@@ -164,21 +153,39 @@ absl::Status Certificates::ReviewOnce() {
                                   "/node/secrets is missing: without a "
                                   "certificate this server has no peers"));
   }
-  const auto signer = SigningAuthority();
-  if (!signer.ok()) return signer.status();
-  Credentials wanted = secrets_->credentials;
-  if (!IsCurrent(*signer)) {
-    auto renewed =
-        NewCredentials(*signer, OurNames(cluster->id(), node_->raft()->id()));
-    if (!renewed.ok()) return renewed.status();
-    renewed->certificates += SignerOf(*cluster)->cross_certificate();
-    wanted = *std::move(renewed);
-  }
-  wanted.bundle = BundleOf(*cluster);
+  auto wanted = WantedCredentials(*cluster);
+  if (!wanted.ok()) return wanted.status();
   const bool to_seal =
       node_->options().seal_key != nullptr && !secrets_->sealed;
-  if (to_seal || wanted != secrets_->credentials) Store(std::move(wanted));
-  return absl::OkStatus();
+  if (to_seal || *wanted != secrets_->credentials) Store(*std::move(wanted));
+  const env::Environment& env = node_->env();
+  if (IsValidAt(*SignerOf(*cluster), *env.pki, env.clock->WallNow())) {
+    return absl::OkStatus();
+  }
+  return MakeError(ErrorCode::kConflict,
+                   "no certificate authority of the cluster is valid by this "
+                   "server's clock");
+}
+
+absl::StatusOr<Credentials> Certificates::WantedCredentials(
+    const fsm::Cluster& cluster) const {
+  const auto signing = SigningAuthority();
+  if (!signing.ok()) return signing.status();
+  const env::Environment& env = node_->env();
+  const fsm::Authority& signer = *SignerOf(cluster);
+  Credentials wanted = secrets_->credentials;
+  // Nobody would take a certificate of an authority that is not valid; what is
+  // there may be good where the clocks are right.
+  if (!IsCurrent(*signing) &&
+      IsValidAt(signer, *env.pki, env.clock->WallNow())) {
+    auto renewed =
+        NewCredentials(*signing, OurNames(cluster.id(), node_->raft()->id()));
+    if (!renewed.ok()) return renewed.status();
+    renewed->certificates += signer.cross_certificate();
+    wanted = *std::move(renewed);
+  }
+  wanted.bundle = BundleOf(cluster);
+  return wanted;
 }
 
 void Certificates::ReviewChange() {
@@ -205,6 +212,8 @@ void Certificates::Rotate(const Caller& caller, Done done) {
   auto crossed = env.pki->CrossSign(*old, fresh->certificate, now);
   if (!crossed.ok()) return done(crossed.status());
   fsm::Command command;
+  // By whose clock the certificates are dated: the leader compares.
+  command.set_time_unix_ms(absl::ToUnixMillis(now));
   fsm::AuthoritiesReplace& replace = *command.mutable_authorities_replace();
   replace.set_expected_modify_index(cluster.modify_index());
   *replace.mutable_authorities() = cluster.authorities();
@@ -212,7 +221,7 @@ void Certificates::Rotate(const Caller& caller, Done done) {
   added.set_certificate(fresh->certificate);
   added.set_cross_certificate(*std::move(crossed));
   added.set_sealed_key(
-      secrets_->keyring.Seal(*env.entropy, kAuthorityPurpose, fresh->key));
+      SealAuthorityKey(secrets_->keyring, *env.entropy, fresh->key));
   Propose(caller, std::move(command), std::move(done));
 }
 
@@ -249,6 +258,8 @@ std::string Certificates::IssuerFingerprint() {
       issuer_ = env.pki->Fingerprint(authority.certificate()).value_or("");
     }
   }
+  // A clock that is wrong now may be right next time.
+  if (issuer_.empty()) asked = {};
   issuer_of_ = std::move(asked);
   return issuer_;
 }
@@ -257,6 +268,12 @@ void Certificates::Retire(const Caller& caller, bool force, Done done) {
   const auto signing = SigningAuthority();
   if (!signing.ok()) return done(signing.status());
   const fsm::Cluster& cluster = *node_->state().cluster();
+  const fsm::Authority& newest = *NewestSigner(cluster);
+  if (signing->certificate != newest.certificate()) {
+    return done(MakeError(ErrorCode::kConflict,
+                          "the new certificate authority is not valid yet by "
+                          "this server's clock"));
+  }
   if (!IsCurrent(*signing)) {
     return done(MakeError(ErrorCode::kConflict,
                           "this server's own certificate is not renewed yet"));
@@ -268,7 +285,7 @@ void Certificates::Retire(const Caller& caller, bool force, Done done) {
   fsm::AuthoritiesReplace& replace = *command.mutable_authorities_replace();
   replace.set_expected_modify_index(cluster.modify_index());
   fsm::Authority& signer = *replace.add_authorities();
-  signer = *SignerOf(cluster);
+  signer = newest;
   signer.clear_cross_certificate();
   Propose(caller, std::move(command), std::move(done));
 }
@@ -302,13 +319,13 @@ absl::StatusOr<env::Authority> Certificates::SigningAuthority() const {
   if (absl::Status admitted = node_->Admit(); !admitted.ok()) return admitted;
   const auto& cluster = node_->state().cluster();
   if (!secrets_ || !cluster) return NoAuthority();
-  return OpenAuthority(*cluster, secrets_->keyring);
+  return OpenAuthority(*cluster, SignerOf(*cluster), secrets_->keyring);
 }
 
 absl::StatusOr<Secrets> Certificates::CreateFor(const fsm::Cluster& cluster,
                                                 Keyring keyring,
                                                 raft::NodeId self) const {
-  const auto signer = OpenAuthority(cluster, keyring);
+  const auto signer = OpenAuthority(cluster, SignerOf(cluster), keyring);
   if (!signer.ok()) return signer.status();
   auto credentials = NewCredentials(*signer, OurNames(cluster.id(), self));
   if (!credentials.ok()) return credentials.status();

@@ -56,20 +56,25 @@ class Certificates {
   const Keyring* keyring() const {
     return secrets_ ? &secrets_->keyring : nullptr;
   }
-  // A new authority signs from now on, the earlier ones stay trusted.
+  // A new authority signs from now on, the earlier ones stay trusted. conflict
+  // when this server's clock, which dates it, is not the leader's.
   using Done = absl::AnyInvocable<void(absl::Status)>;
   void Rotate(const Caller& caller, Done done);
   // Those that do not sign are not trusted any more. conflict while this server
-  // itself has a certificate of one of them or, without `force`, another node
+  // itself has a certificate of one of them (so, too, while the new one is not
+  // valid yet by its clock) or, without `force`, another node
   // has, or has not said.
   void Retire(const Caller& caller, bool force, Done done);
+  // Empty, or when the authority ends, which is within a year, and what to do.
+  std::string AuthorityEnd() const;
   // Of the authority that issued the certificate in force, as lower-case hex
   // SHA-256; empty when that is not known.
   std::string IssuerFingerprint();
 
   SecretFiles Encode(const Secrets& secrets) const;
-  // The authority that signs, with its key open. conflict in a cluster that has
-  // none; as of a server that is no member.
+  // The authority that signs, with its key open: the last that is valid by this
+  // server's clock. conflict in a cluster that has none; as of a server that is
+  // no member.
   absl::StatusOr<env::Authority> SigningAuthority() const;
   // Those that are trusted, as PEM; empty while there is no cluster.
   std::string Bundle() const;
@@ -85,9 +90,14 @@ class Certificates {
   // it.
   void Review();
   absl::Status ReviewOnce();
+  void WarnOfEnd();
   // Does so soon if the cluster has changed since: what an operator does to the
   // authorities is not to wait for the next time.
   void ReviewChange();
+  // What should be in force, given what is.
+  absl::StatusOr<Credentials> WantedCredentials(
+      const fsm::Cluster& cluster) const;
+  const fsm::Authority* SignerOf(const fsm::Cluster& cluster) const;
   void Propose(const Caller& caller, fsm::Command command, Done done);
   env::NodeNames OurNames(const std::string& cluster_id,
                           raft::NodeId self) const;
@@ -107,6 +117,7 @@ class Certificates {
   bool review_posted_ = false;
   uint64_t reviewed_ = 0;  // the modify index of the cluster
   std::string reported_;   // the last problem, said once
+  Instant next_warning_;
   // Whose fingerprint IssuerFingerprint found last, and what it is.
   std::pair<std::string, uint64_t> issuer_of_;
   std::string issuer_;

@@ -154,6 +154,7 @@ StatusResponse Server::Status() {
   StatusResponse response = impl_->cluster.Status();
   response.bootstrap = impl_->bootstrap.progress();
   response.joining = impl_->joins.progress();
+  response.authority_end = impl_->certificates.AuthorityEnd();
   if (response.lifecycle != Lifecycle::kMember &&
       response.lifecycle != Lifecycle::kFailed) {
     response.lifecycle = impl_->actions.UnderWay().value_or(response.lifecycle);

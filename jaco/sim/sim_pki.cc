@@ -80,6 +80,10 @@ std::vector<Line> ParseAll(absl::string_view text) {
   return lines;
 }
 
+bool IsValid(const Line& line, absl::Time now) {
+  return line.from <= now && now <= line.to;
+}
+
 absl::Status Refuse(absl::string_view why) {
   return MakeError(ErrorCode::kValidationFailed, why);
 }
@@ -122,6 +126,7 @@ absl::StatusOr<std::string> SimPki::CrossSign(
   if (lines.empty()) return Refuse("not a certificate");
   lines[0].issuer = PublicOf(old_authority.key);
   lines[0].from = now - kBackdating;
+  lines[0].to = ParseAll(old_authority.certificate)[0].to;
   return Sign(lines[0]);
 }
 
@@ -151,31 +156,40 @@ absl::StatusOr<std::string> SimPki::Issue(const env::Authority& authority,
   const auto asked = ReadRequest(request);
   if (!asked.ok()) return asked.status();
   return Sign({std::string(kNodeKind), ParseAll(request)[0].key,
-               PublicOf(authority.key), now - kBackdating, now + kNodeLife,
+               PublicOf(authority.key), now - kBackdating,
+               std::min(now + kNodeLife, ParseAll(authority.certificate)[0].to),
                names});
 }
 
 absl::StatusOr<env::CertificateInfo> SimPki::VerifyNode(
     absl::string_view certificates, absl::string_view bundle, absl::Time now) {
   const auto shown = ParseAll(certificates);
-  if (shown.empty() || shown[0].kind != kNodeKind || now < shown[0].from ||
-      now > shown[0].to) {
+  if (shown.empty() || shown[0].kind != kNodeKind || !IsValid(shown[0], now)) {
     return MakeError(ErrorCode::kPeerUntrusted, "the certificate is not valid");
   }
   const auto trusted = ParseAll(bundle);
-  const auto is_trusted = [&trusted](const std::string& key) {
+  const auto is_trusted = [&trusted, now](const std::string& key) {
     return std::any_of(trusted.begin(), trusted.end(),
-                       [&key](const Line& line) { return line.key == key; });
+                       [&key, now](const Line& line) {
+                         return line.key == key && IsValid(line, now);
+                       });
   };
   bool vouched = is_trusted(shown[0].issuer);
   for (size_t i = 1; i < shown.size() && !vouched; ++i) {
-    vouched = shown[i].kind == kAuthorityKind &&
+    vouched = shown[i].kind == kAuthorityKind && IsValid(shown[i], now) &&
               shown[i].key == shown[0].issuer && is_trusted(shown[i].issuer);
   }
   if (!vouched) {
     return MakeError(ErrorCode::kPeerUntrusted, "nobody known vouches for it");
   }
   return env::CertificateInfo{shown[0].names, shown[0].from, shown[0].to};
+}
+
+absl::StatusOr<env::Validity> SimPki::ValidityOf(
+    absl::string_view certificate) {
+  const auto lines = ParseAll(certificate);
+  if (lines.empty()) return Refuse("no certificate");
+  return env::Validity{lines[0].from, lines[0].to};
 }
 
 absl::StatusOr<std::string> SimPki::Fingerprint(absl::string_view certificate) {

@@ -349,6 +349,15 @@ absl::StatusOr<env::CertificateInfo> OpenSslPki::VerifyNode(
                               ToTime(X509_get0_notAfter(certificate))};
 }
 
+absl::StatusOr<env::Validity> OpenSslPki::ValidityOf(
+    absl::string_view certificate) {
+  const auto parsed = ParseCertificates(certificate);
+  if (!parsed.ok()) return parsed.status();
+  const X509* const first = parsed->front().get();
+  return env::Validity{ToTime(X509_get0_notBefore(first)),
+                       ToTime(X509_get0_notAfter(first))};
+}
+
 absl::StatusOr<std::string> OpenSslPki::Fingerprint(
     absl::string_view certificate) {
   const auto parsed = ParseCertificates(certificate);

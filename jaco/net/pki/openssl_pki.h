@@ -47,6 +47,8 @@ class OpenSslPki final : public env::Pki {
   absl::StatusOr<env::CertificateInfo> VerifyNode(
       absl::string_view certificates, absl::string_view bundle,
       absl::Time now) override;
+  absl::StatusOr<env::Validity> ValidityOf(
+      absl::string_view certificate) override;
   absl::StatusOr<std::string> Fingerprint(
       absl::string_view certificate) override;
 

@@ -137,6 +137,22 @@ TEST_F(OpenSslPkiTest, ASuccessorConvincesThoseWhoKnowOnlyTheOld) {
   EXPECT_EQ(Objection(certificate + *crossed, successor.certificate), "");
 }
 
+TEST_F(OpenSslPkiTest, NobodyIsTrustedThroughAnAuthorityOfTheFuture) {
+  const absl::Time later = kNow + absl::Minutes(10);
+  const env::Authority old = NewAuthority();
+  const auto successor = pki_.CreateAuthority("c1", later);
+  const auto validity = pki_.ValidityOf(successor->certificate);
+  EXPECT_EQ(validity->not_before, later - absl::Minutes(5));
+  EXPECT_EQ(validity->not_after, later + absl::Hours(24 * 3650));
+  EXPECT_FALSE(pki_.ValidityOf("x").ok());
+  const std::string bundle = old.certificate + successor->certificate;
+  const std::string certificate = IssueTo(*successor, names_);
+  EXPECT_THAT(Objection(certificate, bundle), HasSubstr("not yet valid"));
+  EXPECT_EQ(Objection(certificate, bundle, later), "");
+  // The old one goes on.
+  EXPECT_EQ(Objection(IssueTo(old, names_), bundle), "");
+}
+
 TEST_F(OpenSslPkiTest, FingerprintIsOfTheFirst) {
   const env::Authority a = NewAuthority(), b = NewAuthority();
   const std::string first = *pki_.Fingerprint(a.certificate);

@@ -47,6 +47,7 @@ void Run(absl::string_view input) {
   const auto by_input = pki.VerifyNode(authority.certificate, pem, now);
   JACO_CHECK(!by_input.ok());
   (void)pki.Fingerprint(pem);
+  (void)pki.ValidityOf(pem);
   if (const auto parsed = ParseNodeUri(input); parsed.ok()) {
     JACO_CHECK(FormatNodeUri(*parsed) == input);
   }

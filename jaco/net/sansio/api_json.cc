@@ -230,6 +230,7 @@ std::string EncodeStatusResponse(const server::StatusResponse& response) {
       {"repair", Text(response.repair)},
       {"bootstrap", Text(response.bootstrap)},
       {"joining", Text(response.joining)},
+      {"authority_end", Text(response.authority_end)},
       {"feature_level", response.feature_level}});
 }
 
@@ -339,6 +340,7 @@ absl::StatusOr<server::StatusResponse> DecodeStatusResponse(
         response.repair = reader.String("repair");
         response.bootstrap = reader.String("bootstrap");
         response.joining = reader.String("joining");
+        response.authority_end = reader.String("authority_end");
         response.feature_level =
             static_cast<uint32_t>(reader.Number("feature_level"));
         reader.Objects("nodes", [&](ResponseReader& node) {

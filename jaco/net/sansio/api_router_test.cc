@@ -180,7 +180,7 @@ TEST_F(ApiRouterTest, Status) {
       R"("version":"","feature_level":0}],)"
       R"("lifecycle":"member","node_name":"","cluster_id":"c",)"
       R"("cluster_name":"","raft_term":0,"repair":"","bootstrap":"",)"
-      R"("joining":"",)"
+      R"("joining":"","authority_end":"",)"
       R"("feature_level":1})");
 }
 

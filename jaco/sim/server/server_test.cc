@@ -17,6 +17,7 @@
 #include "jaco/base/logger.h"
 #include "jaco/base/prng.h"
 #include "jaco/server/operator_api.h"
+#include "jaco/server/security/secrets.h"
 #include "jaco/sim/event_queue.h"
 #include "jaco/sim/sim_clock.h"
 #include "jaco/sim/sim_disk.h"
@@ -478,6 +479,25 @@ TEST_P(ServerTest, InitMakesCredentialsThatLast) {
                    .ok());
   CrashAndRestart();
   EXPECT_THAT(process_->credentials, ::testing::ElementsAre(made));
+}
+
+// Of a founding that did not happen, by whatever way they are read.
+TEST_P(ServerTest, LeftOverSecretsAreNotInForce) {
+  int left_over = 0;
+  for (uint64_t operation = 1; operation < 60; ++operation) {
+    NewDisk(operation);
+    StartProcess();
+    FailAfter(operation, sim::SimFileSystem::Fault::kNoSpace);
+    if (Init().ok() || server().lifecycle() != Lifecycle::kUninitialized) break;
+    const auto secrets = LoadSecrets(*files_, "/data", nullptr);
+    if (secrets.ok() && secrets->has_value()) ++left_over;
+    std::optional<absl::Status> reloaded;
+    server().ReloadCredentials([&](absl::Status s) { reloaded = s; });
+    Settle();
+    EXPECT_TRUE(reloaded.has_value());
+    EXPECT_THAT(process_->credentials, IsEmpty()) << operation;
+  }
+  EXPECT_GT(left_over, 0);
 }
 
 TEST_P(ServerTest, TheCertificateIsRenewedInTime) {

@@ -60,6 +60,19 @@ inline ServerOptions OptionsOf(NodeNumber node) {
   return options;
 }
 
+// Keeps what an operator should not overlook.
+class ErrorLog final : public Logger {
+ public:
+  bool Enabled(LogLevel level) const override {
+    return level == LogLevel::kError;
+  }
+  void Write(LogLevel level, absl::string_view,
+             absl::string_view line) override {
+    if (Enabled(level)) errors.emplace_back(line);
+  }
+  std::vector<std::string> errors;
+};
+
 struct Process {
   Process(sim::EventQueue& queue, sim::Fabric& fabric, NodeNumber node,
           env::FileSystem& files, uint64_t number, const ServerOptions& options,
@@ -85,7 +98,7 @@ struct Process {
   sim::SimEntropy entropy;
   sim::SimPki pki;
   sim::SimHost host;
-  NullLogger logger;
+  ErrorLog logger;
   std::optional<absl::Status> started;
   std::optional<absl::Status> failed;
   Server server;
