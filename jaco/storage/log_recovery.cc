@@ -94,8 +94,12 @@ absl::Status Recovery::RemoveUnused() {
   last_ = *std::move(last);
   if (!last_.HoldsOnlyHead()) return absl::OkStatus();
   if (!Exists(last_.sequence - 1)) {
-    const bool first_unused = !last_.has_head() && last_.sequence == 1;
-    return first_unused ? RemoveLast() : absl::OkStatus();
+    if (last_.sequence > 1 && last_.has_head()) {
+      // It never came into use, and what was in use is gone.
+      return Corrupt(PathOf(last_.sequence - 1), 0, "segment is missing");
+    }
+    return last_.has_head() || last_.sequence > 1 ? absl::OkStatus()
+                                                  : RemoveLast();
   }
   absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
   if (!before.ok()) return before.status();
@@ -186,7 +190,7 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
   if (!status.ok()) return status;
   auto writer = std::make_unique<SegmentWriter>(
       *std::move(file), last_.sequence, last_.end, capacity);
-  if (!last_.EndsInMark()) status = writer->WriteMark();
+  if (!last_.EndsInMark()) status = writer->WriteDurableMark();
   if (!status.ok()) return status;
   // They are in nobody's way, so that they could not be removed matters to
   // nobody.

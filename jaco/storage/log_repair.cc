@@ -222,10 +222,8 @@ absl::StatusOr<RecoveredLog> SalvageLog(env::FileSystem& fs,
 // A server that joined a cluster that was recovered has passed over as many
 // terms: what it loses without need, it gets again.
 void ForgetReplaced(raft::Term latest, RecoveredLog* log) {
-  if (latest.value() < log->hard_state.term.value() + kRecoveryTerms - 1) {
-    return;
-  }
   const raft::HardState state = log->hard_state;
+  if (latest.value() - state.term.value() < kRecoveryTerms - 1) return;
   *log = {};
   log->hard_state = state;
 }

@@ -27,8 +27,9 @@ absl::StatusOr<RecoveredLog> SalvageLog(env::FileSystem& fs,
 
 // Empties `log`, but for its hard state, when it ends before
 // RaftLog::ReplaceConfiguration, which was in force by `latest`, a term that
-// this server has reached: its configurations are not those that others have
-// under the same ids, and would never be replaced by them.
+// this server has reached, not before that of the log: its configurations are
+// not those that others have under the same ids, and would never be replaced by
+// them.
 void ForgetReplaced(raft::Term latest, RecoveredLog* log);
 
 // Makes the log one that holds `content` and is being repaired because of

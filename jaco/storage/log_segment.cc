@@ -182,7 +182,7 @@ bool SegmentWriter::Fits(uint64_t record_bytes) const {
 
 uint64_t SegmentWriter::CapacityFor(const LogStart& start,
                                     uint64_t record_bytes) {
-  return HeadBytes(start) + record_bytes + kClosingBytes;
+  return HeadBytes(start) + kSyncMarkBytes + record_bytes + kClosingBytes;
 }
 
 RecordBuffer& SegmentWriter::NewBatch(size_t size_hint) {
@@ -205,6 +205,11 @@ absl::Status SegmentWriter::Finish() {
 absl::Status SegmentWriter::WriteMark() {
   NewBatch(kSyncMarkBytes).AddSyncMark();
   return WriteBuffer();
+}
+
+absl::Status SegmentWriter::WriteDurableMark() {
+  const absl::Status status = WriteMark();
+  return status.ok() ? file_->Sync() : status;
 }
 
 absl::Status SegmentWriter::WriteBuffer() {

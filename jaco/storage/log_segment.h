@@ -98,6 +98,9 @@ class SegmentWriter {
   absl::Status Finish();
   // A mark that is not synced: what stands before it is durable.
   absl::Status WriteMark();
+  // A mark that is: the segment is in use, and stays so when those before it
+  // are gone.
+  absl::Status WriteDurableMark();
 
   uint64_t sequence() const { return sequence_; }
   // Where the next record goes.

@@ -299,6 +299,8 @@ class SegmentedLog final : public RaftLog {
     last_indexes_.erase(
         last_indexes_.begin(),
         last_indexes_.begin() + static_cast<std::ptrdiff_t>(dropped));
+    failed_ = Lasting(writer_->WriteDurableMark());
+    if (!failed_.ok()) return failed_;
     // What stays, goes with the next compaction or at the next Open.
     RemoveSegmentsBefore(fs_, options_.directory, start_.first_segment)
         .IgnoreError();

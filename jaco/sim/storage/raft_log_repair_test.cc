@@ -133,6 +133,29 @@ TEST_F(RaftLogRepairTest, LostAndMisdirectedWrites) {
   }
 }
 
+// A segment that was made, and could not be named durably, may come back after
+// its predecessor has gone: without a mark it is no log.
+TEST_F(RaftLogRepairTest, AHeadAloneIsNoLog) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  const raft::LogStart start = MakeLogStart(state_.last());
+  ASSERT_TRUE(log->CompactTo(start).ok());
+  log.reset();
+  ASSERT_EQ(CountSegments(*fs_), 1u);
+  ASSERT_TRUE(RaftLog::Open(*fs_, options_, &found).ok());
+  EXPECT_EQ(found.repair_above, raft::Term());
+  EXPECT_EQ(found.log_start, start.last);
+
+  const std::string path = Segment(4);
+  const uint64_t end = fs_->Contents(path).find_last_not_of('\0') + 1;
+  for (uint64_t i = end - kSyncMarkBytes; i < end; ++i) {
+    fs_->OverwriteByte(path, i, 0);
+  }
+  ASSERT_TRUE(RaftLog::Open(*fs_, options_, &found).ok());
+  EXPECT_GT(found.repair_above, raft::Term());
+  EXPECT_THAT(found.damage, HasSubstr(Segment(3)));
+}
+
 TEST_F(RaftLogRepairTest, MissingSegments) {
   for (uint64_t segment = 1; segment <= 3; ++segment) {
     const auto copy = fs_->Clone();
