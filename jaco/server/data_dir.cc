@@ -224,6 +224,18 @@ absl::Status UpdateIdentity(env::FileSystem& fs, const std::string& path,
                          : storage::StoreIdentity(fs, path, identity);
 }
 
+absl::Status OpenNewLog(env::FileSystem& fs, const std::string& path,
+                        uint64_t segment_bytes, DataDir& dir) {
+  dir.recovered = {};
+  auto log = storage::RaftLog::Open(
+      fs, LogOptions(path, segment_bytes, raft::kNoNode), &dir.recovered);
+  if (!log.ok()) return log.status();
+  dir.log = *std::move(log);
+  if (!HoldsRaftState(dir.recovered)) return absl::OkStatus();
+  return MakeError(ErrorCode::kClusterAlreadyInitialized,
+                   absl::StrCat(path, " holds Raft state already"));
+}
+
 }  // namespace
 
 storage::SnapshotStore SnapshotsIn(const std::string& path) {
@@ -283,22 +295,6 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(
   if (!status.ok()) return status;
   return dir;
 }
-
-namespace {
-
-absl::Status OpenNewLog(env::FileSystem& fs, const std::string& path,
-                        uint64_t segment_bytes, DataDir& dir) {
-  dir.recovered = {};
-  auto log = storage::RaftLog::Open(
-      fs, LogOptions(path, segment_bytes, raft::kNoNode), &dir.recovered);
-  if (!log.ok()) return log.status();
-  dir.log = *std::move(log);
-  if (!HoldsRaftState(dir.recovered)) return absl::OkStatus();
-  return MakeError(ErrorCode::kClusterAlreadyInitialized,
-                   absl::StrCat(path, " holds Raft state already"));
-}
-
-}  // namespace
 
 absl::StatusOr<DataDir> CreateDataDir(env::FileSystem& fs,
                                       const std::string& path, bool use_rocksdb,

@@ -94,12 +94,12 @@ absl::Status Recovery::RemoveUnused() {
   last_ = *std::move(last);
   if (!last_.HoldsOnlyHead()) return absl::OkStatus();
   if (!Exists(last_.sequence - 1)) {
-    if (last_.sequence > 1 && last_.has_head()) {
-      // It never came into use, and what was in use is gone.
-      return Corrupt(PathOf(last_.sequence - 1), 0, "segment is missing");
+    if (last_.sequence == 1) {
+      return last_.has_head() ? absl::OkStatus() : RemoveLast();
     }
-    return last_.has_head() || last_.sequence > 1 ? absl::OkStatus()
-                                                  : RemoveLast();
+    if (!last_.has_head()) return absl::OkStatus();  // found damaged later
+    // It never came into use, and what was in use is gone.
+    return Corrupt(PathOf(last_.sequence - 1), 0, "segment is missing");
   }
   absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
   if (!before.ok()) return before.status();
