@@ -49,7 +49,8 @@ const fsm::AutopilotConfig& Autopilot::config() const {
 }
 
 Duration Autopilot::contact_threshold() const {
-  return Nanoseconds(config().last_contact_threshold_ns());
+  return std::max(Nanoseconds(config().last_contact_threshold_ns()),
+                  node_->options().raft.heartbeat_interval * 2);
 }
 
 Duration Autopilot::settle_time() const {

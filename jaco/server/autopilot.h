@@ -99,6 +99,7 @@ class Autopilot {
   static fsm::Command BurialOf(const fsm::Node& node);
   bool HandOver();
   const fsm::AutopilotConfig& config() const;
+  // A member that has nothing else to say is heard of once a heartbeat.
   Duration contact_threshold() const;
   Duration settle_time() const;
   std::string NameOf(raft::NodeId id) const;

@@ -271,6 +271,21 @@ TEST_F(AutopilotTest, WhatIsUndecidedIsNotDecidedOnceMore) {
   EXPECT_GT(undecided, 0);
 }
 
+// The default threshold is shorter than this heartbeat: who answers every one
+// is healthy all the same, also when nobody writes.
+TEST_F(AutopilotTest, RareHeartbeatsAreNoSilence) {
+  tune_ = [](ServerOptions& options) {
+    options.raft.heartbeat_interval = Milliseconds(500);
+    options.raft.election_timeout = Seconds(2);
+    options.autopilot.settle_min = Seconds(3);
+  };
+  Found(1);
+  Add(2);
+  Add(3);
+  Run(Seconds(20));
+  EXPECT_EQ(Voters(), "1 2 3");
+}
+
 // Nobody hears anybody while the host sleeps; that is nobody's fault. This
 // leader needs nobody's vote, so that it still leads when it looks around
 // again.
