@@ -50,8 +50,16 @@ absl::Status ReadAddress(size_t number, const json::value& value,
   if (!value.is_string()) return Refuse(number, "the address is no string");
   const json::string& text = value.get_string();
   *address = std::string(text.data(), text.size());
-  if (ParseHostPort(*address).ok()) return absl::OkStatus();
-  return Refuse(number, absl::StrCat(Shown(text), " is not host:port"));
+  const auto parsed = ParseHostPort(*address);
+  if (!parsed.ok()) {
+    return Refuse(number, absl::StrCat(Shown(text), " is not host:port"));
+  }
+  // What a server listens on, which is not always where it is.
+  if (parsed->port == 0 || parsed->host == "0.0.0.0" || parsed->host == "::") {
+    return Refuse(number,
+                  absl::StrCat(Shown(text), " is where nobody can connect to"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReadField(size_t number, const json::key_value_pair& field,
