@@ -114,8 +114,9 @@ class Session : public CliSession {
 
   int JoinServers() {
     std::string target = "/v1/agent/join";
+    const char* separator = "?";
     for (const std::string& address : options_.addresses) {
-      absl::StrAppend(&target, target.back() == 'n' ? "?" : "&",
+      absl::StrAppend(&target, std::exchange(separator, "&"),
                       "address=", net::PercentEncode(address));
     }
     const Outcome outcome = Call({"PUT", target, "", kInitTimeout});

@@ -190,7 +190,7 @@ TEST_F(CliTest, ServerJoin) {
   EXPECT_CALL(api_,
               JoinServers(_,
                           Field(&Request::addresses,
-                                std::vector<std::string>{"a:7000", "b:1"}),
+                                std::vector<std::string>{"a.lan:7000", "b:1"}),
                           _))
       .WillOnce([](auto&, auto, auto reply) {
         reply(server::JoinServersResponse{2, ""});
@@ -199,9 +199,9 @@ TEST_F(CliTest, ServerJoin) {
         reply(server::JoinServersResponse{0, "failed joining: no"});
       });
   Serve();
-  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 0);
+  EXPECT_EQ(Run({"server", "join", "a.lan", "b:1"}), 0);
   EXPECT_EQ(out_.str(), "Joined 2 servers successfully\n");
-  EXPECT_EQ(Run({"server", "join", "a", "b:1"}), 1);
+  EXPECT_EQ(Run({"server", "join", "a.lan", "b:1"}), 1);
   EXPECT_EQ(err_.str(), "Error joining: failed joining: no\n");
   EXPECT_EQ(Run({"server", "join"}), 1);
 }
