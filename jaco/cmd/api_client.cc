@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "jaco/base/error.h"
-#include "jaco/cmd/secret_argument.h"
+#include "jaco/cmd/host_address.h"
+#include "jaco/cmd/input_file.h"
 #include "jaco/net/sansio/host_port.h"
 
 namespace jaco::cmd {
@@ -29,9 +29,7 @@ absl::Status ParseServer(absl::string_view server, net::HttpRemote* remote) {
   const auto target = net::ParseHostPort(*address);
   remote->host = target->host;
   remote->port = target->port;
-  const bool loopback =
-      absl::StartsWith(remote->host, "127.") || remote->host == "::1";
-  if (!remote->tls && !loopback) {
+  if (!remote->tls && !IsLoopbackAddress(remote->host)) {
     return Invalid(
         "--server: plain http is for 127.0.0.1 and [::1] only; a token must "
         "not travel in the clear");
@@ -42,7 +40,8 @@ absl::Status ParseServer(absl::string_view server, net::HttpRemote* remote) {
 absl::StatusOr<std::string> FindToken(const ApiClientOptions& options) {
   std::optional<std::string> token = options.token_variable;
   if (!options.token_file.empty()) {
-    auto text = ReadSecretFile(options.token_file, options.standard_input);
+    auto text =
+        ReadInput(options.token_file, kSecretBytesMax, options.standard_input);
     if (!text.ok()) return text.status();
     token = *std::move(text);
   }
@@ -64,13 +63,13 @@ absl::StatusOr<std::string> FindAuthorities(const ApiClientOptions& options) {
   std::string path = options.ca_cert;
   if (path.empty()) path = options.ca_cert_variable.value_or("");
   if (path.empty()) path = options.default_ca_cert;
-  auto text = ReadSecretFile(path, nullptr);
-  if (!text.ok()) {
+  auto text = ReadInput(path, kSecretBytesMax, nullptr);
+  if (absl::IsNotFound(text.status())) {
     return MakeError(ErrorCode::kNotFound,
                      absl::StrCat("ca cert not found at ", path,
                                   " — pass --ca-cert or set JACO_CA_CERT"));
   }
-  return *std::move(text);
+  return text;
 }
 
 }  // namespace

@@ -1,7 +1,12 @@
 #include "jaco/cmd/archive_commands.h"
 
+#include <errno.h>
+#include <unistd.h>
+
+#include <filesystem>
 #include <optional>
 #include <ostream>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -12,7 +17,9 @@
 #include "absl/time/clock.h"
 #include "jaco/base/error.h"
 #include "jaco/cmd/cli_output.h"
+#include "jaco/cmd/input_file.h"
 #include "jaco/cmd/offline_restore.h"
+#include "jaco/env/posix/errno_status.h"
 #include "jaco/env/posix/posix_entropy.h"
 #include "jaco/env/posix/posix_file_system.h"
 #include "jaco/net/sansio/archive_meta.h"
@@ -34,33 +41,29 @@ absl::Status InFile(const std::string& path, const absl::Status& status) {
   return MakeError(CodeOf(status), absl::StrCat(path, ": ", status.message()));
 }
 
-absl::StatusOr<std::string> ReadArchive(const std::string& path) {
-  env::PosixFileSystem files;
-  const auto size = files.FileSize(path);
-  if (!size.ok()) return size.status();
-  if (*size > kFileBytesMax) {
-    return MakeError(ErrorCode::kTooLarge,
-                     absl::StrCat(path, " has ", *size, " bytes, the limit is ",
-                                  kFileBytesMax));
+std::string DirectoryOf(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path().string() : ".";
+}
+
+// What can be known before an archive is taken, which is written down.
+absl::Status CheckOutput(const std::string& path) {
+  const std::filesystem::path file(path);
+  std::error_code ignored;
+  if (!file.has_filename() || std::filesystem::is_directory(file, ignored)) {
+    return MakeError(ErrorCode::kValidationFailed,
+                     absl::StrCat(path, " names no file"));
   }
-  return storage::ReadFile(files, path);
+  const std::string directory = DirectoryOf(file);
+  if (access(directory.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  return env::ErrnoStatus("write into", directory, errno);
 }
 
 // Durable, mode 0600, there whole or not at all.
 absl::Status WriteArchive(const std::string& path, absl::string_view bytes) {
-  const size_t slash = path.rfind('/');
-  std::string directory = ".";
-  if (slash != std::string::npos) {
-    directory = slash == 0 ? "/" : path.substr(0, slash);
-  }
-  const std::string name =
-      slash == std::string::npos ? path : path.substr(slash + 1);
-  if (name.empty()) {
-    return MakeError(ErrorCode::kValidationFailed,
-                     absl::StrCat(path, " names no file"));
-  }
   env::PosixFileSystem files;
-  return storage::ReplaceFile(files, directory, name, bytes);
+  const std::filesystem::path file(path);
+  return storage::ReplaceFile(files, DirectoryOf(file),
+                              file.filename().string(), bytes);
 }
 
 // What the operator has given; nullopt for nothing.
@@ -68,8 +71,7 @@ absl::StatusOr<std::optional<std::string>> FindPassphrase(
     const ArchiveOptions& options, const CliWorld& world) {
   std::optional<std::string> passphrase;
   if (!options.passphrase_file.empty()) {
-    env::PosixFileSystem files;
-    auto text = storage::ReadFile(files, options.passphrase_file);
+    auto text = ReadInput(options.passphrase_file, kSecretBytesMax, world.in);
     if (!text.ok()) return text.status();
     passphrase = *std::move(text);
   } else if (options.prompt) {
@@ -94,32 +96,35 @@ absl::Status CheckDigest(const CliSession::Outcome& outcome) {
                    "not what the server says");
 }
 
-absl::StatusOr<std::string> SealOrNew(const ArchiveOptions& options,
-                                      const CliWorld& world,
-                                      absl::string_view archive,
-                                      std::string* new_key) {
-  const auto passphrase = FindPassphrase(options, world);
-  if (!passphrase.ok()) return passphrase.status();
+// For an archive that is to be sealed; nullopt: with a new key.
+absl::StatusOr<std::optional<std::string>> ChoosePassphrase(
+    const ArchiveOptions& options, const CliWorld& world) {
+  auto passphrase = FindPassphrase(options, world);
+  if (!passphrase.ok() || !options.prompt) return passphrase;
+  const auto again = world.prompt("Once more: ");
+  if (!again.ok()) return again.status();
+  if (*again != **passphrase) {
+    return MakeError(ErrorCode::kValidationFailed,
+                     "these are two different passphrases");
+  }
+  return passphrase;
+}
+
+absl::StatusOr<std::string> SealOrNew(
+    const std::optional<std::string>& passphrase, absl::string_view archive,
+    std::string* new_key) {
   env::PosixEntropy entropy;
-  if (!passphrase->has_value()) {
-    *new_key = server::NewToken(entropy);
-    return server::SealWithKey(entropy, *new_key, archive);
+  if (passphrase.has_value()) {
+    return server::SealWithPassphrase(entropy, *passphrase, {}, archive);
   }
-  if (options.prompt) {
-    const auto again = world.prompt("Once more: ");
-    if (!again.ok()) return again.status();
-    if (*again != **passphrase) {
-      return MakeError(ErrorCode::kValidationFailed,
-                       "these are two different passphrases");
-    }
-  }
-  return server::SealWithPassphrase(entropy, **passphrase, {}, archive);
+  *new_key = server::NewToken(entropy);
+  return server::SealWithKey(entropy, *new_key, archive);
 }
 
 // The archive in `file`, which may be sealed.
 absl::StatusOr<std::string> OpenArchive(const ArchiveOptions& options,
                                         const CliWorld& world) {
-  auto bytes = ReadArchive(options.file);
+  auto bytes = ReadInput(options.file, kFileBytesMax, world.in);
   if (!bytes.ok() || !server::IsSealedFile(*bytes)) return bytes;
   auto secret = FindPassphrase(options, world);
   if (!secret.ok()) return secret.status();
@@ -164,14 +169,17 @@ int RestoreOffline(const ArchiveOptions& options, CliSession& session,
 }  // namespace
 
 int RunBackup(const ArchiveOptions& options, CliSession& session) {
+  absl::Status status = CheckOutput(options.file);
+  if (!status.ok()) return session.Fail(status);
+  const auto passphrase = ChoosePassphrase(options, session.world());
+  if (!passphrase.ok()) return session.Fail(passphrase.status());
   const auto outcome =
       session.CallLeader({"GET", "/v1/cluster/backup", "", kArchiveTimeout});
   if (outcome.error) return session.Fail(*outcome.error);
-  absl::Status status = CheckDigest(outcome);
+  status = CheckDigest(outcome);
   if (!status.ok()) return session.Fail(status);
   std::string new_key;
-  const auto sealed =
-      SealOrNew(options, session.world(), outcome.body, &new_key);
+  const auto sealed = SealOrNew(*passphrase, outcome.body, &new_key);
   if (!sealed.ok()) return session.Fail(sealed.status());
   status = WriteArchive(options.file, *sealed);
   if (!status.ok()) return session.Fail(status);
@@ -187,12 +195,11 @@ int RunBackup(const ArchiveOptions& options, CliSession& session) {
 }
 
 int RunRestore(const ArchiveOptions& options, CliSession& session) {
-  const bool remote = !session.client().remote_address().empty();
-  if (remote && (!options.data_dir.empty() || !options.config.empty())) {
+  if (!session.client().remote_address().empty()) {
     return session.Fail(
         MakeError(ErrorCode::kValidationFailed,
-                  "--data-dir and --config are for this host, --server names "
-                  "another one"));
+                  "a backup is restored on the host of the server that begins "
+                  "anew, --server names another one"));
   }
   auto archive = OpenArchive(options, session.world());
   if (!archive.ok()) return session.Fail(archive.status());
@@ -204,8 +211,7 @@ int RunRestore(const ArchiveOptions& options, CliSession& session) {
     return RestoreOffline(options, session, *std::move(archive));
   }
   const auto status = session.Call({"GET", "/v1/cluster/status", ""});
-  // Never here when another host was meant.
-  if (status.error && status.unreachable && !remote) {
+  if (status.error && status.unreachable) {
     return RestoreOffline(options, session, *std::move(archive));
   }
   if (status.error) return session.Fail(*status.error);
@@ -231,10 +237,12 @@ int RunSnapshotSave(const ArchiveOptions& options, CliSession& session) {
         absl::FormatTime("%Y%m%d-%H%M%S", absl::Now(), absl::UTCTimeZone()),
         ".snap");
   }
+  absl::Status status = CheckOutput(file);
+  if (!status.ok()) return session.Fail(status);
   const auto outcome =
       session.CallLeader({"GET", "/v1/operator/snapshot", "", kArchiveTimeout});
   if (outcome.error) return session.Fail(*outcome.error);
-  absl::Status status = CheckDigest(outcome);
+  status = CheckDigest(outcome);
   if (status.ok()) status = WriteArchive(file, outcome.body);
   if (!status.ok()) return session.Fail(status);
   *session.world().out << absl::StrCat("State file written to ", file, "\n");

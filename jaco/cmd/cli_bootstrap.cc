@@ -8,11 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "jaco/base/error.h"
-#include "jaco/env/posix/posix_file_system.h"
+#include "jaco/cmd/input_file.h"
 #include "jaco/net/sansio/bootstrap_json.h"
 #include "jaco/net/sansio/query.h"
 #include "jaco/net/sansio/user_json.h"
-#include "jaco/storage/atomic_file.h"
 
 namespace jaco::cmd {
 namespace {
@@ -22,25 +21,32 @@ using server::BootstrapState;
 using server::BootstrapStatus;
 
 constexpr absl::string_view kPath = "/v1/bootstrap";
-constexpr char kPasswordVariable[] = "JACO_PASSWORD";
-constexpr char kPassphraseVariable[] = "JACO_BACKUP_PASSPHRASE";
+
+// How a secret can be given.
+struct Secret {
+  const char* flag;
+  const char* variable;
+};
+constexpr Secret kPassword = {"--password-file", "JACO_PASSWORD"};
+constexpr Secret kPassphrase = {"--passphrase-file", "JACO_BACKUP_PASSPHRASE"};
 
 // From a file, else the environment, else the terminal, there `times` times.
-absl::StatusOr<std::string> FindSecret(const std::string& file,
-                                       const char* variable,
+absl::StatusOr<std::string> FindSecret(const Secret& secret,
+                                       const std::string& file,
                                        absl::string_view question, int times,
                                        const CliWorld& world) {
   if (!file.empty()) {
-    env::PosixFileSystem files;
-    auto text = storage::ReadFile(files, file);
+    auto text = ReadInput(file, kSecretBytesMax, world.in);
     if (!text.ok()) return text.status();
     return std::string(absl::StripTrailingAsciiWhitespace(*text));
   }
-  if (auto text = world.environment(variable)) return *std::move(text);
+  if (auto text = world.environment(secret.variable)) return *std::move(text);
   auto text = world.prompt(question);
   if (!text.ok()) {
-    return MakeError(ErrorCode::kValidationFailed,
-                     absl::StrCat("give a file with it, or ", variable));
+    return MakeError(
+        ErrorCode::kValidationFailed,
+        absl::StrCat(secret.flag, " or ", secret.variable,
+                     " env is required where there is no terminal"));
   }
   if (times > 1) {
     const auto again = world.prompt("Once more: ");
@@ -51,11 +57,6 @@ absl::StatusOr<std::string> FindSecret(const std::string& file,
     }
   }
   return text;
-}
-
-int Fail(CliSession& session, const absl::Status& status) {
-  return session.Fail({std::string(ErrorCodeName(CodeOf(status))),
-                       std::string(status.message())});
 }
 
 std::string Shown(std::optional<absl::Time> time) {
@@ -133,7 +134,8 @@ int Follow(CliSession& session, BootstrapAction action) {
       return 0;
     }
     if (status.state == BootstrapState::kIdle) {
-      return session.Fail({"", "jacod was started anew meanwhile; repeat it"});
+      return session.Fail(MakeError(
+          ErrorCode::kConflict, "jacod was started anew meanwhile; repeat it"));
     }
     if (said != status.state) {
       said = status.state;
@@ -159,9 +161,9 @@ int Run(CliSession& session, const BootstrapCommandOptions& options,
 
 int Create(CliSession& session, const BootstrapCommandOptions& options) {
   auto password = FindSecret(
-      options.password_file, kPasswordVariable,
+      kPassword, options.password_file,
       absl::StrCat("Password of ", options.username, ": "), 2, session.world());
-  if (!password.ok()) return Fail(session, password.status());
+  if (!password.ok()) return session.Fail(password.status());
   return Run(session, options,
              {.action = BootstrapAction::kCreate,
               .cluster_name = options.name,
@@ -179,14 +181,15 @@ int Join(CliSession& session, const BootstrapCommandOptions& options) {
     request.join_token = session.world().join_token.value_or("");
     if (request.join_token.empty()) {
       return session.Fail(
-          {"", "--username or JACO_JOIN_TOKEN env is required"});
+          MakeError(ErrorCode::kValidationFailed,
+                    "--username or JACO_JOIN_TOKEN env is required"));
     }
   } else {
     auto password =
-        FindSecret(options.password_file, kPasswordVariable,
+        FindSecret(kPassword, options.password_file,
                    absl::StrCat("Password of ", options.username, ": "), 1,
                    session.world());
-    if (!password.ok()) return Fail(session, password.status());
+    if (!password.ok()) return session.Fail(password.status());
     request.password = *std::move(password);
   }
   return Run(session, options, request);
@@ -194,9 +197,9 @@ int Join(CliSession& session, const BootstrapCommandOptions& options) {
 
 int Recover(CliSession& session, const BootstrapCommandOptions& options) {
   auto secret =
-      FindSecret(options.passphrase_file, kPassphraseVariable,
+      FindSecret(kPassphrase, options.passphrase_file,
                  "Passphrase or key of the backup: ", 1, session.world());
-  if (!secret.ok()) return Fail(session, secret.status());
+  if (!secret.ok()) return session.Fail(secret.status());
   std::error_code error;
   const auto path = std::filesystem::absolute(options.file, error);
   return Run(session, options,
@@ -211,9 +214,9 @@ std::string UserPath(const BootstrapCommandOptions& options) {
 
 int SetPassword(CliSession& session, const BootstrapCommandOptions& options) {
   auto password = FindSecret(
-      options.password_file, kPasswordVariable,
+      kPassword, options.password_file,
       absl::StrCat("New password of ", options.name, ": "), 2, session.world());
-  if (!password.ok()) return Fail(session, password.status());
+  if (!password.ok()) return session.Fail(password.status());
   const auto outcome = session.CallLeader(
       {"PUT", UserPath(options),
        net::EncodeSetUserRequest({options.name, *std::move(password)})});

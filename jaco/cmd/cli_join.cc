@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
-#include "jaco/cmd/secret_argument.h"
+#include "jaco/cmd/input_file.h"
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/host_port.h"
 
@@ -38,7 +38,7 @@ absl::StatusOr<std::string> FindJoinToken(const JoinOptions& options,
   }
   std::string token = options.token;
   if (!options.token_file.empty()) {
-    auto text = ReadSecretFile(options.token_file, world.in);
+    auto text = ReadInput(options.token_file, kSecretBytesMax, world.in);
     if (!text.ok()) return text.status();
     token = *std::move(text);
   } else if (token.empty()) {

@@ -47,6 +47,13 @@ class BackupTest(unittest.TestCase):
     self.assertEqual(done.returncode, 1, done.stdout)
     self.assertIn(said, done.stderr)
 
+  def tree(self, directory):
+    """What is in it, so that any change shows."""
+    return sorted(
+        (path, os.stat(path).st_size, os.stat(path).st_mtime_ns)
+        for root, _, names in os.walk(directory)
+        for path in [root] + [os.path.join(root, name) for name in names])
+
   def cluster(self, count):
     """Hosts of one cluster, all of them voters."""
     hosts = [self.host(1)]
@@ -194,16 +201,20 @@ class BackupTest(unittest.TestCase):
     self.fails('Error: conflict: ', host, 'restore', file, '--data-dir',
                host.data, **passphrase)
     host.stop()
+    # Somebody mistook this host for another: nothing is touched.
+    before = self.tree(host.data)
+    self.fails('Error: cluster_already_initialized: ', host, 'restore', file,
+               **passphrase)
+    self.assertEqual(self.tree(host.data), before)
     other = self.host(2, start=False)
     self.fails('Error: permission_denied: ', other, 'restore', file,
                JACO_BACKUP_PASSPHRASE='wrong')
     # Another host was meant: this one is left alone.
     ca = os.path.join(host.data, 'node', 'ca.crt')
-    for more, said in (((), 'cannot connect'),
-                       (('--data-dir', other.data), '--server names another')):
-      self.fails(said, other, 'restore', file, *more, '--server',
-                 'https://127.0.0.1:%d' % free_port(), '--ca-cert', ca,
-                 JACO_TOKEN='t', **passphrase)
+    for more in ((), ('--data-dir', other.data)):
+      self.fails('--server names another', other, 'restore', file, *more,
+                 '--server', 'https://127.0.0.1:%d' % free_port(), '--ca-cert',
+                 ca, JACO_TOKEN='t', **passphrase)
       self.assertFalse(os.path.exists(other.data))
     # It may have promised others not to.
     os.makedirs(other.data, mode=0o700)

@@ -114,7 +114,7 @@ class SecurityTest(unittest.TestCase):
     del other
     for arguments, said in (
         ((), '--token-file or JACO_TOKEN'),
-        (('--token-file', '/no/such'), 'cannot read the token file'),
+        (('--token-file', '/no/such'), 'Error: not_found: open /no/such: '),
         (('--token', 'secret'), 'no secret; use --token-file'),
         (('--token-file', token_file, '--ca-cert', '/no/such'),
          'ca cert not found at /no/such — pass --ca-cert'),

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 
 #include "absl/strings/match.h"
 
@@ -78,6 +79,18 @@ InterfaceAddresses ListInterfaceAddresses() {
   }
   freeifaddrs(list);
   return found;
+}
+
+bool IsAddress(const std::string& host) {
+  boost::system::error_code error;
+  boost::asio::ip::make_address(host, error);
+  return !error;
+}
+
+bool IsLoopbackAddress(const std::string& host) {
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(host, error);
+  return !error && address.is_loopback();
 }
 
 std::vector<std::string> CertificateHosts(const std::vector<std::string>& hosts,

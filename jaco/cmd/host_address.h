@@ -22,6 +22,11 @@ InterfaceAddresses ListInterfaceAddresses();
 std::string AdvertisedHost(absl::string_view host,
                            InterfaceAddresses interfaces);
 
+// Whether `host` is a numeric address; only one can be listened on.
+bool IsAddress(const std::string& host);
+// Whether it is one that nobody but this host reaches.
+bool IsLoopbackAddress(const std::string& host);
+
 // What a certificate of this host is to be valid for: those of `hosts` that are
 // real, every address of an interface that leads out when one of them is
 // unspecified, and loopback. Each once, as a certificate spells it, `max` at

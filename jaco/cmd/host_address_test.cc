@@ -32,6 +32,26 @@ TEST(AdvertisedHostTest, ElseLoopback) {
             "127.0.0.1");
 }
 
+TEST(IsAddressTest, NumericOnesOnly) {
+  for (const char* host : {"0.0.0.0", "10.0.0.5", "::", "fd00::5", "::1"}) {
+    EXPECT_TRUE(IsAddress(host)) << host;
+  }
+  for (const char* host :
+       {"", "localhost", "node-1", "10.0.0", "127.0.0.1.a"}) {
+    EXPECT_FALSE(IsAddress(host)) << host;
+  }
+}
+
+TEST(IsLoopbackAddressTest, NoNameIsOne) {
+  for (const char* host : {"127.0.0.1", "127.9.8.7", "::1", "0:0::1"}) {
+    EXPECT_TRUE(IsLoopbackAddress(host)) << host;
+  }
+  for (const char* host : {"", "localhost", "127.0.0.1.example.net", "127.com",
+                           "10.0.0.1", "::"}) {
+    EXPECT_FALSE(IsLoopbackAddress(host)) << host;
+  }
+}
+
 TEST(CertificateHostsTest, TheGivenOnesAndLoopback) {
   const InterfaceAddresses interfaces = {
       {"lo", "127.0.0.1"}, {"docker0", "172.17.0.1"}, {"eth0", "203.0.113.5"}};

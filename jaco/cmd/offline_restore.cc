@@ -1,5 +1,9 @@
 #include "jaco/cmd/offline_restore.h"
 
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <memory>
 #include <utility>
 
@@ -18,6 +22,9 @@
 #include "jaco/net/sansio/host_port.h"
 #include "jaco/server/bootstrap_record.h"
 #include "jaco/server/server.h"
+#include "jaco/storage/log_inspection.h"
+#include "jaco/storage/raft_log.h"
+#include "jaco/storage/read_only_file_system.h"
 
 namespace jaco::cmd {
 namespace {
@@ -71,10 +78,44 @@ class Restorer {
   net::OpenSslPki pki_{&entropy_};
 };
 
-// The server that does it does not look for others, so it does not read what
-// jacod has promised them.
+// jacod could not use what another user makes there.
+absl::Status CheckOwner(const std::string& data_dir) {
+  struct stat info = {};
+  if (stat(data_dir.c_str(), &info) != 0 || info.st_uid == geteuid()) {
+    return absl::OkStatus();
+  }
+  const passwd* user = getpwuid(info.st_uid);
+  const std::string name =
+      user != nullptr ? user->pw_name : absl::StrCat("#", info.st_uid);
+  return MakeError(
+      ErrorCode::kPermissionDenied,
+      absl::StrCat("data directory ", data_dir, " belongs to ", name,
+                   ": run this as that user, with `sudo -u ", name, "`"));
+}
+
+// The server that does it changes what it finds before it refuses: somebody may
+// have taken this host for another one.
+absl::Status CheckNoMember(env::FileSystem& files,
+                           const std::string& data_dir) {
+  storage::ReadOnlyFileSystem read_only(files);
+  const std::string raft = absl::StrCat(data_dir, "/raft");
+  const auto exists = storage::RaftLog::Exists(read_only, raft);
+  if (!exists.ok() || !*exists) return exists.status();
+  const auto found = storage::InspectLog(read_only, raft);
+  if (!found.ok()) return found.status();
+  if (found->damage.empty() && !found->log.HoldsState()) {
+    return absl::OkStatus();
+  }
+  return MakeError(ErrorCode::kClusterAlreadyInitialized,
+                   absl::StrCat(raft, " holds a server's Raft log"));
+}
+
+// It does not look for others either, so it does not read what jacod has
+// promised them.
 absl::Status CheckMayRestore(env::FileSystem& files,
                              const std::string& data_dir) {
+  const absl::Status none = CheckNoMember(files, data_dir);
+  if (!none.ok()) return none;
   const auto record = server::LoadBootstrapRecord(files, data_dir);
   if (!record.ok()) return record.status();
   return record->has_value() ? server::CheckMayFound((*record)->vote())
@@ -103,6 +144,8 @@ absl::StatusOr<server::RestoreResponse> RestoreOffline(
   if (!options.name.empty() && config->node_name != options.name) {
     return NameMismatch(options.name, config->node_name);
   }
+  const absl::Status owner = CheckOwner(config->data_dir);
+  if (!owner.ok()) return owner;
   env::PosixFileSystem files;
   const auto lock = AcquireDataDir(config->data_dir, files);
   if (!lock.ok()) return lock.status();

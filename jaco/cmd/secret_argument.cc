@@ -1,17 +1,12 @@
 #include "jaco/cmd/secret_argument.h"
 
 #include <cstring>
-#include <fstream>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "jaco/base/error.h"
 
 namespace jaco::cmd {
 namespace {
-
-constexpr size_t kFileBytesMax = 64 << 10;
 
 void Overwrite(char* text) { std::memset(text, 'x', std::strlen(text)); }
 
@@ -26,25 +21,6 @@ void HideSecrets(int argc, char** argv) {
       Overwrite(argv[i] + kFlag.size() + 1);
     }
   }
-}
-
-absl::StatusOr<std::string> ReadSecretFile(const std::string& path,
-                                           std::istream* in) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    in = &file;
-  }
-  std::string text(kFileBytesMax, '\0');
-  if (in != nullptr) {
-    in->read(text.data(), static_cast<std::streamsize>(text.size()));
-  }
-  if (in == nullptr || in->bad() || (in->fail() && !in->eof())) {
-    return MakeError(ErrorCode::kNotFound,
-                     absl::StrCat("cannot read the token file ", path));
-  }
-  text.resize(static_cast<size_t>(in->gcount()));
-  return text;
 }
 
 }  // namespace jaco::cmd

@@ -1,11 +1,9 @@
 #include "jaco/cmd/secret_argument.h"
 
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "jaco/base/error.h"
 
 namespace jaco::cmd {
 namespace {
@@ -26,17 +24,6 @@ TEST(SecretArgumentTest, HidesTokens) {
             (Arguments{"jaco", "--token=xxxx", "--token-file", "f"}));
   EXPECT_EQ(Hidden({"jaco", "--token"}), (Arguments{"jaco", "--token"}));
   EXPECT_EQ(Hidden({}), Arguments{});
-}
-
-TEST(SecretArgumentTest, ReadsAFileOrStandardInput) {
-  std::istringstream in("token\n");
-  EXPECT_EQ(*ReadSecretFile("-", &in), "token\n");
-  EXPECT_EQ(*ReadSecretFile("/dev/null", nullptr), "");
-  for (const char* path : {"-", "/no/such/file", "/tmp"}) {
-    const auto text = ReadSecretFile(path, nullptr);
-    ASSERT_FALSE(text.ok()) << path;
-    EXPECT_EQ(CodeOf(text.status()), ErrorCode::kNotFound);
-  }
 }
 
 }  // namespace

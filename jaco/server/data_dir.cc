@@ -20,12 +20,6 @@ storage::RaftLogOptions LogOptions(const std::string& path,
           .repair_as = repair_as};
 }
 
-// Entries alone are left over from a founding that was cut off.
-bool HoldsRaftState(const storage::RecoveredLog& recovered) {
-  return recovered.log_start.index.value() > 0 ||
-         recovered.hard_state.term.value() > 0;
-}
-
 // A write may be torn: the entries are durable before the term that makes them
 // count. A log start comes with its term, whole or not at all.
 absl::Status WriteFounding(storage::RaftLog& log,
@@ -231,7 +225,7 @@ absl::Status OpenNewLog(env::FileSystem& fs, const std::string& path,
       fs, LogOptions(path, segment_bytes, raft::kNoNode), &dir.recovered);
   if (!log.ok()) return log.status();
   dir.log = *std::move(log);
-  if (!HoldsRaftState(dir.recovered)) return absl::OkStatus();
+  if (!dir.recovered.HoldsState()) return absl::OkStatus();
   return MakeError(ErrorCode::kClusterAlreadyInitialized,
                    absl::StrCat(path, " holds Raft state already"));
 }
@@ -266,7 +260,7 @@ absl::StatusOr<std::optional<DataDir>> OpenDataDir(
   auto log = storage::RaftLog::Open(fs, log_options, &dir.recovered);
   if (!log.ok()) return log.status();
   dir.log = *std::move(log);
-  if (!HoldsRaftState(dir.recovered)) {
+  if (!dir.recovered.HoldsState()) {
     const absl::Status none = CheckNoPeersFile(fs, path);
     if (!none.ok()) return none;
     return NoDataDir(fs, path, use_rocksdb);

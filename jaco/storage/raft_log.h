@@ -62,6 +62,11 @@ struct RecoveredLog {
   // the log holds an entry of a later term: see raft::RestoredState.
   raft::Term repair_above;
   std::string damage;  // in words, while repair_above is not 0
+
+  // Entries alone are left over from a founding that was cut off.
+  bool HoldsState() const {
+    return log_start.index.value() > 0 || hard_state.term.value() > 0;
+  }
 };
 
 // Whether `log` begins behind `id` or contains it.
