@@ -15,7 +15,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -70,11 +69,19 @@ absl::Status SetName(const std::string& value, std::string* out) {
   return absl::OkStatus();
 }
 
-absl::Status SetAddress(const std::string& value, std::string* out) {
-  const auto parsed = net::ParseHostPort(value);
+// Where to listen.
+absl::Status CheckListener(absl::string_view host_port) {
+  const auto parsed = net::ParseHostPort(host_port);
   if (!parsed.ok()) return Invalid(parsed.status().message());
-  *out = value;
-  return absl::OkStatus();
+  if (IsAddress(parsed->host)) return absl::OkStatus();
+  return Invalid(absl::StrCat(
+      Quoted(parsed->host), " is no numeric address, as 10.0.0.5 or 0.0.0.0"));
+}
+
+absl::Status SetAddress(const std::string& value, std::string* out) {
+  absl::Status status = CheckListener(value);
+  if (status.ok()) *out = value;
+  return status;
 }
 
 absl::Status SetLogLevel(const std::string& value, LogLevel* out) {
@@ -105,10 +112,9 @@ absl::Status AddApiListener(const std::string& value,
     return Invalid(absl::StrCat(
         Quoted(value), " is neither https://HOST:PORT nor http://HOST:PORT"));
   }
-  const auto parsed = net::ParseHostPort(rest);
-  if (!parsed.ok()) return Invalid(parsed.status().message());
-  if (!listener.tls && !absl::StartsWith(parsed->host, "127.") &&
-      parsed->host != "::1") {
+  absl::Status status = CheckListener(rest);
+  if (!status.ok()) return status;
+  if (!listener.tls && !IsLoopbackAddress(net::ParseHostPort(rest)->host)) {
     return Invalid(absl::StrCat(
         Quoted(value), ": plain HTTP is for 127.0.0.1 and [::1] only"));
   }

@@ -97,6 +97,11 @@ TEST(ParseConfigTest, NamesKeyAndLine) {
             "/etc/jaco/jacod.yaml:1: data_dir: must be a single value");
   EXPECT_EQ(ErrorOf("data_dir: ''\n"),
             "/etc/jaco/jacod.yaml:1: data_dir: must not be empty");
+  for (const char* name : {"localhost", "node-1", "127.0.0.1.example.net"}) {
+    EXPECT_EQ(ErrorOf(absl::StrCat("cluster_addr: ", name, ":7001\n")),
+              absl::StrCat("/etc/jaco/jacod.yaml:1: cluster_addr: \"", name,
+                           "\" is no numeric address, as 10.0.0.5 or 0.0.0.0"));
+  }
   EXPECT_EQ(ErrorOf("listen_addr: 7000\n"),
             "/etc/jaco/jacod.yaml:1: listen_addr: \"7000\" is not host:port, "
             "as 10.0.0.5:7001");
@@ -178,7 +183,8 @@ TEST(ParseConfigTest, ListsOfListeners) {
        {"api_listeners: [http://0.0.0.0:1]", "api_listeners: [10.0.0.1:1]",
         "api_listeners: [[https://a:1]]", "api_listeners: {a: b}",
         "api_listeners: [https://a:1, ~]", "data_dir: [a]",
-        "api_listeners: [https://a]"}) {
+        "api_listeners: [https://a]", "api_listeners: [https://a:1]",
+        "api_listeners: ['http://127.0.0.1.a:1']"}) {
     EXPECT_FALSE(ParseConfig(bad, "f").ok()) << bad;
   }
 }

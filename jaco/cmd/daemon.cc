@@ -21,6 +21,7 @@
 #include "jaco/base/prng.h"
 #include "jaco/base/version.h"
 #include "jaco/cmd/data_dir.h"
+#include "jaco/cmd/host_address.h"
 #include "jaco/cmd/log_ring.h"
 #include "jaco/cmd/raft_settings.h"
 #include "jaco/cmd/sd_notify.h"
@@ -39,6 +40,7 @@
 #include "jaco/net/peer_transport.h"
 #include "jaco/net/pki/openssl_pki.h"
 #include "jaco/net/sansio/api_router.h"
+#include "jaco/net/sansio/host_port.h"
 #include "jaco/net/tls_identity.h"
 #include "jaco/server/bootstrap_api.h"
 #include "jaco/server/server.h"
@@ -193,7 +195,23 @@ class Daemon {
                      ", data in ", config_.data_dir, ", peers reach it at ",
                      options->peer_address));
     Log(DescribeRaft(options->raft));
+    WarnOfLoopback(options->peer_address);
     return absl::OkStatus();
+  }
+
+  // It listens to all, and has nothing to tell them.
+  void WarnOfLoopback(const std::string& peer_address) {
+    const auto listening = net::ParseHostPort(config_.cluster_addr);
+    const auto told = net::ParseHostPort(peer_address);
+    if (IsLoopbackAddress(listening->host) || !IsLoopbackAddress(told->host)) {
+      return;
+    }
+    log_.Write(LogLevel::kWarning, "jacod",
+               absl::StrCat("this host has no private address, and peers are "
+                            "told ",
+                            peer_address,
+                            ": for a cluster of several hosts, set "
+                            "cluster_addr to the address that they reach"));
   }
 
   void OnCredentials(const server::Credentials& credentials) {

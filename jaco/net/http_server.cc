@@ -2,7 +2,6 @@
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -19,8 +18,8 @@
 #include "jaco/net/sansio/api_router.h"
 #include "jaco/net/sansio/counted_log.h"
 #include "jaco/net/sansio/failure_limiter.h"
-#include "jaco/net/sansio/host_port.h"
 #include "jaco/net/sansio/source.h"
+#include "jaco/net/tcp_listen.h"
 #include "jaco/net/unix_socket.h"
 #include "jaco/server/user_api.h"
 
@@ -32,7 +31,6 @@ using boost::system::error_code;
 using LoopExecutor = asio::io_context::executor_type;
 using UnixAcceptor =
     asio::basic_socket_acceptor<asio::local::stream_protocol, LoopExecutor>;
-using TcpAcceptor = asio::basic_socket_acceptor<asio::ip::tcp, LoopExecutor>;
 
 // After a failed accept (no descriptors left): try again, not at once.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
@@ -43,11 +41,6 @@ constexpr size_t kRefusedMax = 64;
 Instant SteadyNow() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return Instant::FromNanoseconds(std::chrono::nanoseconds(now).count());
-}
-
-absl::Status ListenError(absl::string_view host_port, const error_code& error) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot listen on ", host_port, ": ", error.message()));
 }
 
 }  // namespace
@@ -82,29 +75,18 @@ class HttpServer::Impl final : public HttpSessionOwner,
   absl::StatusOr<uint16_t> ListenTcp(absl::string_view host_port,
                                      const TlsIdentity* tls,
                                      Authenticate authenticate) {
-    const auto target = ParseHostPort(host_port);
-    if (!target.ok()) return target.status();
-    error_code error;
-    const auto ip = asio::ip::make_address(target->host, error);
-    if (error) return ListenError(host_port, error);
-    if (tls == nullptr && !ip.is_loopback()) {
+    const auto endpoint = ParseListener(host_port);
+    if (!endpoint.ok()) return endpoint.status();
+    if (tls == nullptr && !endpoint->address().is_loopback()) {
       return absl::InvalidArgumentError(
           absl::StrCat("plain HTTP is for loopback only, not for ", host_port));
     }
     auto listener = std::make_unique<TcpListener>(context_);
-    TcpAcceptor& acceptor = listener->acceptor;
-    acceptor.open(asio::ip::tcp::endpoint(ip, 0).protocol(), error);
-    if (!error) acceptor.set_option(TcpAcceptor::reuse_address(true), error);
-    if (!error) acceptor.bind({ip, target->port}, error);
-    if (!error) {
-      acceptor.listen(asio::socket_base::max_listen_connections, error);
-    }
-    uint16_t port = 0;
-    if (!error) port = acceptor.local_endpoint(error).port();
-    if (error) return ListenError(host_port, error);
+    const auto port = Listen(host_port, listener->acceptor);
+    if (!port.ok()) return port;
     listener->tls = tls;
     listener->authenticate = std::move(authenticate);
-    Accept(acceptor, listener->accept_timer, listener.get());
+    Accept(listener->acceptor, listener->accept_timer, listener.get());
     tcp_listeners_.push_back(std::move(listener));
     return port;
   }

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -18,7 +16,7 @@
 #include "jaco/net/peer_outgoing.h"
 #include "jaco/net/peer_stream.h"
 #include "jaco/net/sansio/counted_log.h"
-#include "jaco/net/sansio/host_port.h"
+#include "jaco/net/tcp_listen.h"
 #include "jaco/net/tls_identity.h"
 
 namespace jaco::net {
@@ -26,16 +24,9 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Tcp = asio::ip::tcp;
-using Acceptor = asio::basic_socket_acceptor<Tcp, LoopExecutor>;
 
 // After a failed accept (no descriptors left): try again, not at once.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
-
-absl::Status ListenError(absl::string_view host_port, const error_code& error) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot listen on ", host_port, ": ", error.message()));
-}
 
 }  // namespace
 
@@ -91,7 +82,7 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   Prng prng_;
   Self self_;
   const PeerTransportOptions options_;
-  Acceptor acceptor_;
+  TcpAcceptor acceptor_;
   asio::steady_timer accept_timer_;
   uint16_t port_ = 0;
   bool closed_ = false;
@@ -105,19 +96,9 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
 };
 
 absl::Status PeerTransport::Impl::Listen(absl::string_view host_port) {
-  const auto target = ParseHostPort(host_port);
-  if (!target.ok()) return target.status();
-  error_code error;
-  const auto ip = asio::ip::make_address(target->host, error);
-  if (error) return ListenError(host_port, error);
-  const Tcp::endpoint endpoint(ip, target->port);
-  acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(Acceptor::reuse_address(true), error);
-  if (!error) acceptor_.bind(endpoint, error);
-  if (!error)
-    acceptor_.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) port_ = acceptor_.local_endpoint(error).port();
-  if (error) return ListenError(host_port, error);
+  const auto port = net::Listen(host_port, acceptor_);
+  if (!port.ok()) return port.status();
+  port_ = *port;
   Accept();
   return absl::OkStatus();
 }

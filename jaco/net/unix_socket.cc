@@ -88,8 +88,8 @@ absl::Status GiveToGroup(const std::string& path, absl::string_view name) {
   std::vector<char> buffer(16 << 10);
   getgrnam_r(wanted.c_str(), &entry, buffer.data(), buffer.size(), &found);
   if (found == nullptr) {
-    return named ? absl::FailedPreconditionError(
-                       absl::StrCat("there is no group ", wanted))
+    return named ? absl::InvalidArgumentError(
+                       absl::StrCat("socket_group: there is no group ", wanted))
                  : absl::OkStatus();
   }
   // Nothing to give takes no right to.
