@@ -1,17 +1,7 @@
-// ClusterState's data: typed tables, and the same as a set of rows.
-//
-// The rows (hex is 16 lower-case digits, so that keys sort as numbers do):
-//   c               Cluster
-//   j/<hash>        JoinToken
-//   n/<id, hex>     Node
-//   o/autopilot     AutopilotConfig
-//   p/<offset, hex> RestorePiece
-//   r/<id, hex>     RemovedNode
-//   t/<identity>    Token
-//   u/<name>        User
-//   a/<index, hex>  AuditEvent; a command causes at most one
-// A value is the serialised protobuf. Keys and values are part of the digest
-// and of the durable format: never change either for an entity that exists.
+// ClusterState's data: typed tables, and the same as a set of rows, one for
+// each entity; docs/formats.md has their keys. A value is the serialised
+// protobuf. Keys and values are part of the digest and of the durable format:
+// never change either for an entity that exists.
 
 #ifndef JACO_FSM_CLUSTER_TABLES_H_
 #define JACO_FSM_CLUSTER_TABLES_H_

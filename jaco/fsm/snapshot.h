@@ -1,8 +1,5 @@
 // The bytes of a snapshot: a machine's rows and the index that they are of.
-//
-//   magic "JACOSNAP", version u32, applied u64, row count u64,
-//   rows by key: key size u32, key, value size u32, value,
-//   CRC-32C of all that u32; numbers little-endian.
+// Layout: docs/formats.md.
 
 #ifndef JACO_FSM_SNAPSHOT_H_
 #define JACO_FSM_SNAPSHOT_H_

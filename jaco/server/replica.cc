@@ -170,8 +170,9 @@ void Replica::OnFrame(env::PeerId from, absl::string_view frame) {
     status = snapshots_.OnFrame(sender, frame);
   } else if (IsForwardFrame(frame)) {
     status = forwarder_.OnFrame(sender, frame);
-  } else if (frame == kRemovalNotice) {
-    OnNotice(sender);
+  } else if (IsRemovalNotice(frame)) {
+    status = DecodeRemovalNotice(frame);
+    if (status.ok()) OnNotice(sender);
   } else {
     status = OnRaftFrame(sender, frame);
   }

@@ -36,7 +36,7 @@ void Replica::Notify(raft::NodeId node, const std::string& address) {
   noticed_ = now;
   env_.network->Send(
       {node.value(), address},
-      std::make_shared<const std::string>(std::string(kRemovalNotice)));
+      std::make_shared<const std::string>(EncodeRemovalNotice()));
 }
 
 // Whoever is no member in our eyes has no say in it.

@@ -1,7 +1,4 @@
-// One RocksDB database, one column family:
-//
-//   m          magic "JACOROWS", version u32, applied index u64, little-endian
-//   r<key>     the row's value
+// One RocksDB database, one column family; docs/formats.md says what is in it.
 //
 // Durability: there is no write-ahead log, so a write lasts once the memtable
 // that it is in has become a table file. A batch is in one memtable whole, and
@@ -37,9 +34,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "jaco/base/endian.h"
 #include "jaco/env/file_system.h"
 #include "jaco/raft/types.h"
+#include "jaco/storage/applied_row.h"
 #include "jaco/storage/atomic_file.h"
 #include "jaco/storage/damage.h"
 #include "jaco/storage/rocksdb_env.h"
@@ -50,8 +47,6 @@ namespace {
 
 constexpr char kMetaKey[] = "m";
 constexpr char kRowPrefix = 'r';
-constexpr absl::string_view kMagic = "JACOROWS";
-constexpr uint32_t kVersion = 1;
 
 // Flushed by itself once this much is waiting.
 constexpr uint64_t kUnflushedBytesMax = uint64_t{4} << 20;
@@ -129,13 +124,6 @@ rocksdb::Options MakeOptions(rocksdb::Env* env,
   return options;
 }
 
-std::string EncodeMeta(raft::LogIndex applied) {
-  std::string meta(kMagic);
-  AppendLittleEndian(kVersion, &meta);
-  AppendLittleEndian(applied.value(), &meta);
-  return meta;
-}
-
 absl::string_view View(const rocksdb::Slice& slice) {
   return absl::string_view(slice.data(), slice.size());
 }
@@ -163,7 +151,6 @@ class RocksDbStateStore final : public StateStore {
   absl::Status Fail(absl::Status status);
   absl::Status ReadApplied();
   absl::Status Translate(const rocksdb::Status& status) const;
-  absl::StatusOr<raft::LogIndex> DecodeMeta(absl::string_view meta) const;
   absl::Status ReadAll(rocksdb::Iterator& iterator, StoredState& state) const;
 
   const std::string directory_;
@@ -203,7 +190,8 @@ absl::Status RocksDbStateStore::ReadApplied() {
       db_->Get(rocksdb::ReadOptions(), kMetaKey, &meta);
   if (status.IsNotFound()) return Finish(rocksdb::Status::OK());
   if (absl::Status done = Finish(status); !done.ok()) return done;
-  const absl::StatusOr<raft::LogIndex> applied = DecodeMeta(meta);
+  const absl::StatusOr<raft::LogIndex> applied =
+      DecodeAppliedRow(meta, directory_);
   if (!applied.ok()) return Fail(applied.status());
   applied_ = *applied;
   durable_ = *applied;
@@ -231,7 +219,8 @@ absl::Status RocksDbStateStore::ReadAll(rocksdb::Iterator& iterator,
     const absl::string_view key = View(iterator.key());
     const absl::string_view value = View(iterator.value());
     if (key == kMetaKey) {
-      const absl::StatusOr<raft::LogIndex> applied = DecodeMeta(value);
+      const absl::StatusOr<raft::LogIndex> applied =
+          DecodeAppliedRow(value, directory_);
       if (!applied.ok()) return applied.status();
       state.applied = *applied;
       has_meta = true;
@@ -245,29 +234,11 @@ absl::Status RocksDbStateStore::ReadAll(rocksdb::Iterator& iterator,
   return absl::OkStatus();
 }
 
-absl::StatusOr<raft::LogIndex> RocksDbStateStore::DecodeMeta(
-    absl::string_view meta) const {
-  ByteReader reader(meta);
-  const bool magic = reader.ReadBytes(kMagic.size()) == kMagic;
-  const auto version = reader.Read<uint32_t>();
-  if (magic && reader.ok() && version != kVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(directory_, ": state format version ", version,
-                     ", this build knows only ", kVersion));
-  }
-  const raft::LogIndex applied(reader.Read<uint64_t>());
-  if (!magic || !reader.AtEnd()) {
-    return DamageError(
-        absl::StrCat(directory_, ": the row of the applied index is damaged"));
-  }
-  return applied;
-}
-
 absl::Status RocksDbStateStore::Write(absl::Span<const RowChange> changes,
                                       raft::LogIndex applied) {
   if (!failed_.ok()) return failed_;
   rocksdb::WriteBatch batch;
-  rocksdb::Status status = batch.Put(kMetaKey, EncodeMeta(applied));
+  rocksdb::Status status = batch.Put(kMetaKey, EncodeAppliedRow(applied));
   std::string key;
   for (const RowChange& change : changes) {
     if (!status.ok()) break;

@@ -84,7 +84,8 @@ std::string ReadFile(const std::filesystem::path& path) {
 
 std::vector<Format> AllFormats() {
   std::vector<Format> formats;
-  for (auto list : {LogFormats(), FileFormats(), FrameFormats()}) {
+  for (auto list :
+       {LogFormats(), StateFormats(), FileFormats(), FrameFormats()}) {
     formats.insert(formats.end(), list.begin(), list.end());
   }
   return formats;

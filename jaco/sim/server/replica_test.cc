@@ -65,11 +65,20 @@ TEST_F(ReplicaTest, BadFramesFillNoLog) {
   Start(/*trailing=*/100);
   const int before = logger_.lines;
   for (int i = 0; i < 100; ++i) {
-    for (const char* frame : {"", "F", "Fx", "S", "Sx", "\1", "x"}) {
+    for (const char* frame : {"", "F", "Fx", "R", "Rx", "S", "Sx", "\1", "x"}) {
       replica_->OnFrame(2, frame);
     }
   }
   EXPECT_EQ(logger_.lines, before + 1);
+}
+
+TEST_F(ReplicaTest, ANoticeOfRemovalOfAnotherVersionIsRefusedByName) {
+  Start(/*trailing=*/100);
+  replica_->OnFrame(2, "R\2");
+  EXPECT_EQ(logger_.last,
+            "a bad frame from server 2: removal notice: unknown version 2; "
+            "this build knows 1");
+  EXPECT_TRUE(replica_->CheckMembership().ok());
 }
 
 // What was queued while the disk was slow is not one write that takes for ever.

@@ -1,4 +1,3 @@
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,7 +7,6 @@
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
 #include "jaco/base/prng.h"
-#include "jaco/fsm/snapshot.h"
 #include "jaco/server/bootstrap_record.h"
 #include "jaco/server/security/keyring.h"
 #include "jaco/server/security/secrets.h"
@@ -26,16 +24,6 @@ using raft::NodeId;
 using raft::Term;
 
 constexpr char kSecretsPath[] = "data/node/secrets";
-
-// One more at `at`; the checksum is at the end.
-std::function<void(std::string*)> Increment(size_t at) {
-  return [at](std::string* bytes) {
-    ++(*bytes)[at];
-    const size_t covered = bytes->size() - sizeof(uint32_t);
-    StoreLittleEndian(Crc32c(absl::string_view(*bytes).substr(0, covered)),
-                      bytes->data() + covered);
-  };
-}
 
 sim::SimFileSystem NewFileSystem() {
   sim::SimFileSystem fs{Prng(1)};
@@ -66,7 +54,7 @@ Format IdentityFormat() {
                 return CheckEqual((*read)->node_id == identity.node_id &&
                                   (*read)->node_name == identity.node_name);
               },
-          .make_newer = Increment(8),
+          .make_newer = IncrementChecked(8),
           .version = 2};
 }
 
@@ -88,7 +76,7 @@ Format BootstrapFormat() {
                 return CheckEqual(read->SerializeAsString() ==
                                   record.SerializeAsString());
               },
-          .make_newer = Increment(8)};
+          .make_newer = IncrementChecked(8)};
 }
 
 Format SnapshotFormat() {
@@ -112,25 +100,7 @@ Format SnapshotFormat() {
                 return read.ok() ? CheckEqual(*read == snapshot)
                                  : read.status();
               },
-          .make_newer = Increment(8)};
-}
-
-Format StateFormat() {
-  const std::vector<fsm::KeyValue> rows = {{"key", "value"}, {"more", ""}};
-  std::vector<fsm::SharedRow> shared;
-  for (const fsm::KeyValue& row : rows) {
-    shared.push_back(std::make_shared<const fsm::KeyValue>(row));
-  }
-  return {.name = "state",
-          .bytes = fsm::EncodeSnapshot(LogIndex(41), shared),
-          .read =
-              [rows](absl::string_view bytes) {
-                const auto read = fsm::DecodeSnapshot(bytes);
-                if (!read.ok()) return read.status();
-                return CheckEqual(read->applied == LogIndex(41) &&
-                                  read->rows == rows);
-              },
-          .make_newer = Increment(8)};
+          .make_newer = IncrementChecked(8)};
 }
 
 server::Keyring SealKey() {
@@ -158,7 +128,7 @@ Format SecretsFormat(bool sealed) {
                                       secrets.keyring.Encode() &&
                                   (*read)->sealed == sealed);
               },
-          .make_newer = Increment(std::string("jaco-secrets ").size())};
+          .make_newer = IncrementChecked(std::string("jaco-secrets ").size())};
 }
 
 Format KeysFormat() {
@@ -174,7 +144,7 @@ Format KeysFormat() {
                            ? CheckEqual(read->Encode() == keyring.Encode())
                            : read.status();
               },
-          .make_newer = Increment(std::string("jaco-keys ").size())};
+          .make_newer = IncrementChecked(std::string("jaco-keys ").size())};
 }
 
 Format SealedFormat() {
@@ -192,10 +162,19 @@ Format SealedFormat() {
 
 }  // namespace
 
+std::function<void(std::string*)> IncrementChecked(size_t at) {
+  return [at](std::string* bytes) {
+    ++(*bytes)[at];
+    const size_t covered = bytes->size() - sizeof(uint32_t);
+    StoreLittleEndian(Crc32c(absl::string_view(*bytes).substr(0, covered)),
+                      bytes->data() + covered);
+  };
+}
+
 std::vector<Format> FileFormats() {
-  return {IdentityFormat(), BootstrapFormat(),    SnapshotFormat(),
-          StateFormat(),    SecretsFormat(false), SecretsFormat(true),
-          KeysFormat(),     SealedFormat()};
+  return {IdentityFormat(),     BootstrapFormat(),   SnapshotFormat(),
+          SecretsFormat(false), SecretsFormat(true), KeysFormat(),
+          SealedFormat()};
 }
 
 }  // namespace jaco::formats

@@ -27,7 +27,11 @@ inline absl::Status CheckEqual(bool equal) {
   return equal ? absl::OkStatus() : absl::UnknownError("another value");
 }
 
+// For make_newer: one more at `at`; the last 4 bytes are the CRC of the others.
+std::function<void(std::string*)> IncrementChecked(size_t at);
+
 std::vector<Format> LogFormats();    // the Raft log and its promise
+std::vector<Format> StateFormats();  // what the state machine holds
 std::vector<Format> FileFormats();   // all other files
 std::vector<Format> FrameFormats();  // what servers say to each other
 

@@ -10,6 +10,7 @@
 #include "jaco/raft/codec.h"
 #include "jaco/server/forward_codec.h"
 #include "jaco/server/leader_call.pb.h"
+#include "jaco/server/removal_notice.h"
 #include "jaco/sim/formats/testing/format.h"
 
 namespace jaco::formats {
@@ -112,6 +113,13 @@ std::string Call() {
   return call.SerializeAsString();
 }
 
+Format RemovalNoticeFormat() {
+  return {.name = "frame-removal-notice",
+          .bytes = server::EncodeRemovalNotice(),
+          .read = server::DecodeRemovalNotice,
+          .make_newer = Increment(1)};
+}
+
 Format HelloFormat() {
   return {.name = "peer-hello",
           .bytes = net::EncodeHello({.sender = 7, .cluster = 0x1234567890}),
@@ -201,6 +209,7 @@ std::vector<Format> FrameFormats() {
                    server::ForwardRequest{Term(7), 0x5566, 9, Call(), true}),
       ForwardFrame("forward-address",
                    server::ForwardAddress{NodeId(7), "10.0.0.7:7001"}),
+      RemovalNoticeFormat(),
   };
 }
 

@@ -161,10 +161,12 @@ inline raft::EntryPtr Change(uint64_t index, const raft::Configuration& to) {
 class CountingLogger final : public Logger {
  public:
   bool Enabled(LogLevel) const override { return true; }
-  void Write(LogLevel, absl::string_view, absl::string_view) override {
+  void Write(LogLevel, absl::string_view, absl::string_view line) override {
     ++lines;
+    last = std::string(line);
   }
   int lines = 0;
+  std::string last;
 };
 
 class ReplicaFixture : public ::testing::Test {
