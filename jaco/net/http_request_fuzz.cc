@@ -35,12 +35,11 @@ constexpr HttpServerOptions kOptions = {.header_bytes_max = 512,
 std::string Describe(const HttpWireRequest& message) {
   const HttpRequest request = RequestOf(message);
   JACO_CHECK(!request.method.empty() && !request.target.empty());
-  return absl::StrCat(request.method, "\n", request.target, "\n",
-                      request.content_type, "\n", TokenOf(message), "\n",
-                      request.wants_json ? "json " : "",
-                      IsLocalRead(message) ? "local " : "",
-                      AwaitsContinue(message) ? "continue " : "", "\n",
-                      request.body);
+  return absl::StrCat(
+      request.method, "\n", request.target, "\n", request.content_type, "\n",
+      TokenOf(message), "\n", request.wants_json ? "json " : "",
+      IsLocalRead(message) ? "local " : "",
+      AwaitsContinue(message) ? "continue " : "", "\n", request.body);
 }
 
 void CheckRefusal(error_code error, uint64_t body_bytes_max) {
