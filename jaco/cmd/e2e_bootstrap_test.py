@@ -175,14 +175,17 @@ class BootstrapTest(unittest.TestCase):
     ):
       self.assertIn(said, self.host(1, **settings).refuse_to_start())
 
-  def test_a_key_that_everybody_may_read(self):
-    host = self.host(1)
+  def test_a_key_that_others_may_read_and_an_even_number(self):
+    host = self.host(1, bootstrap_expect=4)
     os.chmod(host.config, 0o644)
     self.assertIn('run `chmod o= %s`' % host.config, host.refuse_to_start())
     os.chmod(host.config, 0o640)
     host.start()
     self.assertIn('its group may read or write %s' % host.config,
                   host.read_log())
+    self.assertIn('bootstrap_expect 4 is even: one server less survives as '
+                  'many failures', host.read_log())
+    self.wait_for_progress(host, 'waiting for servers')
 
   def test_kills_while_it_forms(self):
     seed = int(os.environ.get('JACO_SEED', '1'))

@@ -26,6 +26,8 @@ CROWD = 10_000  # connections at once
 SERVER_FILES_MAX = 1024
 FRAME_BYTES_MAX = 16 << 20
 NOBODY = 4242  # the id of a node that there is not
+# Of HTTP/2, and an empty SETTINGS frame: RFC 9113.
+PREFACE = b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + b'\0\0\0\4' + bytes(5)
 # A write may have to be tried again by its client; it is never lost for long.
 PATIENCE = 20
 MEMORY_KEPT = 64 << 20  # of what an attack took
@@ -163,12 +165,28 @@ class HostileTest(unittest.TestCase):
     self.repeat(lambda: self.send(b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'),
                 'net: closed the connection from 127.0.0.1:',
                 'http: closed the connection from 127.0.0.1: http request')
-    self.send(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + b'\0\0\0\4' + bytes(5))
+    self.send(PREFACE)
     self.send(b'JACOPEER\1\0\0\0' + bytes(64))
     self.send(b'\x16\x03\x01\xff\xff' + b'\1' * 70_000)
     self.send(b'SSH-2.0-scan\r\n')
     for _ in range(20):
       self.send(os.urandom(2000))
+
+  def test_http_2(self):
+    # Which a client is not offered.
+    context = self.context()
+    context.set_alpn_protocols(['h2', 'http/1.1'])
+    for host in self.hosts:
+      with self.connect(host.ports[0]) as raw, context.wrap_socket(raw) as s:
+        self.assertNotEqual(s.selected_alpn_protocol(), 'h2')
+        s.sendall(PREFACE)
+        answers = [b''.join(iter(lambda: s.recv(65536), b''))]
+      answers.append(host.raw(PREFACE))
+      for answer in answers:
+        self.assertRegex(answer, rb'\AHTTP/1\.1 400 ')
+        self.assertIn(b'not an HTTP request', answer)
+        self.assertEqual(answer.count(b'HTTP/1.1 '), 1)
+        self.assertEqual(host.call('GET', '/v1/health')[0], 200)
 
   def test_certificates_of_others(self):
     root = tempfile.mkdtemp(dir=self.hosts[0].root)

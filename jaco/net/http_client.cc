@@ -24,6 +24,7 @@
 #include "absl/time/clock.h"
 #include "jaco/base/error.h"
 #include "jaco/base/version.h"
+#include "jaco/net/beast_limits.h"
 #include "jaco/net/bootstrap_psk.h"
 #include "jaco/net/interrupt.h"
 #include "jaco/net/pki/openssl_handles.h"
@@ -176,9 +177,15 @@ absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
       parser.put_eof(error);
     } else {
       pending.append(bytes, *size);
+      if (parser.chunked() && pending.size() < kLastChunkBytes) continue;
       parser.eager(true);
       pending.erase(0, parser.put(boost::asio::buffer(pending), error));
-      if (error == http::error::need_more) error = {};
+      if (error == http::error::need_more) {
+        error = {};
+        if (pending.size() > kUnparsedBytesMax) {
+          error = http::error::header_limit;
+        }
+      }
     }
     if (error) {
       return absl::InternalError(

@@ -1,6 +1,7 @@
 #include "jaco/net/http_server.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -243,6 +244,36 @@ TEST_F(HttpServerTest, TooLargeIsSaidEvenMidway) {
   ExpectHealthy();
 }
 
+// However it arrives.
+TEST_F(HttpServerTest, AHeaderIsTooLargeAsAWhole) {
+  RawClient client(path_);
+  client.Send("GET /x HTTP/1.1\r\n");
+  const std::string field = absl::StrCat("a: ", std::string(1000, 'x'), "\r\n");
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    client.Send(field);
+  }
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 431"));
+  ExpectHealthy();
+}
+
+TEST_F(HttpServerTest, WhatEndsAChunkedBodyMayBeSmallButNotLarge) {
+  const std::string header =
+      "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  RawClient slow(path_);
+  for (const std::string& piece :
+       {header, std::string("0\r\n"), std::string("\r"), std::string("\n")}) {
+    EXPECT_TRUE(slow.Send(piece));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_THAT(slow.ReadTo("local 0"), HasSubstr("POST /x local 0"));
+  RawClient large(path_);
+  large.Send(
+      absl::StrCat(header, "0\r\na: ", std::string(70'000, 'x'), "\r\n\r\n"));
+  EXPECT_THAT(large.ReadAll(), StartsWith("HTTP/1.1 431"));
+  ExpectHealthy();
+}
+
 TEST_F(HttpServerTest, ArchivesMayBeLarger) {
   EXPECT_EQ(Call("/v1/operator/snapshot?x", std::string(20 << 20, 'x'))->body,
             absl::StrCat("POST /v1/operator/snapshot?x local ", 20 << 20));
@@ -477,6 +508,42 @@ TEST_F(HttpServerTest, TheClientSaysWhatIsWrong) {
                               .status()
                               .message()),
               HasSubstr("connection refused"));
+}
+
+// The same, of an answer.
+TEST_F(HttpServerTest, TheClientBearsWhatEndsAChunkedBody) {
+  const std::string path = absl::StrCat(root_, "/odd.sock");
+  auto listener = UnixListener::Open(path);
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  const int fd = listener->ReleaseDescriptor();
+  const std::string header =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::vector<std::vector<std::string>> answers = {
+      {header, "0\r\n", "\r", "\n"},
+      {header, absl::StrCat("0\r\na: ", std::string(70'000, 'x'), "\r\n\r\n")}};
+  std::thread server([&] {
+    for (const auto& answer : answers) {
+      pollfd caller = {.fd = fd, .events = POLLIN};
+      poll(&caller, 1, -1);
+      const int connection = accept(fd, nullptr, nullptr);
+      for (const std::string& piece : answer) {
+        send(connection, piece.data(), piece.size(), MSG_NOSIGNAL);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      close(connection);
+    }
+  });
+  const auto call = [&] {
+    return CallUnixSocket(path, "GET", "/", "", absl::Seconds(5));
+  };
+  const auto slow = call();
+  const auto large = call();
+  server.join();
+  close(fd);
+  ASSERT_TRUE(slow.ok()) << slow.status();
+  EXPECT_EQ(slow->status, 200);
+  EXPECT_THAT(std::string(large.status().message()),
+              HasSubstr("does not answer in HTTP"));
 }
 
 // Two that cannot accept must not wake each other for ever.

@@ -2,31 +2,27 @@
 
 #include <openssl/err.h>
 
-#include <algorithm>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 #include <chrono>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
 #include "jaco/net/http_messages.h"
+#include "jaco/net/http_request_reader.h"
 #include "jaco/net/http_stream.h"
-#include "jaco/net/sansio/api_router.h"
 #include "jaco/net/sansio/http_error.h"
 
 namespace jaco::net {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
@@ -92,56 +88,47 @@ class Session final : public HttpSession,
   // An idle connection may be long silent; one that has begun a request may
   // not. Pipelined bytes are in the buffer already.
   void AwaitRequest() {
-    // What a large exchange took is given back: most connections are idle.
-    constexpr size_t kKeptBytes = 16 << 10;
     response_ = {};
     archive_place_.reset();
-    if (buffer_.size() == 0 && buffer_.capacity() > kKeptBytes) {
-      buffer_.shrink_to_fit();
-    }
     head_only_ = false;
-    parser_.emplace();
-    parser_->header_limit(static_cast<uint32_t>(options_.header_bytes_max));
-    // The header tells what the limit is.
-    body_bytes_max_ = options_.archive_bytes_max;
-    parser_->body_limit(body_bytes_max_);
-    archive_ = false;
-    constexpr size_t kReadBytes = 4096;
-    buffer_.max_size(std::max(buffer_.size(), options_.header_bytes_max) +
-                     kReadBytes);
-    if (buffer_.size() > 0) return ReadHeader();
+    reader_.Begin();
+    if (reader_.buffer().size() > 0) return ReadHeader();
     idle_ = true;
     stream_->expires_after(Chrono(options_.idle_timeout));
     stream_.async_read_some(
-        buffer_.prepare(kReadBytes),
+        reader_.Space(),
         [self = shared_from_this()](error_code error, size_t size) {
           if (self->owner_ == nullptr) return;
           if (error) return self->End();
           self->idle_ = false;
-          self->buffer_.commit(size);
+          self->reader_.Commit(size);
           self->ReadHeader();
         });
   }
 
   void ReadHeader() {
     stream_->expires_after(Chrono(options_.header_timeout));
-    http::async_read_header(
-        stream_, buffer_, *parser_,
-        [self = shared_from_this()](error_code error, size_t) {
-          if (self->owner_ == nullptr) return;
-          if (error) return self->OnReadError(error);
-          self->OnHeader();
-        });
+    Read(&HttpRequestReader::ParseHeader, &Session::OnHeader);
+  }
+
+  // Reads until `parse` is content, and goes on with `next`.
+  void Read(error_code (HttpRequestReader::*parse)(), void (Session::*next)()) {
+    const error_code parsed = (reader_.*parse)();
+    if (!parsed) return (this->*next)();
+    if (parsed != http::error::need_more) return OnReadError(parsed);
+    stream_.async_read_some(reader_.Space(),
+                            [self = shared_from_this(), parse, next](
+                                error_code error, size_t size) {
+                              if (self->owner_ == nullptr) return;
+                              if (error) return self->OnReadError(error);
+                              self->reader_.Commit(size);
+                              self->Read(parse, next);
+                            });
   }
 
   void OnHeader() {
-    const auto& message = parser_->get();
-    archive_ = IsArchiveTarget(TargetOf(message));
-    head_only_ = message.method() == http::verb::head;
-    const bool body_is_here =
-        parser_->is_done() ||
-        parser_->content_length().value_or(~uint64_t{0}) <= buffer_.size();
-    body_is_here && !archive_ ? OnWelcome() : CheckCaller();
+    head_only_ = reader_.message().method() == http::verb::head;
+    reader_.BodyIsHere() && !reader_.archive() ? OnWelcome() : CheckCaller();
   }
 
   // Strangers may not make us read bodies. Who asks is found out again when it
@@ -150,13 +137,13 @@ class Session final : public HttpSession,
     keep_alive_ = false;  // the body is unread
     Identify([](Session& self, absl::StatusOr<server::Caller> caller,
                 int64_t wait_seconds) {
-      if (caller.ok() && self.archive_ && !caller->privileged) {
+      if (caller.ok() && self.reader_.archive() && !caller->privileged) {
         caller = MakeError(ErrorCode::kPermissionDenied,
                            "a privileged token is needed (`jaco token issue "
                            "--allow-privileged`), or the unix socket");
       }
       if (!caller.ok()) return self.Deny(caller.status(), wait_seconds);
-      if (self.archive_ && !self.TakeArchivePlace()) return;
+      if (self.reader_.archive() && !self.TakeArchivePlace()) return;
       self.StopWaiting();
       self.OnWelcome();
     });
@@ -173,23 +160,18 @@ class Session final : public HttpSession,
     return false;
   }
 
-  uint64_t BodyBytesMax() const {
-    if (archive_) return options_.archive_bytes_max;
-    return known_ ? options_.body_bytes_max : options_.stranger_body_bytes_max;
+  // `limit`, unless an archive takes longer.
+  std::chrono::nanoseconds TimeLimit(Duration limit) const {
+    return Chrono(reader_.archive() ? options_.archive_timeout : limit);
   }
 
   void OnWelcome() {
-    body_bytes_max_ = BodyBytesMax();
-    buffer_.max_size(std::max(buffer_.size(), options_.header_bytes_max) +
-                     options_.body_bytes_max);
-    if (parser_->content_length().value_or(0) > body_bytes_max_) {
+    if (!reader_.ExpectBody(known_)) {
       keep_alive_ = false;
-      return Write(BodyTooLargeResponse(body_bytes_max_));
+      return Write(BodyTooLargeResponse(reader_.body_bytes_max()));
     }
-    parser_->body_limit(body_bytes_max_);
-    stream_->expires_after(
-        Chrono(archive_ ? options_.archive_timeout : options_.request_timeout));
-    if (!AwaitsContinue(parser_->get())) return ReadBody();
+    stream_->expires_after(TimeLimit(options_.request_timeout));
+    if (!AwaitsContinue(reader_.message())) return ReadBody();
     static constexpr absl::string_view kContinue =
         "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
@@ -200,13 +182,12 @@ class Session final : public HttpSession,
                       });
   }
 
+  // Not at once: whoever calls may be in the midst of telling who asks.
   void ReadBody() {
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code error, size_t) {
-                       if (self->owner_ == nullptr) return;
-                       if (error) return self->OnReadError(error);
-                       self->Dispatch();
-                     });
+    asio::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->owner_ == nullptr) return;
+      self->Read(&HttpRequestReader::ParseBody, &Session::Dispatch);
+    });
   }
 
   void OnReadError(error_code error) {
@@ -215,13 +196,12 @@ class Session final : public HttpSession,
     }
     if (!IsParseError(error)) return End();  // Gone, or too slow.
     keep_alive_ = false;
-    Write(
-        ParseErrorResponse(error, options_.header_bytes_max, body_bytes_max_));
+    Write(ParseErrorResponse(error, options_.header_bytes_max,
+                             reader_.body_bytes_max()));
   }
 
   void Dispatch() {
-    const auto& message = parser_->get();
-    keep_alive_ = message.keep_alive();
+    keep_alive_ = reader_.message().keep_alive();
     Identify([](Session& self, absl::StatusOr<server::Caller> caller,
                 int64_t wait_seconds) {
       caller.ok() ? self.Handle(*caller)
@@ -247,12 +227,12 @@ class Session final : public HttpSession,
                                  .address = listener_.address},
                   0);
     }
-    if (owner_->IsOpenTarget(TargetOf(parser_->get()))) {
+    if (owner_->IsOpenTarget(TargetOf(reader_.message()))) {
       return Welcome(next);
     }
     owner_->Identify(
-        *listener_.authenticate, listener_.address, TokenOf(parser_->get()),
-        IsLocalRead(parser_->get()),
+        *listener_.authenticate, listener_.address, TokenOf(reader_.message()),
+        IsLocalRead(reader_.message()),
         [weak = weak_from_this(), request, next](
             absl::StatusOr<server::Caller> caller, int64_t wait_seconds) {
           const auto self = weak.lock();
@@ -287,8 +267,7 @@ class Session final : public HttpSession,
     // The handler has its own limit: the stream's must not end the wait.
     stream_->expires_never();
     awaiting_reply_ = true;
-    reply_timer_.expires_after(
-        Chrono(archive_ ? options_.archive_timeout : options_.reply_timeout));
+    reply_timer_.expires_after(TimeLimit(options_.reply_timeout));
     reply_timer_.async_wait(
         [self = shared_from_this(), request](error_code error) {
           if (error) return;
@@ -308,7 +287,7 @@ class Session final : public HttpSession,
 
   void Handle(const server::Caller& caller) {
     owner_->Handle(
-        this, RequestOf(parser_->get()), caller,
+        this, RequestOf(reader_.message()), caller,
         [weak = weak_from_this(), request = requests_,
          anonymous = caller.anonymous](HttpResponse response) {
           if (const auto self = weak.lock()) {
@@ -339,8 +318,7 @@ class Session final : public HttpSession,
   void Write(HttpResponse response) {
     response_ = EncodeResponse(std::move(response), keep_alive_, head_only_);
     idle_ = false;
-    stream_->expires_after(
-        Chrono(archive_ ? options_.archive_timeout : options_.write_timeout));
+    stream_->expires_after(TimeLimit(options_.write_timeout));
     http::async_write(stream_, response_,
                       [self = shared_from_this()](error_code error, size_t) {
                         if (self->owner_ == nullptr) return;
@@ -355,9 +333,8 @@ class Session final : public HttpSession,
   void Linger() {
     idle_ = true;
     response_ = {};
-    parser_.reset();
     archive_place_.reset();
-    buffer_.clear();
+    reader_.End();
     stream_->expires_after(Chrono(options_.linger_timeout));
     if (!stream_.secure()) return ShutDown();
     // Says that the answer is whole; then goes on as without TLS, because what
@@ -376,10 +353,10 @@ class Session final : public HttpSession,
 
   void Drain() {
     constexpr size_t kDrainBytes = 64 << 10;
-    buffer_.clear();
-    buffer_.max_size(kDrainBytes);
+    reader_.buffer().clear();
+    reader_.buffer().max_size(kDrainBytes);
     stream_->async_read_some(
-        buffer_.prepare(kDrainBytes),
+        reader_.buffer().prepare(kDrainBytes),
         [self = shared_from_this()](error_code error, size_t) {
           if (self->owner_ == nullptr) return;
           error ? self->End() : self->Drain();
@@ -398,14 +375,11 @@ class Session final : public HttpSession,
   absl::AnyInvocable<void(HttpSession*)> on_end_;
   HttpStream stream_;
   asio::steady_timer reply_timer_;
-  beast::flat_buffer buffer_;
-  std::optional<HttpParser> parser_;
+  HttpRequestReader reader_{options_};
   HttpWireResponse response_;
   HttpResponse refusal_;
   std::shared_ptr<void> archive_place_;  // while an archive takes room here
   uint64_t requests_ = 0;
-  uint64_t body_bytes_max_ = 0;
-  bool archive_ = false;  // the request is for, or with, an archive
   bool idle_ = false;
   bool known_;
   bool awaiting_reply_ = false;

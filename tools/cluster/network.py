@@ -6,13 +6,14 @@ import subprocess
 import time
 
 from e2e_host import free_port
-from relay import Relay
+import relay
 
 
 class Loopback:
   """One address, a port each: nothing can be cut."""
 
   can_cut = False
+  unspoilt = 'the network is loopback'  # why there is no delay and no loss
 
   def __init__(self, why):
     """`why` it is not Namespaces."""
@@ -42,15 +43,17 @@ class Namespaces:
   own (see namespaces.py): nothing of it is seen elsewhere, nor left behind.
 
   The links are veth pairs on a bridge. With `delay` (seconds, at most) or
-  `loss` (a part of 1) netem spoils them; where the kernel has none, they are
-  TUN devices instead, whose packets a relay of ours hands on, late or never.
+  `loss` (a part of 1) netem spoils them; where the kernel has none, or
+  `use_relay`, they are TUN devices instead, whose packets a relay of ours hands
+  on, late or never.
   """
 
   can_cut = True
   _BRIDGE = 'jaco'
 
-  def __init__(self, delay=0.0, loss=0.0):
+  def __init__(self, delay=0.0, loss=0.0, use_relay=False):
     self._delay, self._loss = delay, loss
+    self.unspoilt = ''
     self._holders = {}  # by number
     self._relay = None
     self.description = 'name spaces, veth pairs on a bridge'
@@ -58,18 +61,25 @@ class Namespaces:
     _run('ip', 'link', 'add', self._BRIDGE, 'type', 'bridge')
     _run('ip', 'link', 'set', self._BRIDGE, 'up')
     if delay or loss:
-      self._spoil()
+      self._spoil(use_relay)
 
-  def _spoil(self):
-    probe = subprocess.run(
-        ['tc', 'qdisc', 'add', 'dev', self._BRIDGE, 'root', 'netem', 'delay',
-         '1ms'], capture_output=True, check=False)
+  def _spoil(self, use_relay):
     text = '%.0f ms delay, %.1f%% loss' % (1000 * self._delay, 100 * self._loss)
-    if probe.returncode == 0:
+    if not use_relay and self._has_netem():
       self.description += ', netem: ' + text
-      return
-    self._relay = Relay(self._delay, self._loss)
-    self.description = 'name spaces, TUN devices, our relay: ' + text
+    elif relay.is_permitted():
+      self._relay = relay.Relay(self._delay, self._loss)
+      self.description = 'name spaces, TUN devices, our relay: ' + text
+    else:
+      self._delay = self._loss = 0
+      self.unspoilt = 'TUN devices are not permitted here' + (
+          '' if use_relay else ', and the kernel has no netem')
+
+  def _has_netem(self):
+    # Nobody sends through the bridge itself: it may stay there.
+    return subprocess.run(
+        ['tc', 'qdisc', 'add', 'dev', self._BRIDGE, 'root', 'netem', 'delay',
+         '1ms'], capture_output=True, check=False).returncode == 0
 
   @staticmethod
   def address(number):

@@ -19,6 +19,8 @@ def add_arguments(parser, root):
                                              program))
   parser.add_argument('--loopback', action='store_true',
                       help='no name spaces, even where they are permitted')
+  parser.add_argument('--relay', action='store_true',
+                      help='no netem, even where the kernel has it')
 
 
 def prepare(options, *wanted):
@@ -40,13 +42,13 @@ def make_cluster(options, skipped, disk_bytes=0, delay=0.0, loss=0.0):
   if options.loopback:
     network = Loopback('--loopback')
   elif namespaces.have('net'):
-    network = Namespaces(delay, loss)
+    network = Namespaces(delay, loss, options.relay)
   else:
     why = 'network name spaces are not permitted here'
     network = Loopback(why)
     skipped.add('a network of our own', why + '; the servers share loopback')
-  if (delay or loss) and not network.can_cut:
-    skipped.add('delay and loss', 'the network is loopback')
+  if (delay or loss) and network.unspoilt:
+    skipped.add('delay and loss', network.unspoilt)
   if disk_bytes and not namespaces.have('mount'):
     skipped.add('small disks', 'mounting is not permitted here')
     disk_bytes = 0

@@ -17,6 +17,26 @@ _PACKET_BYTES_MAX = 65536
 _QUEUE_MAX = 10000
 
 
+def _open(name):
+  """Makes a TUN device, which is there as long as the file."""
+  device = os.open('/dev/net/tun', os.O_RDWR | os.O_NONBLOCK)
+  request = struct.pack('16sH', name.encode(), _IFF_TUN | _IFF_NO_PI)
+  try:
+    fcntl.ioctl(device, _TUNSETIFF, request.ljust(40, b'\0'))
+  except OSError:
+    os.close(device)
+    raise
+  return device
+
+
+def is_permitted():
+  try:
+    os.close(_open('probe0'))
+    return True
+  except OSError:
+    return False
+
+
 class Relay:
   """Hands IPv4 packets from device to device by their destination."""
 
@@ -36,9 +56,7 @@ class Relay:
   def add(self, address, name):
     """Makes the device `name` for `address`; who calls moves it where it
     belongs."""
-    device = os.open('/dev/net/tun', os.O_RDWR | os.O_NONBLOCK)
-    request = struct.pack('16sH', name.encode(), _IFF_TUN | _IFF_NO_PI)
-    fcntl.ioctl(device, _TUNSETIFF, request.ljust(40, b'\0'))
+    device = _open(name)
     with self._lock:
       self._devices[address] = device
     os.write(self._wake_write, b'.')
