@@ -85,7 +85,7 @@ TEST_F(UnixSocketTest, AnotherGroupThatIsNamedDoes) {
 
 TEST_F(UnixSocketTest, AGroupThatIsNamedIsThere) {
   EXPECT_EQ(UnixListener::Open(path_, "no-such-group").status().message(),
-            "there is no group no-such-group");
+            "socket_group: there is no group no-such-group");
 }
 
 }  // namespace
