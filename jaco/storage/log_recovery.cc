@@ -182,9 +182,10 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
   if (!status.ok()) return status;
   auto file = fs_.Open(last_.path, env::OpenMode::kReadWrite);
   if (!file.ok()) return file.status();
-  // One that was made longer and never got there must not look cut short.
-  const uint64_t capacity = std::max<uint64_t>(
-      {segment_bytes_, last_.bytes.size(), SegmentCapacity(last_.bytes)});
+  // As it was made: it may be small because there was no room, and there may be
+  // none now. One that never got as long must not look cut short.
+  const uint64_t capacity =
+      std::max<uint64_t>(last_.bytes.size(), SegmentCapacity(last_.bytes));
   status = (*file)->Preallocate(capacity);
   if (status.ok()) status = MakeDurable(last_, **file);
   if (!status.ok()) return status;

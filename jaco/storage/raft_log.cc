@@ -275,16 +275,29 @@ class SegmentedLog final : public RaftLog {
                    " after term ", last_.term.value());
   }
 
+  // What makes others go takes no more room than it must where there is little:
+  // it would be kept from making room by the lack of it.
+  absl::StatusOr<std::unique_ptr<SegmentWriter>> CreateNext(
+      const LogStart& start, const raft::HardState& state,
+      uint64_t record_bytes) {
+    const uint64_t least = SegmentWriter::CapacityFor(start, record_bytes);
+    const auto create = [&](uint64_t capacity) {
+      return SegmentWriter::Create(fs_, options_.directory,
+                                   writer_->sequence() + 1, capacity, start,
+                                   state);
+    };
+    auto next = create(std::max(options_.segment_bytes, least));
+    const bool drops = start.first_segment > start_.first_segment;
+    if (!drops || !absl::IsResourceExhausted(next.status())) return next;
+    return create(least);
+  }
+
   // The next segment is made before this one is ended: a lack of room is
   // noticed while nothing has changed yet, and an end says that there must be a
   // successor. Segments that `start` does not need go last.
   absl::Status BeginSegment(const LogStart& start, const raft::HardState& state,
                             uint64_t record_bytes) {
-    auto next = SegmentWriter::Create(
-        fs_, options_.directory, writer_->sequence() + 1,
-        std::max(options_.segment_bytes,
-                 SegmentWriter::CapacityFor(start, record_bytes)),
-        start, state);
+    auto next = CreateNext(start, state, record_bytes);
     if (!next.ok()) {
       if (!absl::IsResourceExhausted(next.status())) failed_ = next.status();
       return next.status();
