@@ -169,6 +169,26 @@ TEST_F(RaftLogRepairTest, MissingSegments) {
   EXPECT_TRUE(CheckDamaged(*fs_, "data/log/"));
 }
 
+// What operators are told to do with one that cannot be read (zeros in its
+// place are not noticed at the end of the log). The one behind it may have been
+// made and never used.
+TEST_F(RaftLogRepairTest, MissingSegmentsInFrontOfAnUnusedOne) {
+  RecordBuffer head;
+  head.Reset(4, 0, 0);
+  head.AddSegmentHeader(options_.segment_bytes);
+  head.AddLogStart({});
+  head.AddHardState(state_.hard_state);
+  auto file = fs_->Open(Segment(4), env::OpenMode::kCreate).value();
+  ASSERT_TRUE(file->Preallocate(options_.segment_bytes).ok());
+  ASSERT_TRUE(file->WriteAt(0, head.bytes()).ok());
+  EXPECT_FALSE(CheckDamaged(*fs_->Clone(), Segment(4)));
+  for (uint64_t segment = 1; segment <= 3; ++segment) {
+    const auto copy = fs_->Clone();
+    ASSERT_TRUE(copy->Remove(Segment(segment)).ok());
+    EXPECT_TRUE(CheckDamaged(*copy, Segment(segment)));
+  }
+}
+
 TEST_F(RaftLogRepairTest, LastsUntilAnEntryOfALaterTerm) {
   fs_->FlipBit(Segment(2), 300, 1);
   RecoveredLog found;
