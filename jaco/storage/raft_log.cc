@@ -85,6 +85,8 @@ class SegmentedLog final : public RaftLog {
   absl::Status BeginRepair(const absl::Status& damage,
                            RecoveredLog* content) override {
     if (!failed_.ok()) return failed_;
+    // A log that lost its end may end with members of long ago.
+    promise_.sole_voter = found_sole_voter_;
     absl::StatusOr<LogTail> tail = Repair(damage, content);
     if (!tail.ok()) return tail.status();
     Continue(*std::move(tail), *content);
@@ -324,7 +326,8 @@ class SegmentedLog final : public RaftLog {
   const RaftLogOptions options_;
   PromiseFile promise_file_;
   Promise promise_;
-  bool promised_ = false;  // it is what the file holds
+  bool promised_ = false;          // it is what the file holds
+  raft::NodeId found_sole_voter_;  // in the promise, at Open
   std::unique_ptr<SegmentWriter> writer_;
   LogStart start_;
   // The highest index in each segment from start_.first_segment on.
@@ -356,10 +359,19 @@ absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
     recovered->damage = DescribeDamage(options_.directory, promise_);
   }
   Continue(*std::move(tail), *recovered);
+  found_sole_voter_ = promise_.sole_voter;
+  const Promise kept = PromiseOf(*recovered, promise_);
+  if (!promised_) {
+    // The log may yet turn out to have lost its end (BeginRepair), now or at
+    // the next start, and what it says then is not all that was promised. The
+    // first write stores it.
+    promise_ = kept;
+    return absl::OkStatus();
+  }
   // What was read may be in the page cache only, left there by a write that
   // failed or was cut off.
   promised_ = false;
-  return StorePromise(PromiseOf(*recovered, promise_));
+  return StorePromise(kept);
 }
 
 absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {

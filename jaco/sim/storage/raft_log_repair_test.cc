@@ -448,6 +448,45 @@ TEST_F(RaftLogRepairTest, WithoutLogAndPromiseNothingCanBeProven) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(kPromise));
 }
 
+// That the log lost its end may come out later, by the state store. Without the
+// promise it does not matter what the rest of the log says, at the next start
+// neither.
+TEST_F(RaftLogRepairTest, NothingCanBeProvenOfALogThatLostItsEnd) {
+  fs_->FlipBit(kPromise, 20, 1);
+  fs_->FlipBit(kPromise, 532, 1);
+  const absl::Status ahead = absl::DataLossError("the store is ahead");
+  RecoveredLog found;
+  for (int start = 0; start < 2; ++start) {
+    auto log = RaftLog::Open(*fs_, options_, &found).value();
+    const absl::Status refused = log->BeginRepair(ahead, &found);
+    EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(kPromise));
+  }
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(log->Write({}).ok());
+  log.reset();
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_TRUE(log->BeginRepair(ahead, &found).ok());
+}
+
+// In the rest of a log that lost its end it may be alone.
+TEST_F(RaftLogRepairTest, OnceAloneIsNotAloneWhenTheEndIsLost) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(AppendVoters(*log, {kSelf}).ok());
+  const std::string before = fs_->Contents(Segment(3));
+  ASSERT_TRUE(AppendVoters(*log, {kSelf, raft::NodeId(101)}).ok());
+  log.reset();
+  for (uint64_t i = 0; i < before.size(); ++i) {
+    fs_->OverwriteByte(Segment(3), i, before[i]);
+  }
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_EQ(found.repair_above, raft::Term());
+  const absl::Status begun =
+      log->BeginRepair(absl::DataLossError("the store is ahead"), &found);
+  EXPECT_TRUE(begun.ok()) << begun;
+}
+
 // What destroys the end of the log without a trace in it may be betrayed by the
 // promise.
 TEST_F(RaftLogRepairTest, ALostVoteIsNoticed) {
