@@ -11,6 +11,17 @@
 namespace jaco::storage {
 namespace {
 
+std::string PathOf(const std::string& directory, uint64_t sequence) {
+  return absl::StrCat(directory, "/", SegmentName(sequence));
+}
+
+// The log is synced before the promise is: one that says less has lost it.
+bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
+  if (log.term != promised.term) return log.term < promised.term;
+  return promised.voted_for != raft::kNoNode &&
+         promised.voted_for != log.voted_for;
+}
+
 // One recovery from beginning to end. The order in which a segment is followed
 // by the next (SegmentWriter::Create, synced; then Finish, synced; then the
 // first append) gives the cases:
@@ -37,8 +48,9 @@ class Recovery {
     if (!status.ok()) return status;
     if (sequences_.empty()) return CreateFirst();
     status = ReplayAll();
-    if (status.ok()) status = CheckTail();
+    if (status.ok()) status = CheckTail(directory_, last_);
     if (!status.ok()) return status;
+    recovered_->torn_bytes = last_.TailBytes();
     return OpenTail();
   }
 
@@ -47,7 +59,6 @@ class Recovery {
   absl::Status RemoveUnused();
   absl::Status RemoveLast();
   absl::Status ReplayAll();
-  absl::Status CheckTail();
   absl::StatusOr<LogTail> CreateFirst();
   absl::StatusOr<LogTail> OpenTail();
   absl::Status CheckNoneMissing();
@@ -55,7 +66,7 @@ class Recovery {
   absl::Status ReplaySegment(LogReplay& replay, const SegmentScan& scan);
 
   std::string PathOf(uint64_t sequence) const {
-    return absl::StrCat(directory_, "/", SegmentName(sequence));
+    return storage::PathOf(directory_, sequence);
   }
   absl::StatusOr<SegmentScan> Scan(uint64_t sequence) {
     return ScanSegment(fs_, PathOf(sequence), sequence);
@@ -153,22 +164,6 @@ absl::Status Recovery::ReplaySegment(LogReplay& replay,
   return status;
 }
 
-absl::Status Recovery::CheckTail() {
-  if (last_.finished) {
-    return Corrupt(PathOf(last_.sequence + 1), 0, "segment is missing");
-  }
-  if (last_.IsCutShort()) {
-    return Corrupt(last_.path, last_.bytes.size(),
-                   "segment is shorter than it was made");
-  }
-  if (last_.MarkedBeyondEnd()) {
-    return Corrupt(last_.path, last_.end,
-                   "invalid record in front of a sync mark");
-  }
-  recovered_->torn_bytes = last_.TailBytes();
-  return absl::OkStatus();
-}
-
 absl::StatusOr<LogTail> Recovery::CreateFirst() {
   auto writer =
       SegmentWriter::Create(fs_, directory_, 1, segment_bytes_, {}, {});
@@ -215,6 +210,31 @@ absl::Status Recovery::MakeBeforeLastDurable() {
 }
 
 }  // namespace
+
+absl::Status CheckTail(const std::string& directory, const SegmentScan& last) {
+  if (last.finished) {
+    return Corrupt(PathOf(directory, last.sequence + 1), 0,
+                   "segment is missing");
+  }
+  if (last.IsCutShort()) {
+    return Corrupt(last.path, last.bytes.size(),
+                   "segment is shorter than it was made");
+  }
+  if (last.MarkedBeyondEnd()) {
+    return Corrupt(last.path, last.end,
+                   "invalid record in front of a sync mark");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckReaches(const raft::HardState& promised,
+                          const raft::HardState& state, absl::string_view path,
+                          uint64_t offset) {
+  if (!IsBehind(state, promised)) return absl::OkStatus();
+  return Corrupt(path, offset,
+                 absl::StrCat("it ends before term ", promised.term.value(),
+                              " and vote, which were durable"));
+}
 
 absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
                                   const std::string& directory,

@@ -59,13 +59,6 @@ Promise PromiseOf(const RecoveredLog& log, const Promise& before) {
   return promise;
 }
 
-// The log is synced before the promise is: one that says less has lost it.
-bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
-  if (log.term != promised.term) return log.term < promised.term;
-  return promised.voted_for != raft::kNoNode &&
-         promised.voted_for != log.voted_for;
-}
-
 absl::StatusOr<bool> HasSegments(env::FileSystem& fs,
                                  absl::string_view directory) {
   const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
@@ -379,14 +372,13 @@ absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
       RecoverLog(fs_, options_.directory, options_.segment_bytes, recovered);
   absl::Status damage = tail.status();
   if (tail.ok()) {
-    if (!IsBehind(recovered->hard_state, promise_.hard_state)) return tail;
-    ForgetReplaced(promise_.hard_state.term, recovered);
     const SegmentWriter& end = *tail->writer;
-    damage = Corrupt(
+    damage = CheckReaches(
+        promise_.hard_state, recovered->hard_state,
         absl::StrCat(options_.directory, "/", SegmentName(end.sequence())),
-        end.offset(),
-        absl::StrCat("it ends before term ", promise_.hard_state.term.value(),
-                     " and vote, which were durable"));
+        end.offset());
+    if (damage.ok()) return tail;
+    ForgetReplaced(promise_.hard_state.term, recovered);
   } else if (!CorruptPlace(damage).has_value() ||
              options_.repair_as == raft::kNoNode) {
     return damage;
