@@ -36,19 +36,29 @@ bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
 class Recovery {
  public:
   Recovery(env::FileSystem& fs, const std::string& directory,
-           uint64_t segment_bytes, RecoveredLog* recovered)
+           uint64_t segment_bytes, const raft::HardState& promised,
+           RecoveredLog* recovered)
       : fs_(fs),
         directory_(directory),
         segment_bytes_(segment_bytes),
+        promised_(promised),
         recovered_(recovered) {}
 
   absl::StatusOr<LogTail> Run() {
     absl::Status status = ListSegments();
     if (status.ok()) status = RemoveUnused();
     if (!status.ok()) return status;
-    if (sequences_.empty()) return CreateFirst();
+    if (sequences_.empty()) {
+      status = CheckReaches(promised_, {}, PathOf(1), 0);
+      if (!status.ok()) return status;
+      return CreateFirst();
+    }
     status = ReplayAll();
     if (status.ok()) status = CheckTail(directory_, last_);
+    if (status.ok()) {
+      status = CheckReaches(promised_, recovered_->hard_state, last_.path,
+                            last_.end);
+    }
     if (!status.ok()) return status;
     recovered_->torn_bytes = last_.TailBytes();
     return OpenTail();
@@ -75,6 +85,7 @@ class Recovery {
   env::FileSystem& fs_;
   const std::string& directory_;
   const uint64_t segment_bytes_;
+  const raft::HardState promised_;
   RecoveredLog* const recovered_;
   bool Exists(uint64_t sequence) const {
     return std::binary_search(sequences_.begin(), sequences_.end(), sequence);
@@ -106,7 +117,9 @@ absl::Status Recovery::RemoveUnused() {
   if (!last_.HoldsOnlyHead()) return absl::OkStatus();
   if (!Exists(last_.sequence - 1)) {
     if (last_.sequence == 1) {
-      return last_.has_head() ? absl::OkStatus() : RemoveLast();
+      if (last_.has_head()) return absl::OkStatus();
+      const absl::Status first = CheckReaches(promised_, {}, last_.path, 0);
+      return first.ok() ? RemoveLast() : first;
     }
     if (!last_.has_head()) return absl::OkStatus();  // found damaged later
     // It never came into use, and what was in use is gone.
@@ -115,6 +128,9 @@ absl::Status Recovery::RemoveUnused() {
   absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
   if (!before.ok()) return before.status();
   if (before->finished) return absl::OkStatus();
+  // A damaged one may have been, and may be read again.
+  const absl::Status sound = CheckTail(directory_, *before);
+  if (!sound.ok()) return sound;
   last_ = *std::move(before);
   return RemoveLast();
 }
@@ -212,6 +228,7 @@ absl::Status Recovery::MakeBeforeLastDurable() {
 }  // namespace
 
 absl::Status CheckTail(const std::string& directory, const SegmentScan& last) {
+  if (!last.has_head()) return Corrupt(last.path, 0, "damaged segment head");
   if (last.finished) {
     return Corrupt(PathOf(directory, last.sequence + 1), 0,
                    "segment is missing");
@@ -253,8 +270,9 @@ absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
 absl::StatusOr<LogTail> RecoverLog(env::FileSystem& fs,
                                    const std::string& directory,
                                    uint64_t segment_bytes,
+                                   const raft::HardState& promised,
                                    RecoveredLog* recovered) {
-  return Recovery(fs, directory, segment_bytes, recovered).Run();
+  return Recovery(fs, directory, segment_bytes, promised, recovered).Run();
 }
 
 }  // namespace jaco::storage

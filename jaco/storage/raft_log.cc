@@ -369,25 +369,17 @@ absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
 
 absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
   absl::StatusOr<LogTail> tail =
-      RecoverLog(fs_, options_.directory, options_.segment_bytes, recovered);
-  absl::Status damage = tail.status();
-  if (tail.ok()) {
-    const SegmentWriter& end = *tail->writer;
-    damage = CheckReaches(
-        promise_.hard_state, recovered->hard_state,
-        absl::StrCat(options_.directory, "/", SegmentName(end.sequence())),
-        end.offset());
-    if (damage.ok()) return tail;
-    ForgetReplaced(promise_.hard_state.term, recovered);
-  } else if (!CorruptPlace(damage).has_value() ||
-             options_.repair_as == raft::kNoNode) {
+      RecoverLog(fs_, options_.directory, options_.segment_bytes,
+                 promise_.hard_state, recovered);
+  if (tail.ok()) return tail;
+  const absl::Status damage = tail.status();
+  if (!CorruptPlace(damage).has_value() ||
+      options_.repair_as == raft::kNoNode) {
     return damage;
-  } else {
-    auto salvaged =
-        SalvageLog(fs_, options_.directory, promise_.hard_state.term);
-    if (!salvaged.ok()) return salvaged.status();
-    *recovered = *std::move(salvaged);
   }
+  auto salvaged = SalvageLog(fs_, options_.directory, promise_.hard_state.term);
+  if (!salvaged.ok()) return salvaged.status();
+  *recovered = *std::move(salvaged);
   return Repair(damage, recovered);
 }
 

@@ -73,6 +73,27 @@ class RaftLogRepairTest : public ::testing::Test {
     })) << "never was in that state";
   }
 
+  // Of its records.
+  uint64_t EndOf(uint64_t segment) {
+    const std::string bytes = fs_->Contents(Segment(segment));
+    uint64_t end = kSegmentHeaderBytes;
+    while (const auto record = ParseRecord(bytes, segment, end)) {
+      end = record->end;
+    }
+    return end;
+  }
+  void ExpectRefusedAndUnchanged(sim::SimFileSystem& fs) {
+    const auto before = fs.Clone();
+    RecoveredLog found;
+    EXPECT_EQ(RaftLog::Open(fs, options_, &found).status().code(),
+              absl::StatusCode::kDataLoss);
+    ASSERT_EQ(LogNames(fs), LogNames(*before));
+    for (const std::string& name : LogNames(fs)) {
+      const std::string path = absl::StrCat("data/log/", name);
+      EXPECT_EQ(fs.Contents(path), before->Contents(path)) << name;
+    }
+  }
+
   absl::Status AppendVoters(RaftLog& log, std::vector<raft::NodeId> voters) {
     ++appended_;
     auto entry = std::make_shared<raft::Entry>(
@@ -301,6 +322,42 @@ TEST_F(RaftLogRepairTest, AloneThereIsNobodyToRepairFrom) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(Segment(2)));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("offset"));
   EXPECT_EQ(CountSegments(*fs_), 3u);
+}
+
+// Whoever looks into it may find more than a start can.
+TEST_F(RaftLogRepairTest, AloneNothingIsChanged) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(AppendVoters(*log, {kSelf}).ok());
+  const uint64_t end = EndOf(3);
+  raft::Persist vote{raft::PersistId(1)};
+  vote.hard_state = raft::HardState{state_.hard_state.term.Next(), kSelf};
+  ASSERT_TRUE(log->Write({&vote, 1}).ok());
+  // The vote is lost, and what is left of it looks like a torn write.
+  const auto behind = fs_->Clone();
+  behind->FlipBit(Segment(3), end + 20, 1);
+  for (uint64_t i = end + kHardStateRecordBytes; i < 1024; ++i) {
+    behind->OverwriteByte(Segment(3), i, 0);
+  }
+  ExpectRefusedAndUnchanged(*behind);
+
+  // One was made behind it and not used yet, and where that is damaged its end
+  // cannot be found.
+  raft::Persist large = MakePersist({MakeEntry(
+      vote.hard_state->term.value(),
+      state_.last().index.value() + appended_ + 1, std::string(900, 'x'))});
+  ASSERT_TRUE(log->Write({&large, 1}).ok());
+  log.reset();
+  const std::string next = fs_->Contents(Segment(4));
+  uint64_t head = kSegmentHeaderBytes;
+  for (int i = 0; i < 2; ++i) head = ParseRecord(next, 4, head)->end;
+  for (uint64_t i = head; i < next.size(); ++i) {
+    fs_->OverwriteByte(Segment(4), i, 0);
+  }
+  fs_->FlipBit(Segment(3), end - kSyncMarkBytes - 8, 1);
+  ExpectRefusedAndUnchanged(*fs_);
+  fs_->FlipBit(Segment(3), end - kSyncMarkBytes - 8, 1);
+  EXPECT_TRUE(RaftLog::Open(*fs_, options_, &found).ok());
 }
 
 // What is left of the log may end with the configuration of a time at which it
