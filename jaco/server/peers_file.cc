@@ -11,6 +11,7 @@
 #include "jaco/base/error.h"
 #include "jaco/net/sansio/peers_json.h"
 #include "jaco/raft/codec.h"
+#include "jaco/storage/damage.h"
 
 namespace jaco::server {
 namespace {
@@ -174,7 +175,8 @@ std::optional<storage::Placement> PlacementOf(
 }
 
 // Followers take the configuration from the snapshot that they are sent.
-// Damaged ones are never sent. What was received and never installed is of a
+// Damaged ones are never sent; one that the disk refuses to read now may be
+// later. What was received and never installed is of a
 // history that ends here: no entry of the log leads to it, and none of those
 // that will come.
 absl::Status ReplaceInSnapshots(env::FileSystem& fs,
@@ -190,6 +192,8 @@ absl::Status ReplaceInSnapshots(env::FileSystem& fs,
     } else if (auto snapshot = snapshots.Read(fs, last); snapshot.ok()) {
       snapshot->configuration = configuration;
       status = snapshots.Write(fs, *snapshot);
+    } else if (!storage::IsDamage(snapshot.status())) {
+      status = snapshot.status();
     }
     if (!status.ok()) return status;
   }

@@ -266,6 +266,7 @@ void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
     writing_ = false;
     SubmitWrites();
   });
+  snapshots_.MakeRoom();
   if (raft_.role() == raft::Role::kLeader) HandOver();
   // They wait for room, or for what the next leader makes of them.
   EndProposals(std::exchange(proposals_, {}));

@@ -176,7 +176,10 @@ void Snapshots::Compact() {
   const raft::EntryId before = raft_->log().start();
   raft_->CompactTo(std::min(target, raft_->applied()));
   const raft::EntryId start = raft_->log().start();
-  if (start == before) return;
+  // The start of an installed snapshot comes with it.
+  const bool again = uncompacted_ && start.index <= raft_->durable();
+  if (start == before && !again) return;
+  uncompacted_ = false;
   env_.disk->Submit(
       env::Lane::kLog,
       [log = log_,
@@ -184,9 +187,15 @@ void Snapshots::Compact() {
           env::FileSystem&) { return log->CompactTo(begin); },
       [this](const absl::Status& status) {
         if (stopped_ || status.ok()) return;
-        // Without room for one more segment the old ones stay.
-        if (!absl::IsResourceExhausted(status)) hooks_.fail(status);
+        if (!absl::IsResourceExhausted(status)) return hooks_.fail(status);
+        uncompacted_ = true;
       });
+}
+
+// What a restart finds may be from before a compaction for which there was no
+// room, and without writes there is no snapshot, and no compaction after it.
+void Snapshots::MakeRoom() {
+  if (!stopped_) Compact();
 }
 
 // The last entry that may go when `times` as much stays as the options say.

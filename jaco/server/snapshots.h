@@ -64,6 +64,8 @@ class Snapshots {
   void OnApplied(const raft::Entry& entry);
   // More of the log is durable.
   void OnDurable();
+  // There is no room for the log to go on: what it need not keep goes.
+  void MakeRoom();
   // An error for a frame that cannot be read.
   absl::Status OnFrame(raft::NodeId from, absl::string_view frame);
   void Send(const std::vector<raft::SnapshotToSend>& wanted);
@@ -132,6 +134,7 @@ class Snapshots {
   std::optional<Picture> next_;  // is written after the one that is
   raft::LogIndex newest_;        // durable, and the log on disk leads to it
   raft::LogIndex installed_;     // durable
+  bool uncompacted_ = false;     // the log on disk, for want of room
   std::map<raft::NodeId, Transfer> transfers_;
   std::map<raft::NodeId, CatchUp> catching_up_;
   std::map<raft::NodeId, Setback> setbacks_;

@@ -7,8 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "jaco/storage/log_format.h"
+#include "jaco/storage/log_recovery.h"
 #include "jaco/storage/log_replay.h"
 #include "jaco/storage/log_segment.h"
+#include "jaco/storage/promise.h"
 
 namespace jaco::storage {
 namespace {
@@ -24,6 +26,8 @@ class Inspection {
     if (!status.ok()) return status;
     DropUnused();
     if (!segments_.empty()) ReplayAll();
+    ReportUnread();
+    CheckPromise();
     for (auto& info : result_.segments) {
       const auto sequence = SequenceOfName(info.name);
       info.needed = sequence.has_value() && segments_.contains(*sequence) &&
@@ -37,7 +41,8 @@ class Inspection {
   void DropUnused();
   void ReplayAll();
   bool ReplaySegments(LogReplay& replay);
-  void CheckTail(const SegmentScan& last);
+  void ReportUnread();
+  void CheckPromise();
   bool Damaged(const absl::Status& status) {
     if (!status.ok()) result_.damage.push_back(status);
     return !status.ok();
@@ -49,7 +54,9 @@ class Inspection {
   env::FileSystem& fs_;
   const std::string& directory_;
   std::map<uint64_t, SegmentScan> segments_;
+  std::map<uint64_t, absl::Status> unread_;
   uint64_t first_needed_ = 1;
+  bool tail_lost_ = false;  // and reported
   LogInspection result_;
 };
 
@@ -62,7 +69,10 @@ absl::Status Inspection::ScanAll() {
     SegmentInfo& info = result_.segments.emplace_back();
     info.name = name;
     auto scan = ScanSegment(fs_, PathOf(*sequence), *sequence);
-    if (Damaged(scan.status())) continue;
+    if (!scan.ok()) {
+      unread_.emplace(*sequence, scan.status());
+      continue;
+    }
     info.bytes = scan->bytes.size();
     info.used = scan->end;
     info.records = scan->records.size();
@@ -71,16 +81,24 @@ absl::Status Inspection::ScanAll() {
   return absl::OkStatus();
 }
 
-// A last segment that never came into use.
+// Passes over a last segment that never came into use.
 void Inspection::DropUnused() {
   if (segments_.empty()) return;
   const auto last = std::prev(segments_.end());
   if (!last->second.HoldsOnlyHead()) return;
   const auto before = segments_.find(last->first - 1);
-  const bool unused = before == segments_.end()
-                          ? !last->second.has_head() && last->first == 1
-                          : !before->second.finished;
-  if (unused) segments_.erase(last);
+  if (before != segments_.end()) {
+    if (!before->second.finished) segments_.erase(last);
+    return;
+  }
+  const bool has_head = last->second.has_head();
+  if (last->first == 1) {
+    if (!has_head) segments_.erase(last);
+  } else if (has_head) {
+    tail_lost_ = Damaged(Corrupt(PathOf(last->first - 1), 0,
+                                 "segment is missing or cannot be read"));
+    segments_.erase(last);
+  }
 }
 
 void Inspection::ReplayAll() {
@@ -97,7 +115,13 @@ void Inspection::ReplayAll() {
   const bool whole = ReplaySegments(replay);
   const absl::Status finished = replay.Finish(newest->second);
   // What is missing behind damage is no damage of its own.
-  if (whole && !Damaged(finished)) CheckTail(newest->second);
+  if (!whole || Damaged(finished)) return;
+  RecoveredLog& log = result_.log;
+  log.torn_bytes = newest->second.TailBytes();
+  const raft::Term last =
+      log.entries.empty() ? log.log_start.term : log.entries.back()->id.term;
+  if (start->repair_above >= last) log.repair_above = start->repair_above;
+  if (!tail_lost_) Damaged(CheckTail(directory_, newest->second));
 }
 
 // False when the log is cut short by damage.
@@ -124,20 +148,25 @@ bool Inspection::ReplaySegments(LogReplay& replay) {
       return false;
     }
   }
-  return true;
+  return first_needed_ <= last ||
+         !Damaged(Corrupt(PathOf(first_needed_), 0, "segment is missing"));
 }
 
-void Inspection::CheckTail(const SegmentScan& last) {
-  result_.log.torn_bytes = last.TailBytes();
-  if (last.finished) {
-    Damaged(Corrupt(PathOf(last.sequence + 1), 0, "segment is missing"));
-  } else if (last.IsCutShort()) {
-    Damaged(Corrupt(last.path, last.bytes.size(),
-                    "segment is shorter than it was made"));
-  } else if (last.MarkedBeyondEnd()) {
-    Damaged(
-        Corrupt(last.path, last.end, "invalid record in front of a sync mark"));
+// Nobody looks at what is left over from a compaction.
+void Inspection::ReportUnread() {
+  for (const auto& [sequence, status] : unread_) {
+    if (sequence >= first_needed_) Damaged(status);
   }
+}
+
+// What is behind damage may hold it.
+void Inspection::CheckPromise() {
+  const auto promise = PromiseFile(directory_).Load(fs_);
+  if (Damaged(promise.status()) || !result_.damage.empty()) return;
+  const uint64_t last = segments_.empty() ? 1 : segments_.rbegin()->first;
+  const uint64_t end = segments_.empty() ? 0 : segments_.rbegin()->second.end;
+  Damaged(CheckReaches(promise->value_or(Promise()).hard_state,
+                       result_.log.hard_state, PathOf(last), end));
 }
 
 }  // namespace

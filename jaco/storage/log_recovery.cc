@@ -11,6 +11,17 @@
 namespace jaco::storage {
 namespace {
 
+std::string PathOf(const std::string& directory, uint64_t sequence) {
+  return absl::StrCat(directory, "/", SegmentName(sequence));
+}
+
+// The log is synced before the promise is: one that says less has lost it.
+bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
+  if (log.term != promised.term) return log.term < promised.term;
+  return promised.voted_for != raft::kNoNode &&
+         promised.voted_for != log.voted_for;
+}
+
 // One recovery from beginning to end. The order in which a segment is followed
 // by the next (SegmentWriter::Create, synced; then Finish, synced; then the
 // first append) gives the cases:
@@ -25,20 +36,31 @@ namespace {
 class Recovery {
  public:
   Recovery(env::FileSystem& fs, const std::string& directory,
-           uint64_t segment_bytes, RecoveredLog* recovered)
+           uint64_t segment_bytes, const raft::HardState& promised,
+           RecoveredLog* recovered)
       : fs_(fs),
         directory_(directory),
         segment_bytes_(segment_bytes),
+        promised_(promised),
         recovered_(recovered) {}
 
   absl::StatusOr<LogTail> Run() {
     absl::Status status = ListSegments();
     if (status.ok()) status = RemoveUnused();
     if (!status.ok()) return status;
-    if (sequences_.empty()) return CreateFirst();
+    if (sequences_.empty()) {
+      status = CheckReaches(promised_, {}, PathOf(1), 0);
+      if (!status.ok()) return status;
+      return CreateFirst();
+    }
     status = ReplayAll();
-    if (status.ok()) status = CheckTail();
+    if (status.ok()) status = CheckTail(directory_, last_);
+    if (status.ok()) {
+      status = CheckReaches(promised_, recovered_->hard_state, last_.path,
+                            last_.end);
+    }
     if (!status.ok()) return status;
+    recovered_->torn_bytes = last_.TailBytes();
     return OpenTail();
   }
 
@@ -47,7 +69,6 @@ class Recovery {
   absl::Status RemoveUnused();
   absl::Status RemoveLast();
   absl::Status ReplayAll();
-  absl::Status CheckTail();
   absl::StatusOr<LogTail> CreateFirst();
   absl::StatusOr<LogTail> OpenTail();
   absl::Status CheckNoneMissing();
@@ -55,7 +76,7 @@ class Recovery {
   absl::Status ReplaySegment(LogReplay& replay, const SegmentScan& scan);
 
   std::string PathOf(uint64_t sequence) const {
-    return absl::StrCat(directory_, "/", SegmentName(sequence));
+    return storage::PathOf(directory_, sequence);
   }
   absl::StatusOr<SegmentScan> Scan(uint64_t sequence) {
     return ScanSegment(fs_, PathOf(sequence), sequence);
@@ -64,6 +85,7 @@ class Recovery {
   env::FileSystem& fs_;
   const std::string& directory_;
   const uint64_t segment_bytes_;
+  const raft::HardState promised_;
   RecoveredLog* const recovered_;
   bool Exists(uint64_t sequence) const {
     return std::binary_search(sequences_.begin(), sequences_.end(), sequence);
@@ -95,7 +117,9 @@ absl::Status Recovery::RemoveUnused() {
   if (!last_.HoldsOnlyHead()) return absl::OkStatus();
   if (!Exists(last_.sequence - 1)) {
     if (last_.sequence == 1) {
-      return last_.has_head() ? absl::OkStatus() : RemoveLast();
+      if (last_.has_head()) return absl::OkStatus();
+      const absl::Status first = CheckReaches(promised_, {}, last_.path, 0);
+      return first.ok() ? RemoveLast() : first;
     }
     if (!last_.has_head()) return absl::OkStatus();  // found damaged later
     // It never came into use, and what was in use is gone.
@@ -104,6 +128,9 @@ absl::Status Recovery::RemoveUnused() {
   absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
   if (!before.ok()) return before.status();
   if (before->finished) return absl::OkStatus();
+  // A damaged one may have been, and may be read again.
+  const absl::Status sound = CheckTail(directory_, *before);
+  if (!sound.ok()) return sound;
   last_ = *std::move(before);
   return RemoveLast();
 }
@@ -153,22 +180,6 @@ absl::Status Recovery::ReplaySegment(LogReplay& replay,
   return status;
 }
 
-absl::Status Recovery::CheckTail() {
-  if (last_.finished) {
-    return Corrupt(PathOf(last_.sequence + 1), 0, "segment is missing");
-  }
-  if (last_.IsCutShort()) {
-    return Corrupt(last_.path, last_.bytes.size(),
-                   "segment is shorter than it was made");
-  }
-  if (last_.MarkedBeyondEnd()) {
-    return Corrupt(last_.path, last_.end,
-                   "invalid record in front of a sync mark");
-  }
-  recovered_->torn_bytes = last_.TailBytes();
-  return absl::OkStatus();
-}
-
 absl::StatusOr<LogTail> Recovery::CreateFirst() {
   auto writer =
       SegmentWriter::Create(fs_, directory_, 1, segment_bytes_, {}, {});
@@ -182,9 +193,10 @@ absl::StatusOr<LogTail> Recovery::OpenTail() {
   if (!status.ok()) return status;
   auto file = fs_.Open(last_.path, env::OpenMode::kReadWrite);
   if (!file.ok()) return file.status();
-  // One that was made longer and never got there must not look cut short.
-  const uint64_t capacity = std::max<uint64_t>(
-      {segment_bytes_, last_.bytes.size(), SegmentCapacity(last_.bytes)});
+  // As it was made: it may be small because there was no room, and there may be
+  // none now. One that never got as long must not look cut short.
+  const uint64_t capacity =
+      std::max<uint64_t>(last_.bytes.size(), SegmentCapacity(last_.bytes));
   status = (*file)->Preallocate(capacity);
   if (status.ok()) status = MakeDurable(last_, **file);
   if (!status.ok()) return status;
@@ -215,6 +227,32 @@ absl::Status Recovery::MakeBeforeLastDurable() {
 
 }  // namespace
 
+absl::Status CheckTail(const std::string& directory, const SegmentScan& last) {
+  if (!last.has_head()) return Corrupt(last.path, 0, "damaged segment head");
+  if (last.finished) {
+    return Corrupt(PathOf(directory, last.sequence + 1), 0,
+                   "segment is missing");
+  }
+  if (last.IsCutShort()) {
+    return Corrupt(last.path, last.bytes.size(),
+                   "segment is shorter than it was made");
+  }
+  if (last.MarkedBeyondEnd()) {
+    return Corrupt(last.path, last.end,
+                   "invalid record in front of a sync mark");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckReaches(const raft::HardState& promised,
+                          const raft::HardState& state, absl::string_view path,
+                          uint64_t offset) {
+  if (!IsBehind(state, promised)) return absl::OkStatus();
+  return Corrupt(path, offset,
+                 absl::StrCat("it ends before term ", promised.term.value(),
+                              " and vote, which were durable"));
+}
+
 absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
                                   const std::string& directory,
                                   uint64_t first_needed) {
@@ -232,8 +270,9 @@ absl::Status RemoveSegmentsBefore(env::FileSystem& fs,
 absl::StatusOr<LogTail> RecoverLog(env::FileSystem& fs,
                                    const std::string& directory,
                                    uint64_t segment_bytes,
+                                   const raft::HardState& promised,
                                    RecoveredLog* recovered) {
-  return Recovery(fs, directory, segment_bytes, recovered).Run();
+  return Recovery(fs, directory, segment_bytes, promised, recovered).Run();
 }
 
 }  // namespace jaco::storage

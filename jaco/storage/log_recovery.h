@@ -39,12 +39,22 @@ absl::Status SetAsideSegmentsBefore(env::FileSystem& fs,
 inline constexpr size_t kSetAsideMax = 8;  // segments; the newest stay
 std::string SetAsideName(uint64_t sequence);
 
+// Whether there is a proof that there was more: in `last`, the last segment, or
+// in `promised`, for a log that ends at `offset` of `path` in `state`.
+// kDataLoss with a CorruptPlace.
+absl::Status CheckTail(const std::string& directory, const SegmentScan& last);
+absl::Status CheckReaches(const raft::HardState& promised,
+                          const raft::HardState& state, absl::string_view path,
+                          uint64_t offset);
+
 // Opens the log in an existing directory, or creates its first segment.
-// `recovered` is default-constructed. Errors: see RaftLog::Open; of damage they
+// `promised` was durable after it was in the log. `recovered` is
+// default-constructed. Errors: see RaftLog::Open; of damage they
 // have a CorruptPlace, and nothing was changed.
 absl::StatusOr<LogTail> RecoverLog(env::FileSystem& fs,
                                    const std::string& directory,
                                    uint64_t segment_bytes,
+                                   const raft::HardState& promised,
                                    RecoveredLog* recovered);
 
 }  // namespace jaco::storage

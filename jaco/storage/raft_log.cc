@@ -59,13 +59,6 @@ Promise PromiseOf(const RecoveredLog& log, const Promise& before) {
   return promise;
 }
 
-// The log is synced before the promise is: one that says less has lost it.
-bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
-  if (log.term != promised.term) return log.term < promised.term;
-  return promised.voted_for != raft::kNoNode &&
-         promised.voted_for != log.voted_for;
-}
-
 absl::StatusOr<bool> HasSegments(env::FileSystem& fs,
                                  absl::string_view directory) {
   const absl::StatusOr<std::vector<std::string>> names = fs.List(directory);
@@ -85,6 +78,8 @@ class SegmentedLog final : public RaftLog {
   absl::Status BeginRepair(const absl::Status& damage,
                            RecoveredLog* content) override {
     if (!failed_.ok()) return failed_;
+    // A log that lost its end may end with members of long ago.
+    promise_.sole_voter = found_sole_voter_;
     absl::StatusOr<LogTail> tail = Repair(damage, content);
     if (!tail.ok()) return tail.status();
     Continue(*std::move(tail), *content);
@@ -275,16 +270,29 @@ class SegmentedLog final : public RaftLog {
                    " after term ", last_.term.value());
   }
 
+  // What makes others go takes no more room than it must where there is little:
+  // it would be kept from making room by the lack of it.
+  absl::StatusOr<std::unique_ptr<SegmentWriter>> CreateNext(
+      const LogStart& start, const raft::HardState& state,
+      uint64_t record_bytes) {
+    const uint64_t least = SegmentWriter::CapacityFor(start, record_bytes);
+    const auto create = [&](uint64_t capacity) {
+      return SegmentWriter::Create(fs_, options_.directory,
+                                   writer_->sequence() + 1, capacity, start,
+                                   state);
+    };
+    auto next = create(std::max(options_.segment_bytes, least));
+    const bool drops = start.first_segment > start_.first_segment;
+    if (!drops || !absl::IsResourceExhausted(next.status())) return next;
+    return create(least);
+  }
+
   // The next segment is made before this one is ended: a lack of room is
   // noticed while nothing has changed yet, and an end says that there must be a
   // successor. Segments that `start` does not need go last.
   absl::Status BeginSegment(const LogStart& start, const raft::HardState& state,
                             uint64_t record_bytes) {
-    auto next = SegmentWriter::Create(
-        fs_, options_.directory, writer_->sequence() + 1,
-        std::max(options_.segment_bytes,
-                 SegmentWriter::CapacityFor(start, record_bytes)),
-        start, state);
+    auto next = CreateNext(start, state, record_bytes);
     if (!next.ok()) {
       if (!absl::IsResourceExhausted(next.status())) failed_ = next.status();
       return next.status();
@@ -311,7 +319,8 @@ class SegmentedLog final : public RaftLog {
   const RaftLogOptions options_;
   PromiseFile promise_file_;
   Promise promise_;
-  bool promised_ = false;  // it is what the file holds
+  bool promised_ = false;          // it is what the file holds
+  raft::NodeId found_sole_voter_;  // in the promise, at Open
   std::unique_ptr<SegmentWriter> writer_;
   LogStart start_;
   // The highest index in each segment from start_.first_segment on.
@@ -343,34 +352,34 @@ absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
     recovered->damage = DescribeDamage(options_.directory, promise_);
   }
   Continue(*std::move(tail), *recovered);
+  found_sole_voter_ = promise_.sole_voter;
+  const Promise kept = PromiseOf(*recovered, promise_);
+  if (!promised_) {
+    // The log may yet turn out to have lost its end (BeginRepair), now or at
+    // the next start, and what it says then is not all that was promised. The
+    // first write stores it.
+    promise_ = kept;
+    return absl::OkStatus();
+  }
   // What was read may be in the page cache only, left there by a write that
   // failed or was cut off.
   promised_ = false;
-  return StorePromise(PromiseOf(*recovered, promise_));
+  return StorePromise(kept);
 }
 
 absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
   absl::StatusOr<LogTail> tail =
-      RecoverLog(fs_, options_.directory, options_.segment_bytes, recovered);
-  absl::Status damage = tail.status();
-  if (tail.ok()) {
-    if (!IsBehind(recovered->hard_state, promise_.hard_state)) return tail;
-    ForgetReplaced(promise_.hard_state.term, recovered);
-    const SegmentWriter& end = *tail->writer;
-    damage = Corrupt(
-        absl::StrCat(options_.directory, "/", SegmentName(end.sequence())),
-        end.offset(),
-        absl::StrCat("it ends before term ", promise_.hard_state.term.value(),
-                     " and vote, which were durable"));
-  } else if (!CorruptPlace(damage).has_value() ||
-             options_.repair_as == raft::kNoNode) {
+      RecoverLog(fs_, options_.directory, options_.segment_bytes,
+                 promise_.hard_state, recovered);
+  if (tail.ok()) return tail;
+  const absl::Status damage = tail.status();
+  if (!CorruptPlace(damage).has_value() ||
+      options_.repair_as == raft::kNoNode) {
     return damage;
-  } else {
-    auto salvaged =
-        SalvageLog(fs_, options_.directory, promise_.hard_state.term);
-    if (!salvaged.ok()) return salvaged.status();
-    *recovered = *std::move(salvaged);
   }
+  auto salvaged = SalvageLog(fs_, options_.directory, promise_.hard_state.term);
+  if (!salvaged.ok()) return salvaged.status();
+  *recovered = *std::move(salvaged);
   return Repair(damage, recovered);
 }
 

@@ -38,7 +38,8 @@ inline constexpr uint64_t kRecoveryTerms = 1'000'000;
 struct RaftLogOptions {
   std::string directory;  // created when missing; its parent exists
   // A segment is preallocated to this size; a new one begins when the next
-  // Write does not fit. One that is longer gets a segment to itself.
+  // Write does not fit. One that is longer gets a segment to itself. Where
+  // there is no room for that, one that lets others go is as small as can be.
   uint64_t segment_bytes = uint64_t{16} << 20;
   // Who this server is. A damaged log then becomes one that is being repaired:
   // see RecoveredLog::repair_above. Not when this is the only voter, as far as

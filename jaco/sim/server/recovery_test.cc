@@ -267,6 +267,35 @@ TEST_F(RecoveryTest, ASnapshotThatTheLogDoesNotLeadToIsRemoved) {
   EXPECT_THAT(TokensAt(3), IsSupersetOf(acknowledged_));
 }
 
+// It may be read again later, and sent: with the members of before.
+TEST_F(RecoveryTest, ASnapshotThatCannotBeReadStopsTheStart) {
+  Found(3);
+  Issue(50);
+  for (const NodeNumber node : {1, 2, 3}) PowerLoss(node);
+  const storage::SnapshotStore snapshots("/data/snapshots");
+  const auto found = snapshots.List(*files_[3]);
+  ASSERT_GE(found->size(), 2u);
+  const auto names = files_[3]->List("/data/snapshots");
+  files_[3]->MakeUnreadable(absl::StrCat("/data/snapshots/", names->front()), 0,
+                            1);
+  Write(3, kPeersJson, PeersJson({3}));
+  Start(3);
+  const absl::Status& refused = *processes_[3]->started;
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(CodeOf(refused), ErrorCode::kDataLoss) << refused;
+  EXPECT_TRUE(Exists(3, kPeersJson));
+  PowerLoss(3);
+  files_[3]->RereadUnreadable();
+  Start(3);
+  ASSERT_TRUE(processes_[3]->started->ok()) << *processes_[3]->started;
+  for (const raft::EntryId& last : *found) {
+    const auto snapshot = snapshots.Read(*files_[3], last);
+    ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+    EXPECT_EQ(snapshot->configuration.voters,
+              std::vector<raft::NodeId>{raft::NodeId(3)});
+  }
+}
+
 // There would be nobody to repair it from.
 TEST_F(RecoveryTest, ADamagedLogIsNotLeftAlone) {
   Found(3);

@@ -18,6 +18,7 @@
 #include "jaco/raft/codec.h"
 #include "jaco/sim/sim_file_system.h"
 #include "jaco/storage/log_format.h"
+#include "jaco/storage/log_inspection.h"
 #include "jaco/storage/raft_log.h"
 
 namespace jaco::storage {
@@ -294,6 +295,19 @@ void WriteMore(RaftLog& log, RecoveredLog* state) {
   if (next.term > state->repair_above) state->repair_above = raft::Term();
 }
 
+// What is found without changing anything.
+void CheckInspection(const Files& files,
+                     const absl::StatusOr<RecoveredLog>& found) {
+  const auto fs = Write(files);
+  const auto inspection = InspectLog(*fs, kDirectory);
+  JACO_CHECK(inspection.ok());
+  JACO_CHECK_MSG(
+      inspection->damage.empty() == found.ok(),
+      "start: ", found.status().message(), "; inspection: ",
+      inspection->damage.empty() ? "sound" : inspection->damage[0].message());
+  if (found.ok()) CheckSameLog(inspection->log, *found);
+}
+
 absl::Status Try(const Files& files, raft::NodeId repair_as) {
   const auto fs = Write(files);
   const RaftLogOptions options{kDirectory, 1024, repair_as};
@@ -301,10 +315,14 @@ absl::Status Try(const Files& files, raft::NodeId repair_as) {
   auto log = RaftLog::Open(*fs, options, &found);
   if (!log.ok()) {
     CheckError(log.status());
+    CheckInspection(files, log.status());
     return log.status();
   }
   CheckContiguous(found);
-  if (repair_as == raft::kNoNode) CheckFound(files, LastSegment(*fs), found);
+  if (repair_as == raft::kNoNode) {
+    CheckFound(files, LastSegment(*fs), found);
+    CheckInspection(files, found);
+  }
   log->reset();
   for (const bool more : {true, false}) {
     RecoveredLog again;

@@ -30,6 +30,7 @@ enum class FuzzOutcome { kOk, kDamage, kOtherVersion };
 // check fails when
 // - an error is none of RaftLog::Open's, or names no file and place,
 // - the log is not exactly what its records say one after the other,
+// - an inspection finds another log, or damage where there is none, or none,
 // - there is a sync mark behind the first invalid record, or in a segment that
 //   was thrown away,
 // - it is another one when opened again, or after one more write.

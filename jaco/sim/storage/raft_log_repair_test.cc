@@ -73,6 +73,27 @@ class RaftLogRepairTest : public ::testing::Test {
     })) << "never was in that state";
   }
 
+  // Of its records.
+  uint64_t EndOf(uint64_t segment) {
+    const std::string bytes = fs_->Contents(Segment(segment));
+    uint64_t end = kSegmentHeaderBytes;
+    while (const auto record = ParseRecord(bytes, segment, end)) {
+      end = record->end;
+    }
+    return end;
+  }
+  void ExpectRefusedAndUnchanged(sim::SimFileSystem& fs) {
+    const auto before = fs.Clone();
+    RecoveredLog found;
+    EXPECT_EQ(RaftLog::Open(fs, options_, &found).status().code(),
+              absl::StatusCode::kDataLoss);
+    ASSERT_EQ(LogNames(fs), LogNames(*before));
+    for (const std::string& name : LogNames(fs)) {
+      const std::string path = absl::StrCat("data/log/", name);
+      EXPECT_EQ(fs.Contents(path), before->Contents(path)) << name;
+    }
+  }
+
   absl::Status AppendVoters(RaftLog& log, std::vector<raft::NodeId> voters) {
     ++appended_;
     auto entry = std::make_shared<raft::Entry>(
@@ -167,6 +188,26 @@ TEST_F(RaftLogRepairTest, MissingSegments) {
   }
   EXPECT_TRUE(RaftLog::Exists(*fs_, "data/log").value());
   EXPECT_TRUE(CheckDamaged(*fs_, "data/log/"));
+}
+
+// What operators are told to do with one that cannot be read (zeros in its
+// place are not noticed at the end of the log). The one behind it may have been
+// made and never used.
+TEST_F(RaftLogRepairTest, MissingSegmentsInFrontOfAnUnusedOne) {
+  RecordBuffer head;
+  head.Reset(4, 0, 0);
+  head.AddSegmentHeader(options_.segment_bytes);
+  head.AddLogStart({});
+  head.AddHardState(state_.hard_state);
+  auto file = fs_->Open(Segment(4), env::OpenMode::kCreate).value();
+  ASSERT_TRUE(file->Preallocate(options_.segment_bytes).ok());
+  ASSERT_TRUE(file->WriteAt(0, head.bytes()).ok());
+  EXPECT_FALSE(CheckDamaged(*fs_->Clone(), Segment(4)));
+  for (uint64_t segment = 1; segment <= 3; ++segment) {
+    const auto copy = fs_->Clone();
+    ASSERT_TRUE(copy->Remove(Segment(segment)).ok());
+    EXPECT_TRUE(CheckDamaged(*copy, Segment(segment)));
+  }
 }
 
 TEST_F(RaftLogRepairTest, LastsUntilAnEntryOfALaterTerm) {
@@ -281,6 +322,42 @@ TEST_F(RaftLogRepairTest, AloneThereIsNobodyToRepairFrom) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(Segment(2)));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("offset"));
   EXPECT_EQ(CountSegments(*fs_), 3u);
+}
+
+// Whoever looks into it may find more than a start can.
+TEST_F(RaftLogRepairTest, AloneNothingIsChanged) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(AppendVoters(*log, {kSelf}).ok());
+  const uint64_t end = EndOf(3);
+  raft::Persist vote{raft::PersistId(1)};
+  vote.hard_state = raft::HardState{state_.hard_state.term.Next(), kSelf};
+  ASSERT_TRUE(log->Write({&vote, 1}).ok());
+  // The vote is lost, and what is left of it looks like a torn write.
+  const auto behind = fs_->Clone();
+  behind->FlipBit(Segment(3), end + 20, 1);
+  for (uint64_t i = end + kHardStateRecordBytes; i < 1024; ++i) {
+    behind->OverwriteByte(Segment(3), i, 0);
+  }
+  ExpectRefusedAndUnchanged(*behind);
+
+  // One was made behind it and not used yet, and where that is damaged its end
+  // cannot be found.
+  raft::Persist large = MakePersist({MakeEntry(
+      vote.hard_state->term.value(),
+      state_.last().index.value() + appended_ + 1, std::string(900, 'x'))});
+  ASSERT_TRUE(log->Write({&large, 1}).ok());
+  log.reset();
+  const std::string next = fs_->Contents(Segment(4));
+  uint64_t head = kSegmentHeaderBytes;
+  for (int i = 0; i < 2; ++i) head = ParseRecord(next, 4, head)->end;
+  for (uint64_t i = head; i < next.size(); ++i) {
+    fs_->OverwriteByte(Segment(4), i, 0);
+  }
+  fs_->FlipBit(Segment(3), end - kSyncMarkBytes - 8, 1);
+  ExpectRefusedAndUnchanged(*fs_);
+  fs_->FlipBit(Segment(3), end - kSyncMarkBytes - 8, 1);
+  EXPECT_TRUE(RaftLog::Open(*fs_, options_, &found).ok());
 }
 
 // What is left of the log may end with the configuration of a time at which it
@@ -426,6 +503,45 @@ TEST_F(RaftLogRepairTest, WithoutLogAndPromiseNothingCanBeProven) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(Segment(2)));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr(kPromise));
+}
+
+// That the log lost its end may come out later, by the state store. Without the
+// promise it does not matter what the rest of the log says, at the next start
+// neither.
+TEST_F(RaftLogRepairTest, NothingCanBeProvenOfALogThatLostItsEnd) {
+  fs_->FlipBit(kPromise, 20, 1);
+  fs_->FlipBit(kPromise, 532, 1);
+  const absl::Status ahead = absl::DataLossError("the store is ahead");
+  RecoveredLog found;
+  for (int start = 0; start < 2; ++start) {
+    auto log = RaftLog::Open(*fs_, options_, &found).value();
+    const absl::Status refused = log->BeginRepair(ahead, &found);
+    EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(kPromise));
+  }
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(log->Write({}).ok());
+  log.reset();
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  EXPECT_TRUE(log->BeginRepair(ahead, &found).ok());
+}
+
+// In the rest of a log that lost its end it may be alone.
+TEST_F(RaftLogRepairTest, OnceAloneIsNotAloneWhenTheEndIsLost) {
+  RecoveredLog found;
+  auto log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_TRUE(AppendVoters(*log, {kSelf}).ok());
+  const std::string before = fs_->Contents(Segment(3));
+  ASSERT_TRUE(AppendVoters(*log, {kSelf, raft::NodeId(101)}).ok());
+  log.reset();
+  for (uint64_t i = 0; i < before.size(); ++i) {
+    fs_->OverwriteByte(Segment(3), i, before[i]);
+  }
+  log = RaftLog::Open(*fs_, options_, &found).value();
+  ASSERT_EQ(found.repair_above, raft::Term());
+  const absl::Status begun =
+      log->BeginRepair(absl::DataLossError("the store is ahead"), &found);
+  EXPECT_TRUE(begun.ok()) << begun;
 }
 
 // What destroys the end of the log without a trace in it may be betrayed by the

@@ -311,6 +311,37 @@ TEST_F(RaftLogTest, NoRoomForTheNextSegment) {
   Reopen();
 }
 
+// Nobody else has to make room for a log that fills the disk itself.
+TEST_F(RaftLogTest, WithoutRoomForASegmentOldOnesGoAllTheSame) {
+  ASSERT_TRUE(Open().ok());
+  const uint64_t room = fs_->used_bytes() + TestOptions().segment_bytes + 500;
+  fs_->SetCapacity(room);
+  ASSERT_TRUE(WriteTerm(1).ok());
+  uint64_t index = 1;
+  while (WriteEntry(1, index, 100).ok()) ++index;
+  const auto start = MakeLogStart({raft::Term(1), raft::LogIndex(index - 2)});
+  ASSERT_TRUE(log_->CompactTo(start).ok());
+  state_.CompactTo(start.last);
+  EXPECT_FALSE(fs_->Exists(Segment(1)).value());
+  // There may be no more room at the next start.
+  fs_->SetCapacity(fs_->used_bytes());
+  Reopen();
+  EXPECT_TRUE(absl::IsResourceExhausted(WriteEntry(1, index, 100)));
+  fs_->SetCapacity(room);
+  ASSERT_TRUE(WriteEntry(1, index, 100).ok());
+  Reopen();
+  while (WriteEntry(1, ++index, 100).ok()) {
+  }
+  raft::Persist installed = MakePersist({MakeEntry(1, index + 51, "next")});
+  installed.log_start =
+      MakeLogStart({raft::Term(1), raft::LogIndex(index + 50)});
+  ASSERT_TRUE(Write({installed}).ok());
+  Reopen();
+  EXPECT_EQ(CountSegments(*fs_), 1u);
+  ASSERT_TRUE(WriteEntry(1, index + 52, 100).ok());
+  Reopen();
+}
+
 TEST_F(RaftLogTest, AnUnknownVersionIsRefused) {
   ASSERT_TRUE(Open().ok());
   std::string bytes = fs_->Contents(Segment(1));
