@@ -46,10 +46,11 @@ class Recovery {
 
   absl::StatusOr<LogTail> Run() {
     absl::Status status = ListSegments();
-    if (status.ok()) status = RemoveUnused();
+    if (status.ok()) status = FindLast();
     if (!status.ok()) return status;
     if (sequences_.empty()) {
       status = CheckReaches(promised_, {}, PathOf(1), 0);
+      if (status.ok()) status = RemoveUnused();
       if (!status.ok()) return status;
       return CreateFirst();
     }
@@ -59,6 +60,8 @@ class Recovery {
       status = CheckReaches(promised_, recovered_->hard_state, last_.path,
                             last_.end);
     }
+    // Nothing is changed before it is known that the log is sound.
+    if (status.ok()) status = RemoveUnused();
     if (!status.ok()) return status;
     recovered_->torn_bytes = last_.TailBytes();
     return OpenTail();
@@ -66,8 +69,9 @@ class Recovery {
 
  private:
   absl::Status ListSegments();
+  absl::Status FindLast();
+  void PassOverLast();
   absl::Status RemoveUnused();
-  absl::Status RemoveLast();
   absl::Status ReplayAll();
   absl::StatusOr<LogTail> CreateFirst();
   absl::StatusOr<LogTail> OpenTail();
@@ -92,6 +96,7 @@ class Recovery {
   }
 
   std::vector<uint64_t> sequences_;  // ascending
+  uint64_t unused_ = 0;              // the one behind those; 0: none
   std::vector<raft::LogIndex> last_indexes_;
   SegmentScan last_;
   LogStart start_;
@@ -107,9 +112,8 @@ absl::Status Recovery::ListSegments() {
   return absl::OkStatus();
 }
 
-// Removes a last segment that never came into use; scans the one that is last
-// then.
-absl::Status Recovery::RemoveUnused() {
+// Scans the last segment; one that never came into use is passed over.
+absl::Status Recovery::FindLast() {
   if (sequences_.empty()) return absl::OkStatus();
   absl::StatusOr<SegmentScan> last = Scan(sequences_.back());
   if (!last.ok()) return last.status();
@@ -117,9 +121,8 @@ absl::Status Recovery::RemoveUnused() {
   if (!last_.HoldsOnlyHead()) return absl::OkStatus();
   if (!Exists(last_.sequence - 1)) {
     if (last_.sequence == 1) {
-      if (last_.has_head()) return absl::OkStatus();
-      const absl::Status first = CheckReaches(promised_, {}, last_.path, 0);
-      return first.ok() ? RemoveLast() : first;
+      if (!last_.has_head()) PassOverLast();
+      return absl::OkStatus();
     }
     if (!last_.has_head()) return absl::OkStatus();  // found damaged later
     // It never came into use, and what was in use is gone.
@@ -128,16 +131,19 @@ absl::Status Recovery::RemoveUnused() {
   absl::StatusOr<SegmentScan> before = Scan(last_.sequence - 1);
   if (!before.ok()) return before.status();
   if (before->finished) return absl::OkStatus();
-  // A damaged one may have been, and may be read again.
-  const absl::Status sound = CheckTail(directory_, *before);
-  if (!sound.ok()) return sound;
   last_ = *std::move(before);
-  return RemoveLast();
+  PassOverLast();
+  return absl::OkStatus();
 }
 
-absl::Status Recovery::RemoveLast() {
-  const absl::Status removed = fs_.Remove(PathOf(sequences_.back()));
+void Recovery::PassOverLast() {
+  unused_ = sequences_.back();
   sequences_.pop_back();
+}
+
+absl::Status Recovery::RemoveUnused() {
+  if (unused_ == 0) return absl::OkStatus();
+  const absl::Status removed = fs_.Remove(PathOf(unused_));
   return removed.ok() ? fs_.SyncDirectory(directory_) : removed;
 }
 

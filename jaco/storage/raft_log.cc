@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -79,7 +80,7 @@ class SegmentedLog final : public RaftLog {
                            RecoveredLog* content) override {
     if (!failed_.ok()) return failed_;
     // A log that lost its end may end with members of long ago.
-    promise_.sole_voter = found_sole_voter_;
+    if (stored_.has_value()) promise_.sole_voter = stored_->sole_voter;
     absl::StatusOr<LogTail> tail = Repair(damage, content);
     if (!tail.ok()) return tail.status();
     Continue(*std::move(tail), *content);
@@ -198,10 +199,11 @@ class SegmentedLog final : public RaftLog {
     return StorePromise(promise);
   }
   absl::Status StorePromise(const Promise& promise) {
-    if (promise == promise_ && promised_) return absl::OkStatus();
-    const absl::Status status = promise_file_.Store(fs_, promise);
     promise_ = promise;
-    promised_ = status.ok();
+    if (stored_ == promise) return absl::OkStatus();
+    stored_.reset();
+    const absl::Status status = promise_file_.Store(fs_, promise);
+    if (status.ok()) stored_ = promise;
     return status;
   }
 
@@ -319,8 +321,7 @@ class SegmentedLog final : public RaftLog {
   const RaftLogOptions options_;
   PromiseFile promise_file_;
   Promise promise_;
-  bool promised_ = false;          // it is what the file holds
-  raft::NodeId found_sole_voter_;  // in the promise, at Open
+  std::optional<Promise> stored_;  // what the file holds; nullopt: who knows
   std::unique_ptr<SegmentWriter> writer_;
   LogStart start_;
   // The highest index in each segment from start_.first_segment on.
@@ -333,12 +334,12 @@ class SegmentedLog final : public RaftLog {
 absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
   const auto promise = promise_file_.Load(fs_);
   if (!promise.ok()) return promise.status();
-  promised_ = promise->has_value();
+  stored_ = *promise;
   promise_ = promise->value_or(Promise());
   absl::StatusOr<bool> has_segments = HasSegments(fs_, options_.directory);
   if (!has_segments.ok()) return has_segments.status();
   // A lack of room for it has to show before there is anything.
-  if (!promised_ && !*has_segments) {
+  if (!stored_.has_value() && !*has_segments) {
     const absl::Status begun = StorePromise(Promise());
     if (!begun.ok()) return begun;
   }
@@ -352,19 +353,20 @@ absl::Status SegmentedLog::Open(RecoveredLog* recovered) {
     recovered->damage = DescribeDamage(options_.directory, promise_);
   }
   Continue(*std::move(tail), *recovered);
-  found_sole_voter_ = promise_.sole_voter;
   const Promise kept = PromiseOf(*recovered, promise_);
-  if (!promised_) {
-    // The log may yet turn out to have lost its end (BeginRepair), now or at
-    // the next start, and what it says then is not all that was promised. The
-    // first write stores it.
-    promise_ = kept;
-    return absl::OkStatus();
+  absl::Status status;
+  if (stored_.has_value()) {
+    // What was read may be in the page cache only, left there by a write that
+    // failed or was cut off.
+    Promise again = kept;
+    again.sole_voter = std::exchange(stored_, std::nullopt)->sole_voter;
+    status = StorePromise(again);
   }
-  // What was read may be in the page cache only, left there by a write that
-  // failed or was cut off.
-  promised_ = false;
-  return StorePromise(kept);
+  // The log may yet turn out to have lost its end (BeginRepair), now or at the
+  // next start, and who votes by it then is not who did. The first write stores
+  // that.
+  promise_ = kept;
+  return status;
 }
 
 absl::StatusOr<LogTail> SegmentedLog::Recover(RecoveredLog* recovered) {
@@ -390,13 +392,15 @@ absl::StatusOr<LogTail> SegmentedLog::Repair(const absl::Status& damage,
     return damage;
   }
   // Without it the term could be one in which a vote was given.
-  if (!promised_) {
+  if (!stored_.has_value()) {
     return absl::DataLossError(
         absl::StrCat(damage.message(), "; ", promise_file_.path(),
                      ", which repeats term and vote, is damaged too"));
   }
-  return BeginLogRepair(fs_, options_, damage, promise_file_, &promise_,
-                        content);
+  auto tail =
+      BeginLogRepair(fs_, options_, damage, promise_file_, &promise_, content);
+  if (tail.ok()) stored_ = promise_;
+  return tail;
 }
 
 }  // namespace
