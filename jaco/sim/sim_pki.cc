@@ -110,7 +110,7 @@ absl::StatusOr<env::Authority> SimPki::CreateAuthority(
   return env::Authority{Sign({std::string(kAuthorityKind),
                               PublicOf(key),
                               PublicOf(key),
-                              now - kBackdating,
+                              now - authority_backdating_,
                               now + kAuthorityLife,
                               {std::string(cluster_id), 0, "", {}}}),
                         key};
@@ -125,7 +125,7 @@ absl::StatusOr<std::string> SimPki::CrossSign(
   auto lines = ParseAll(certificate);
   if (lines.empty()) return Refuse("not a certificate");
   lines[0].issuer = PublicOf(old_authority.key);
-  lines[0].from = now - kBackdating;
+  lines[0].from = now - authority_backdating_;
   lines[0].to = ParseAll(old_authority.certificate)[0].to;
   return Sign(lines[0]);
 }

@@ -21,8 +21,11 @@ class SimPki final : public env::Pki {
   // Whose clock is so much behind takes a certificate for valid, too.
   static constexpr absl::Duration kBackdating = absl::Minutes(5);
 
-  // `entropy` is borrowed.
-  explicit SimPki(env::Entropy* entropy) : entropy_(entropy) {}
+  // `entropy` is borrowed. An authority is valid from `authority_backdating`
+  // before it is made.
+  explicit SimPki(env::Entropy* entropy,
+                  absl::Duration authority_backdating = absl::Hours(24))
+      : entropy_(entropy), authority_backdating_(authority_backdating) {}
 
   absl::StatusOr<env::Authority> CreateAuthority(absl::string_view cluster_id,
                                                  absl::Time now) override;
@@ -49,6 +52,7 @@ class SimPki final : public env::Pki {
   std::string NewKey();
 
   env::Entropy* entropy_;
+  const absl::Duration authority_backdating_;
 };
 
 }  // namespace jaco::sim

@@ -259,7 +259,7 @@ absl::StatusOr<env::Authority> OpenSslPki::CreateAuthority(
   FillSubject(name, cluster_id, kAuthorityName);
   CertificatePtr certificate = NewCertificate(
       *entropy_, name, name, key.get(),
-      {{}, now - options_.backdating, now + options_.authority_life});
+      {{}, now - options_.authority_backdating, now + options_.authority_life});
   X509_NAME_free(name);
   AddAuthorityExtensions(certificate.get(), certificate.get());
   auto pem = Signed(std::move(certificate), key.get());
@@ -276,10 +276,12 @@ absl::StatusOr<std::string> OpenSslPki::CrossSign(
   if (!subject.ok()) return subject.status();
   X509* const old = signer->certificate.get();
   X509* const successor = subject->front().get();
-  CertificatePtr crossed = NewCertificate(
-      *entropy_, X509_get_subject_name(successor), X509_get_subject_name(old),
-      X509_get0_pubkey(successor),
-      {{}, now - options_.backdating, ToTime(X509_get0_notAfter(old))});
+  CertificatePtr crossed =
+      NewCertificate(*entropy_, X509_get_subject_name(successor),
+                     X509_get_subject_name(old), X509_get0_pubkey(successor),
+                     {{},
+                      now - options_.authority_backdating,
+                      ToTime(X509_get0_notAfter(old))});
   AddAuthorityExtensions(crossed.get(), old);
   return Signed(std::move(crossed), signer->key.get());
 }

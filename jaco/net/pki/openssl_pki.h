@@ -16,6 +16,9 @@ struct PkiOptions {
   absl::Duration node_life = absl::Hours(24 * 365);
   // Certificates are valid from so long before they are made: clocks differ.
   absl::Duration backdating = absl::Minutes(5);
+  // Without a valid authority nothing works, and one that a clock that was
+  // ahead has dated cannot be renewed as what it signs can.
+  absl::Duration authority_backdating = absl::Hours(24);
 };
 
 // X.509 with Ed25519 keys. Keys and serial numbers (128 bits) come from

@@ -137,12 +137,19 @@ TEST_F(OpenSslPkiTest, ASuccessorConvincesThoseWhoKnowOnlyTheOld) {
   EXPECT_EQ(Objection(certificate + *crossed, successor.certificate), "");
 }
 
+// Nobody could renew it when the clock is set right.
+TEST_F(OpenSslPkiTest, AClockThatIsAheadMakesAnAuthorityThatIsValid) {
+  const auto made = pki_.CreateAuthority("c1", kNow + absl::Hours(23));
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(Objection(IssueTo(*made, names_), made->certificate), "");
+}
+
 TEST_F(OpenSslPkiTest, NobodyIsTrustedThroughAnAuthorityOfTheFuture) {
-  const absl::Time later = kNow + absl::Minutes(10);
+  const absl::Time later = kNow + absl::Hours(24) + absl::Minutes(10);
   const env::Authority old = NewAuthority();
   const auto successor = pki_.CreateAuthority("c1", later);
   const auto validity = pki_.ValidityOf(successor->certificate);
-  EXPECT_EQ(validity->not_before, later - absl::Minutes(5));
+  EXPECT_EQ(validity->not_before, later - absl::Hours(24));
   EXPECT_EQ(validity->not_after, later + absl::Hours(24 * 3650));
   EXPECT_FALSE(pki_.ValidityOf("x").ok());
   const std::string bundle = old.certificate + successor->certificate;

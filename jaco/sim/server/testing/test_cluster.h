@@ -83,7 +83,8 @@ struct Process {
         network(fabric, node, std::move(id_of), std::move(node_at)),
         disk(queue, loop, files, {}, Prng(number)),
         entropy(number),
-        pki(&entropy),
+        // So that clocks that are minutes off matter.
+        pki(&entropy, absl::Minutes(5)),
         host(options.peer_address),
         server(options, {&clock, &loop, &network, &disk, &entropy, &logger,
                          &pki, &host}) {
