@@ -98,6 +98,14 @@ void Fabric::ResetConnections(NodeNumber node, bool drop_in_flight) {
   }
 }
 
+void Fabric::Replace(NodeNumber node) {
+  for (NodeNumber peer = 1; peer <= kNodesMax; ++peer) {
+    LoseHeld(node, peer);
+    LoseHeld(peer, node);
+  }
+  ResetConnections(node, /*drop_in_flight=*/true);
+}
+
 void Fabric::ResetConnection(NodeNumber a, NodeNumber b) {
   LoseFlights([a, b](const Flight& flight) {
     return (flight.from == a && flight.to == b) ||

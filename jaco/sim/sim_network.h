@@ -78,6 +78,9 @@ class Fabric {
   // after the link's delay; with `drop_in_flight` nothing that is under way
   // from or to it arrives.
   void ResetConnections(NodeNumber node, bool drop_in_flight);
+  // `node` is another server from now on, whose connections are its own:
+  // ResetConnections, and what clogged links hold is lost as well.
+  void Replace(NodeNumber node);
   // The connections between two nodes break, and nothing else does: what waits
   // or is under way between them is lost, and each hears, after the link's
   // delay, that the other is gone. Who cannot be reached hears nothing.

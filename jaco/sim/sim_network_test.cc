@@ -142,6 +142,22 @@ TEST_F(SimNetworkTest, ACrashIsHeardOfAndMayTakeFramesAlong) {
   EXPECT_THAT(receivers_[1].frames, IsEmpty());
 }
 
+// What was meant for a server, or said by one, that is another now.
+TEST_F(SimNetworkTest, NothingIsLeftForWhoTakesAPlace) {
+  for (const bool replaced : {false, true}) {
+    fabric_->Clog(1, 2);
+    fabric_->Clog(2, 1);
+    Send(1, 2, "held");
+    Send(2, 1, "held too");
+    if (replaced) fabric_->Replace(1);
+    fabric_->Release(1, 2);
+    fabric_->Release(2, 1);
+    RunAll();
+    EXPECT_THAT(receivers_[2].frames, ElementsAre("1held"));
+    EXPECT_THAT(receivers_[1].frames, ElementsAre("2held too"));
+  }
+}
+
 TEST_F(SimNetworkTest, ANarrowLinkTakesItsTimeAndDropsWhatDoesNotFit) {
   Use({.delay_base = Duration(), .delay_tail = Duration()});
   const std::string big(500, 'x');

@@ -156,7 +156,7 @@ bool World::Recognize(SimNode& node, raft::NodeId id) {
   const bool anew = node.id() != raft::kNoNode;
   node.SetId(id);
   numbers_[id] = node.number();
-  if (anew) fabric_.ResetConnections(node.number(), /*drop_in_flight=*/true);
+  if (anew) fabric_.Replace(node.number());
   return anew;
 }
 
