@@ -98,6 +98,9 @@ absl::Status CheckOwner(const std::string& data_dir) {
 absl::Status CheckNoMember(env::FileSystem& files,
                            const std::string& data_dir) {
   storage::ReadOnlyFileSystem read_only(files);
+  // What is there of a cluster that this server left is about to go.
+  const auto leaving = read_only.Exists(absl::StrCat(data_dir, "/leaving"));
+  if (!leaving.ok() || *leaving) return leaving.status();
   const std::string raft = absl::StrCat(data_dir, "/raft");
   const auto exists = storage::RaftLog::Exists(read_only, raft);
   if (!exists.ok() || !*exists) return exists.status();

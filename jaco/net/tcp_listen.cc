@@ -16,7 +16,11 @@ absl::StatusCode CodeOfError(const error_code& error) {
   if (error == boost::asio::error::access_denied) {
     return absl::StatusCode::kPermissionDenied;
   }
-  return absl::StatusCode::kInvalidArgument;
+  if (error == boost::system::errc::address_not_available ||
+      error == boost::asio::error::invalid_argument) {
+    return absl::StatusCode::kInvalidArgument;
+  }
+  return absl::StatusCode::kInternal;
 }
 
 absl::Status Refuse(absl::string_view host_port, const error_code& error) {

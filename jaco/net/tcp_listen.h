@@ -21,8 +21,8 @@ absl::StatusOr<boost::asio::ip::tcp::endpoint> ParseListener(
 
 // Opens `acceptor` there. Returns the port, which is another one when 0 was
 // asked for. Each error names `host_port`: kFailedPrecondition when somebody
-// else has it, kPermissionDenied, and kInvalidArgument when no interface of
-// this host has that address.
+// else has it, kPermissionDenied, kInvalidArgument when no interface of this
+// host has that address, and kInternal.
 absl::StatusOr<uint16_t> Listen(absl::string_view host_port,
                                 TcpAcceptor& acceptor);
 

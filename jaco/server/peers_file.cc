@@ -176,9 +176,8 @@ std::optional<storage::Placement> PlacementOf(
 
 // Followers take the configuration from the snapshot that they are sent.
 // Damaged ones are never sent; one that the disk refuses to read now may be
-// later. What was received and never installed is of a
-// history that ends here: no entry of the log leads to it, and none of those
-// that will come.
+// later. What was received and never installed is of a history that ends here:
+// no entry of the log leads to it, and none of those that will come.
 absl::Status ReplaceInSnapshots(env::FileSystem& fs,
                                 const storage::SnapshotStore& snapshots,
                                 const storage::RecoveredLog& log,
