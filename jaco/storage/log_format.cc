@@ -57,6 +57,10 @@ std::string SegmentName(uint64_t sequence) {
   return absl::StrFormat("%020u%s", sequence, kSuffix);
 }
 
+std::string SegmentPath(absl::string_view directory, uint64_t sequence) {
+  return absl::StrCat(directory, "/", SegmentName(sequence));
+}
+
 std::optional<uint64_t> SequenceOfName(absl::string_view name) {
   uint64_t sequence = 0;
   if (!absl::ConsumeSuffix(&name, kSuffix) || name.size() != kDigits ||

@@ -66,6 +66,8 @@ uint64_t HeadBytes(const LogStart& start);
 
 // "00000000000000000001.log".
 std::string SegmentName(uint64_t sequence);
+// Of the same in `directory`.
+std::string SegmentPath(absl::string_view directory, uint64_t sequence);
 // The inverse; nullopt for the name of anything else.
 std::optional<uint64_t> SequenceOfName(absl::string_view name);
 

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "jaco/storage/log_format.h"
 #include "jaco/storage/log_recovery.h"
 #include "jaco/storage/log_replay.h"
@@ -48,7 +47,7 @@ class Inspection {
     return !status.ok();
   }
   std::string PathOf(uint64_t sequence) const {
-    return absl::StrCat(directory_, "/", SegmentName(sequence));
+    return SegmentPath(directory_, sequence);
   }
 
   env::FileSystem& fs_;

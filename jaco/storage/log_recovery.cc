@@ -11,10 +11,6 @@
 namespace jaco::storage {
 namespace {
 
-std::string PathOf(const std::string& directory, uint64_t sequence) {
-  return absl::StrCat(directory, "/", SegmentName(sequence));
-}
-
 // The log is synced before the promise is: one that says less has lost it.
 bool IsBehind(const raft::HardState& log, const raft::HardState& promised) {
   if (log.term != promised.term) return log.term < promised.term;
@@ -80,7 +76,7 @@ class Recovery {
   absl::Status ReplaySegment(LogReplay& replay, const SegmentScan& scan);
 
   std::string PathOf(uint64_t sequence) const {
-    return storage::PathOf(directory_, sequence);
+    return SegmentPath(directory_, sequence);
   }
   absl::StatusOr<SegmentScan> Scan(uint64_t sequence) {
     return ScanSegment(fs_, PathOf(sequence), sequence);
@@ -236,7 +232,7 @@ absl::Status Recovery::MakeBeforeLastDurable() {
 absl::Status CheckTail(const std::string& directory, const SegmentScan& last) {
   if (!last.has_head()) return Corrupt(last.path, 0, "damaged segment head");
   if (last.finished) {
-    return Corrupt(PathOf(directory, last.sequence + 1), 0,
+    return Corrupt(SegmentPath(directory, last.sequence + 1), 0,
                    "segment is missing");
   }
   if (last.IsCutShort()) {

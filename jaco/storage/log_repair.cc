@@ -36,10 +36,6 @@ absl::StatusOr<Names> ListNames(env::FileSystem& fs,
   return names;
 }
 
-std::string PathOf(const std::string& directory, uint64_t sequence) {
-  return absl::StrCat(directory, "/", SegmentName(sequence));
-}
-
 // Looks for the last segment that, cut at its first defect, ends a log without
 // defects: the log as it was when that was written.
 class Salvage {
@@ -74,7 +70,7 @@ class Salvage {
   absl::Status LookAt(const std::vector<uint64_t>& sequences) {
     for (const uint64_t sequence : sequences) {
       const auto scan =
-          ScanSegment(fs_, PathOf(directory_, sequence), sequence);
+          ScanSegment(fs_, SegmentPath(directory_, sequence), sequence);
       if (!scan.ok()) return scan.status();
       segments_.push_back({sequence, scan->finished, std::nullopt});
       if (!scan->has_head()) continue;
@@ -114,7 +110,7 @@ class Salvage {
     for (size_t i = first; i <= last; ++i) {
       const uint64_t sequence = segments_[i].sequence;
       const auto scan =
-          ScanSegment(fs_, PathOf(directory_, sequence), sequence);
+          ScanSegment(fs_, SegmentPath(directory_, sequence), sequence);
       if (!scan.ok()) return scan.status();
       const absl::Status status = replay.Replay(*scan);
       if (!status.ok() && i < last) return false;
@@ -168,7 +164,8 @@ absl::StatusOr<size_t> FirstDamaged(env::FileSystem& fs,
   for (size_t i = 0; i < sequences.size(); ++i) {
     const uint64_t sequence = sequences[i];
     if (i > 0 && sequence != sequences[i - 1] + 1) return i;
-    const auto scan = ScanSegment(fs, PathOf(directory, sequence), sequence);
+    const auto scan =
+        ScanSegment(fs, SegmentPath(directory, sequence), sequence);
     if (!scan.ok()) return scan.status();
     if (!scan->finished) return i;
   }
@@ -203,7 +200,7 @@ absl::Status SetAsideSegmentsBefore(env::FileSystem& fs,
   const auto damaged = FirstDamaged(fs, directory, sequences);
   if (!damaged.ok()) return damaged.status();
   for (size_t i = 0; i < sequences.size(); ++i) {
-    const std::string path = PathOf(directory, sequences[i]);
+    const std::string path = SegmentPath(directory, sequences[i]);
     const std::string aside =
         absl::StrCat(directory, "/", SetAsideName(sequences[i]));
     const absl::Status status =
@@ -266,7 +263,8 @@ std::string DescribeDamage(const std::string& directory,
   if (promise.damaged_segment == 0) {
     return absl::StrCat("what raft log ", directory, " builds on was lost");
   }
-  return absl::StrCat("raft log ", PathOf(directory, promise.damaged_segment),
+  return absl::StrCat("raft log ",
+                      SegmentPath(directory, promise.damaged_segment),
                       " was corrupt at offset ", promise.damaged_offset,
                       "; what is left of it is kept as *", kSetAsideSuffix);
 }

@@ -114,7 +114,7 @@ absl::Status MakeDurable(const SegmentScan& scan, env::File& file) {
 absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
     env::FileSystem& fs, const std::string& directory, uint64_t sequence,
     uint64_t capacity, const LogStart& start, const raft::HardState& state) {
-  const std::string path = absl::StrCat(directory, "/", SegmentName(sequence));
+  const std::string path = SegmentPath(directory, sequence);
   auto file = fs.Open(path, env::OpenMode::kCreate);
   if (!file.ok()) return file.status();
   auto writer =
@@ -149,8 +149,7 @@ absl::StatusOr<std::unique_ptr<SegmentWriter>> SegmentWriter::CreateFilled(
   if (status.ok()) status = writer->WriteBatch();
   if (status.ok()) status = writer->file_->Sync();  // the mark too
   if (status.ok()) {
-    status = fs.Rename(temporary,
-                       absl::StrCat(directory, "/", SegmentName(sequence)));
+    status = fs.Rename(temporary, SegmentPath(directory, sequence));
   }
   if (status.ok()) status = fs.SyncDirectory(directory);
   if (!status.ok()) return status;

@@ -8,11 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/sim/storage/raft_log_model.h"
-#include "jaco/storage/log_format.h"
 #include "jaco/storage/raft_log.h"
 
 namespace jaco::storage {
@@ -23,31 +21,12 @@ using ::testing::SizeIs;
 
 constexpr char kPromise[] = "data/log/promise";
 
-std::string Segment(uint64_t sequence) {
-  return absl::StrCat("data/log/", SegmentName(sequence));
-}
-
 class LogInspectionTest : public ::testing::Test {
  protected:
   // Three short segments and one that was never used.
   void SetUp() override {
-    RecoveredLog recovered;
-    auto log = RaftLog::Open(*fs_, options_, &recovered).value();
-    Prng prng(5);
-    while (CountSegments(*fs_) < 3) {
-      const std::vector<raft::Persist> batch = DrawBatch(state_, prng);
-      ASSERT_TRUE(log->Write(batch).ok());
-      for (const raft::Persist& write : batch) state_.Apply(write);
-    }
-    log.reset();
-    RecordBuffer head;
-    head.Reset(4, 0, 0);
-    head.AddSegmentHeader(options_.segment_bytes);
-    head.AddLogStart({});
-    head.AddHardState(state_.hard_state);
-    auto file = fs_->Open(Segment(4), env::OpenMode::kCreate).value();
-    ASSERT_TRUE(file->Preallocate(options_.segment_bytes).ok());
-    ASSERT_TRUE(file->WriteAt(0, head.bytes()).ok());
+    FillSegments(*fs_, options_, 3, &state_);
+    MakeUnusedSegment(*fs_, options_, 4, state_.hard_state);
   }
 
   // True when there is damage.

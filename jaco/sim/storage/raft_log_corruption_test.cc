@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/sim/storage/raft_log_model.h"
@@ -21,18 +20,8 @@ class RaftLogCorruptionTest : public ::testing::Test {
  protected:
   // Three short segments.
   void SetUp() override {
-    RecoveredLog recovered;
-    auto log = RaftLog::Open(*fs_, options_, &recovered).value();
-    Prng prng(5);
-    while (CountSegments(*fs_) < 3) {
-      const std::vector<raft::Persist> batch = DrawBatch(state_, prng);
-      ASSERT_TRUE(log->Write(batch).ok());
-      for (const raft::Persist& write : batch) state_.Apply(write);
-    }
-    while (paths_.size() < 3) {
-      paths_.push_back(
-          absl::StrCat("data/log/", SegmentName(paths_.size() + 1)));
-    }
+    FillSegments(*fs_, options_, 3, &state_);
+    while (paths_.size() < 3) paths_.push_back(Segment(paths_.size() + 1));
   }
 
   // Opens a damaged copy. True when the damage was noticed.

@@ -4,6 +4,7 @@
 #define JACO_SIM_STORAGE_RAFT_LOG_MODEL_H_
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "jaco/base/prng.h"
 #include "jaco/raft/ready.h"
 #include "jaco/sim/sim_file_system.h"
+#include "jaco/storage/log_format.h"
 #include "jaco/storage/raft_log.h"
 
 namespace jaco::storage {
@@ -179,6 +181,11 @@ inline std::vector<std::string> LogNames(env::FileSystem& fs) {
   return fs.List("data/log").value();
 }
 
+// The file of a segment in it.
+inline std::string Segment(uint64_t sequence) {
+  return SegmentPath("data/log", sequence);
+}
+
 // How many segments are there.
 inline uint64_t CountSegments(env::FileSystem& fs) {
   uint64_t count = 0;
@@ -186,6 +193,39 @@ inline uint64_t CountSegments(env::FileSystem& fs) {
     if (absl::EndsWith(name, ".log")) ++count;
   }
   return count;
+}
+
+// Makes a log of that many segments. `on_write` is told of each batch that was
+// written.
+inline void FillSegments(
+    env::FileSystem& fs, const RaftLogOptions& options, uint64_t segments,
+    LogState* state,
+    const std::function<void(const LogState& before,
+                             const std::vector<raft::Persist>& batch)>&
+        on_write = [](const LogState&, const std::vector<raft::Persist>&) {}) {
+  RecoveredLog recovered;
+  auto log = RaftLog::Open(fs, options, &recovered).value();
+  Prng prng(5);
+  while (CountSegments(fs) < segments) {
+    const std::vector<raft::Persist> batch = DrawBatch(*state, prng);
+    JACO_CHECK(log->Write(batch).ok());
+    on_write(*state, batch);
+    for (const raft::Persist& write : batch) state->Apply(write);
+  }
+}
+
+// One that was made behind the others and never came into use.
+inline void MakeUnusedSegment(env::FileSystem& fs,
+                              const RaftLogOptions& options, uint64_t sequence,
+                              const raft::HardState& state) {
+  RecordBuffer head;
+  head.Reset(sequence, 0, 0);
+  head.AddSegmentHeader(options.segment_bytes);
+  head.AddLogStart({});
+  head.AddHardState(state);
+  auto file = fs.Open(Segment(sequence), env::OpenMode::kCreate).value();
+  JACO_CHECK(file->Preallocate(options.segment_bytes).ok());
+  JACO_CHECK(file->WriteAt(0, head.bytes()).ok());
 }
 
 }  // namespace jaco::storage

@@ -26,24 +26,15 @@ constexpr char kPromise[] = "data/log/promise";
 constexpr raft::NodeId kSelf(100);
 constexpr uint64_t kKept = 8;  // segments that are set aside, at most
 
-std::string Segment(uint64_t sequence) {
-  return absl::StrCat("data/log/", SegmentName(sequence));
-}
-
 class RaftLogRepairTest : public ::testing::Test {
  protected:
   // Three short segments.
   void SetUp() override {
-    RecoveredLog recovered;
-    auto log = RaftLog::Open(*fs_, options_, &recovered).value();
-    Prng prng(5);
-    while (CountSegments(*fs_) < 3) {
-      const std::vector<raft::Persist> batch = DrawBatch(state_, prng);
-      ASSERT_TRUE(log->Write(batch).ok());
-      const std::vector<LogState> during = StatesDuring(state_, batch);
-      states_.insert(states_.end(), during.begin(), during.end());
-      state_ = during.back();
-    }
+    FillSegments(*fs_, options_, 3, &state_,
+                 [this](const LogState& before, const auto& batch) {
+                   const auto during = StatesDuring(before, batch);
+                   states_.insert(states_.end(), during.begin(), during.end());
+                 });
   }
 
   // Opens the damaged `fs`. True when the damage was noticed.
@@ -194,14 +185,7 @@ TEST_F(RaftLogRepairTest, MissingSegments) {
 // place are not noticed at the end of the log). The one behind it may have been
 // made and never used.
 TEST_F(RaftLogRepairTest, MissingSegmentsInFrontOfAnUnusedOne) {
-  RecordBuffer head;
-  head.Reset(4, 0, 0);
-  head.AddSegmentHeader(options_.segment_bytes);
-  head.AddLogStart({});
-  head.AddHardState(state_.hard_state);
-  auto file = fs_->Open(Segment(4), env::OpenMode::kCreate).value();
-  ASSERT_TRUE(file->Preallocate(options_.segment_bytes).ok());
-  ASSERT_TRUE(file->WriteAt(0, head.bytes()).ok());
+  MakeUnusedSegment(*fs_, options_, 4, state_.hard_state);
   EXPECT_FALSE(CheckDamaged(*fs_->Clone(), Segment(4)));
   for (uint64_t segment = 1; segment <= 3; ++segment) {
     const auto copy = fs_->Clone();

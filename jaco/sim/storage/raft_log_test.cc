@@ -4,7 +4,6 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
@@ -46,9 +45,6 @@ class RaftLogTest : public ::testing::Test {
     raft::Persist write = MakePersist({});
     write.hard_state = raft::HardState{raft::Term(term), raft::NodeId(1)};
     return Write({write});
-  }
-  static std::string Segment(uint64_t sequence) {
-    return absl::StrCat("data/log/", SegmentName(sequence));
   }
   // Replaces a file's content.
   void Put(const std::string& path, const std::string& bytes) {
