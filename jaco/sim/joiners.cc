@@ -49,6 +49,19 @@ bool Joiners::Idle() const {
   return true;
 }
 
+bool Joiners::SomeLapsed() const {
+  for (const Spare& spare : spares_) {
+    if (spare.lapsed) return true;
+  }
+  return false;
+}
+
+void Joiners::Finish() {
+  finishing_ = true;
+  finished_ = world_.now();
+  if (SomeLapsed()) Arm();
+}
+
 void Joiners::Begin(Prng prng, const raft::Configuration& members) {
   if (finishing_ || !Idle() || world_.now() < issuing_until_) return;
   PerNode<bool> is_member = {};
@@ -102,7 +115,7 @@ void Joiners::HandOut(const std::string& token,
                       const std::vector<NodeNumber>& servers) {
   issuing_until_ = world_.now();
   for (const NodeNumber number : servers) {
-    spares_[number] = {.token = token};
+    spares_[number] = {.token = token, .lapsed = spares_[number].lapsed};
     departures_.OnAddCall(number);
   }
   Arm();
@@ -122,7 +135,7 @@ void Joiners::Tick() {
   for (NodeNumber i = 1; i <= world_.servers(); ++i) {
     Spare& spare = spares_[i];
     const SimNode& node = world_.node(i);
-    if (spare.expired) Expel(i);
+    if (spare.expired || (finishing_ && spare.IsLapsed())) Expel(i);
     if (spare.token.empty() || spare.expired || !node.up()) continue;
     if (spare.trying && spare.incarnation == node.starts()) continue;
     spare.asked = spare.asked || spare.trying;
@@ -132,7 +145,7 @@ void Joiners::Tick() {
     world_.queue().Schedule(world_.now(), owner_, {EventKind::kClient, i},
                             [this, i, peer] { Try(i, peer); });
   }
-  if (!Idle()) Arm();
+  if (!Idle() || (finishing_ && SomeLapsed())) Arm();
 }
 
 bool Joiners::IsInTable(NodeNumber number) const {
@@ -141,16 +154,19 @@ bool Joiners::IsInTable(NodeNumber number) const {
 
 // Until it is gone.
 void Joiners::Expel(NodeNumber number) {
+  Spare& spare = spares_[number];
   if (!IsInTable(number)) {
-    spares_[number] = {};
+    if (spare.expired) spare = {.lapsed = true};
     return;
   }
   const NodeNumber asked = DrawPeer(number);
-  world_.queue().Schedule(
-      world_.now(), owner_, {EventKind::kClient, asked}, [this, asked, number] {
-        if (!world_.node(asked).up() || !spares_[number].expired) return;
-        departures_.Remove(asked, number, /*force=*/true);
-      });
+  world_.queue().Schedule(world_.now(), owner_, {EventKind::kClient, asked},
+                          [this, asked, number] {
+                            const Spare& spare = spares_[number];
+                            if (!spare.expired && !spare.lapsed) return;
+                            if (!world_.node(asked).up()) return;
+                            departures_.Remove(asked, number, /*force=*/true);
+                          });
 }
 
 // Mostly one that is in the cluster, as far as it knows.
@@ -223,6 +239,10 @@ void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
   // The same for who was let in, lost that, and takes itself for what it was.
   const bool expired = IsCode(status, ErrorCode::kJoinTokenExpired) ||
                        (!in && IsLeftAlone(number));
+  // A row that an earlier token made too late.
+  if (spare.lapsed && IsCode(status, ErrorCode::kNodeAlreadyMember)) {
+    Expel(number);
+  }
   if (!in && !spent && !expired) return;
   if (status.ok()) ++joined_;
   if (spent) ++refused_;
@@ -236,7 +256,7 @@ void Joiners::OnOutcome(NodeNumber number, const absl::Status& status) {
   if (spent) {
     world_.joins().OnSpent(number, SecretOf(spare.token), world_.findings());
   }
-  spare = {};
+  spare = {.lapsed = spare.lapsed && !in};
 }
 
 }  // namespace jaco::sim

@@ -31,10 +31,7 @@ class Joiners {
   // Begins with one more server than `members`, once the last one is through.
   void Begin(Prng prng, const raft::Configuration& members);
   // From now on nobody is given a token. Those who have one go on.
-  void Finish() {
-    finishing_ = true;
-    finished_ = world_.now();
-  }
+  void Finish();
   // Nobody has a token and does not know yet what became of it.
   bool Idle() const;
 
@@ -49,7 +46,11 @@ class Joiners {
     bool asked = false;  // some member, perhaps
     bool trying = false;
     bool expired = false;      // and the cluster may have a row for the server
+    // One did, and a call that is on its way yet may make the row.
+    bool lapsed = false;
     uint64_t incarnation = 0;  // that is trying
+
+    bool IsLapsed() const { return lapsed && token.empty(); }
   };
 
   void Issue(NodeNumber asked, const std::string& name,
@@ -58,6 +59,7 @@ class Joiners {
                const std::vector<NodeNumber>& servers);
   void Arm();
   void Tick();
+  bool SomeLapsed() const;
   void Try(NodeNumber number, NodeNumber peer);
   bool IsIn(NodeNumber number, const absl::Status& status);
   bool IsInTable(NodeNumber number) const;

@@ -30,7 +30,7 @@ constexpr int64_t kSteadyTimeouts = 6;
 std::string TableOf(const fsm::ClusterState& state) {
   std::string text;
   for (const auto& [id, node] : state.nodes()) {
-    absl::StrAppend(&text, " ", id);
+    absl::StrAppend(&text, " ", id, "/", node.name());
     if (node.status() == fsm::NODE_STATUS_JOINING) text += " joining";
     if (node.leaving() != fsm::NODE_LEAVING_NO) text += " leaving";
   }
