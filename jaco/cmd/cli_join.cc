@@ -23,9 +23,12 @@ int IssueJoinToken(CliSession& session, const JoinOptions& options) {
   if (outcome.error) return session.Fail(*outcome.error);
   const auto response = net::DecodeIssueJoinTokenResponse(outcome.body);
   if (!response.ok()) return session.Fail(response.status());
-  const std::string remote = session.client().remote_address();
-  *session.world().out << FormatJoinToken(
-      remote.empty() ? "<this-node-host:port>" : remote, *response);
+  // Where the operator reaches it, somebody does. Over the socket the server
+  // has to say.
+  std::string peer = session.client().remote_address();
+  if (peer.empty()) peer = response->peer;
+  if (peer.empty()) peer = "<this-node-host:port>";
+  *session.world().out << FormatJoinToken(peer, *response);
   if (options.show_ca) *session.world().out << "\n" << response->ca_cert;
   return 0;
 }

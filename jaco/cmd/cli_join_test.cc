@@ -94,10 +94,19 @@ TEST_F(CliJoinTest, AJoinIsPatient) {
 }
 
 TEST_F(CliJoinTest, ThePrintedCommandNamesTheServer) {
-  EXPECT_CALL(api_, IssueJoinToken).WillRepeatedly([](auto&, auto, auto reply) {
-    reply(server::IssueJoinTokenResponse{"ab.cd", absl::UnixEpoch()});
-  });
+  EXPECT_CALL(api_, IssueJoinToken)
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::IssueJoinTokenResponse{"ab.cd", absl::UnixEpoch(), "",
+                                             "10.0.0.5:7000"});
+      })
+      .WillOnce([](auto&, auto, auto reply) {
+        reply(server::IssueJoinTokenResponse{"ab.cd", absl::UnixEpoch()});
+      });
   Serve();
+  EXPECT_EQ(Run({"node", "issue-join-token"}), 0);
+  EXPECT_THAT(out_.str(),
+              HasSubstr("\n\n  sudo jaco node join --peer=10.0.0.5:7000 "
+                        "--token=ab.cd\n\n"));
   EXPECT_EQ(Run({"node", "issue-join-token"}), 0);
   EXPECT_THAT(out_.str(), HasSubstr("\n\n  sudo jaco node join "
                                     "--peer=<this-node-host:port> "

@@ -140,6 +140,9 @@ struct IssueJoinTokenResponse {
   std::string join_token;  // the only time it is seen; see JoinToken
   absl::Time expires_at;
   std::string ca_cert = {};  // PEM: the trusted authorities
+  // host:port of the API of the server that was asked, as others dial it; empty
+  // when it does not know.
+  std::string peer = {};
 };
 
 // By which a server becomes a node of another's cluster.

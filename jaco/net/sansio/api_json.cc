@@ -271,7 +271,8 @@ std::string EncodeIssueJoinTokenResponse(
   return json::serialize(
       json::object{{"join_token", Text(response.join_token)},
                    {"expires_at", TimeText(response.expires_at)},
-                   {"ca_cert", Text(response.ca_cert)}});
+                   {"ca_cert", Text(response.ca_cert)},
+                   {"peer", Text(response.peer)}});
 }
 
 std::string EncodeJoinResponse(const server::JoinResponse& response) {
@@ -377,7 +378,7 @@ absl::StatusOr<server::IssueJoinTokenResponse> DecodeIssueJoinTokenResponse(
   return DecodeResponse<server::IssueJoinTokenResponse>(
       body, [](ResponseReader& reader) -> server::IssueJoinTokenResponse {
         return {reader.String("join_token"), reader.Time("expires_at"),
-                reader.String("ca_cert")};
+                reader.String("ca_cert"), reader.String("peer")};
       });
 }
 
