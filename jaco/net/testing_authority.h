@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "jaco/env/seeded_entropy.h"
 #include "jaco/net/pki/openssl_pki.h"
-#include "jaco/net/pki/testing.h"
 #include "jaco/net/tls_identity.h"
 
 namespace jaco::net {
@@ -32,7 +32,7 @@ class TestAuthority {
   OpenSslPki& pki() { return pki_; }
 
  private:
-  SeededEntropy entropy_;
+  env::SeededEntropy entropy_;
   OpenSslPki pki_;
   const env::Authority authority_ = *pki_.CreateAuthority("c1", absl::Now());
 };

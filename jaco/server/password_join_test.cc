@@ -6,22 +6,12 @@
 
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
-#include "jaco/base/prng.h"
+#include "jaco/env/seeded_entropy.h"
 
 namespace jaco::server {
 namespace {
 
 constexpr PasswordCost kCheap{.passes = 1, .memory_kib = 8};
-
-class TestEntropy final : public env::Entropy {
- public:
-  void Fill(absl::Span<uint8_t> out) override {
-    for (uint8_t& byte : out) byte = static_cast<uint8_t>(prng_.Next());
-  }
-
- private:
-  Prng prng_{1};
-};
 
 class PasswordJoinTest : public ::testing::Test {
  protected:
@@ -50,7 +40,7 @@ class PasswordJoinTest : public ::testing::Test {
     return verdict.SerializeAsString();
   }
 
-  TestEntropy entropy_;
+  env::SeededEntropy entropy_;
   PasswordKeys keys_;
   PasswordJoin join_{
       {.user = "u", .password = "secret", .node_name = "n", .cost_min = kCheap},

@@ -7,8 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
+#include "jaco/env/seeded_entropy.h"
 #include "jaco/net/pki/node_uri.h"
-#include "jaco/net/pki/testing.h"
 
 namespace jaco::net {
 namespace {
@@ -39,7 +39,7 @@ class OpenSslPkiTest : public testing::Test {
     return std::string(verified.status().message());
   }
 
-  SeededEntropy entropy_;
+  env::SeededEntropy entropy_;
   OpenSslPki pki_{&entropy_};
   const env::NodeNames names_{
       "c1", 17446744073709551615u, "node-1", {"node-1", "10.0.0.5", "::1"}};
@@ -202,7 +202,7 @@ TEST_F(OpenSslPkiTest, DamagedInputIsRefusedAndKeysAreNotQuoted) {
 }
 
 TEST_F(OpenSslPkiTest, EqualEntropyEqualCertificates) {
-  SeededEntropy entropy;
+  env::SeededEntropy entropy;
   OpenSslPki again(&entropy);
   const env::Authority first = NewAuthority();
   EXPECT_EQ(again.CreateAuthority("c1", kNow)->certificate, first.certificate);

@@ -9,9 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "jaco/base/check.h"
+#include "jaco/env/seeded_entropy.h"
 #include "jaco/net/pki/node_uri.h"
 #include "jaco/net/pki/openssl_pki.h"
-#include "jaco/net/pki/testing.h"
 
 namespace jaco::net {
 namespace {
@@ -26,7 +26,7 @@ std::string AsPem(absl::string_view input) {
 }
 
 void Run(absl::string_view input) {
-  static SeededEntropy entropy;
+  static env::SeededEntropy entropy;
   static OpenSslPki pki(&entropy);
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   static const env::Authority authority = *pki.CreateAuthority("c1", now);

@@ -11,20 +11,11 @@
 #include "jaco/base/endian.h"
 #include "jaco/base/error.h"
 #include "jaco/base/prng.h"
+#include "jaco/env/seeded_entropy.h"
 #include "jaco/server/security/sealed_file.h"
 
 namespace jaco::server {
 namespace {
-
-class SeededEntropy final : public env::Entropy {
- public:
-  void Fill(absl::Span<uint8_t> out) override {
-    for (uint8_t& byte : out) byte = static_cast<uint8_t>(prng_.Next());
-  }
-
- private:
-  Prng prng_{1};
-};
 
 std::string Noise(size_t size) {
   Prng prng(size);
@@ -92,7 +83,7 @@ class SealedFileTest : public testing::Test {
  protected:
   static constexpr PassphraseCost kCheap = {.passes = 1, .memory_kib = 8};
 
-  SeededEntropy entropy_;
+  env::SeededEntropy entropy_;
   const std::string key_ = std::string(32, 'a') + std::string(32, '7');
 };
 

@@ -5,24 +5,14 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
-#include "jaco/base/prng.h"
+#include "jaco/env/seeded_entropy.h"
 
 namespace jaco::server {
 namespace {
 
-class SeededEntropy final : public env::Entropy {
- public:
-  void Fill(absl::Span<uint8_t> out) override {
-    for (uint8_t& byte : out) byte = static_cast<uint8_t>(prng_.Next());
-  }
-
- private:
-  Prng prng_{1};
-};
-
 class KeyringTest : public testing::Test {
  protected:
-  SeededEntropy entropy_;
+  env::SeededEntropy entropy_;
 };
 
 TEST_F(KeyringTest, OpensWhatItSealedForThatPurposeOnly) {

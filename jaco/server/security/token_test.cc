@@ -5,26 +5,16 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "jaco/base/prng.h"
 #include "jaco/env/entropy.h"
+#include "jaco/env/seeded_entropy.h"
 
 namespace jaco::server {
 namespace {
 
 using ::testing::MatchesRegex;
 
-class SeededEntropy final : public env::Entropy {
- public:
-  void Fill(absl::Span<uint8_t> out) override {
-    for (uint8_t& byte : out) byte = static_cast<uint8_t>(prng_.Next());
-  }
-
- private:
-  Prng prng_{1};
-};
-
 TEST(TokenTest, IsHexAndNeverTheSame) {
-  SeededEntropy entropy;
+  env::SeededEntropy entropy;
   std::set<std::string> tokens;
   for (int i = 0; i < 100; ++i) tokens.insert(NewToken(entropy));
   EXPECT_EQ(tokens.size(), 100u);
@@ -47,7 +37,7 @@ TEST(TokenTest, Compares) {
 }
 
 TEST(TokenTest, UuidSaysItsVersionAndVariant) {
-  SeededEntropy entropy;
+  env::SeededEntropy entropy;
   for (int i = 0; i < 100; ++i) {
     EXPECT_THAT(NewUuid(entropy),
                 MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]"

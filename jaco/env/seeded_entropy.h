@@ -1,14 +1,14 @@
-// What tests of certificates share.
+// What tests share that draw random bytes.
 
-#ifndef JACO_NET_PKI_TESTING_H_
-#define JACO_NET_PKI_TESTING_H_
+#ifndef JACO_ENV_SEEDED_ENTROPY_H_
+#define JACO_ENV_SEEDED_ENTROPY_H_
 
 #include "jaco/base/prng.h"
 #include "jaco/env/entropy.h"
 
-namespace jaco::net {
+namespace jaco::env {
 
-class SeededEntropy final : public env::Entropy {
+class SeededEntropy final : public Entropy {
  public:
   explicit SeededEntropy(uint64_t seed = 1) : prng_(seed) {}
 
@@ -20,6 +20,6 @@ class SeededEntropy final : public env::Entropy {
   Prng prng_;
 };
 
-}  // namespace jaco::net
+}  // namespace jaco::env
 
-#endif  // JACO_NET_PKI_TESTING_H_
+#endif  // JACO_ENV_SEEDED_ENTROPY_H_
