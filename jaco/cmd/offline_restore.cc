@@ -119,10 +119,8 @@ absl::Status CheckMayRestore(env::FileSystem& files,
                              const std::string& data_dir) {
   const absl::Status none = CheckNoMember(files, data_dir);
   if (!none.ok()) return none;
-  const auto record = server::LoadBootstrapRecord(files, data_dir);
-  if (!record.ok()) return record.status();
-  return record->has_value() ? server::CheckMayFound((*record)->vote())
-                             : absl::OkStatus();
+  const auto vote = server::LoadFounderVote(files, data_dir);
+  return vote.ok() ? server::CheckMayFound(*vote) : vote.status();
 }
 
 }  // namespace

@@ -66,16 +66,23 @@ void BootstrapActions::Join(BootstrapRequest request) {
   if (!joining->token.empty()) return TryNode(std::move(joining));
   node_->env().disk->Submit(
       env::Lane::kLog,
-      [joining, path = node_->options().data_dir](env::FileSystem& files) {
-        const auto record = LoadBootstrapRecord(files, path, kJoiningFile);
-        // One that is damaged is as good as none.
-        if (record.ok() && record->has_value()) {
+      [joining, path = node_->options().data_dir,
+       seal_key = node_->options().seal_key](env::FileSystem& files) {
+        const auto record =
+            LoadBootstrapRecord(files, path, seal_key.get(), kJoiningFile);
+        if (!record.ok()) return record.status();
+        if (record->has_value()) {
           joining->token = (*record)->join_token();
           joining->remembered = !joining->token.empty();
         }
         return absl::OkStatus();
       },
-      [this, joining](const absl::Status&) { TryNode(joining); });
+      [this, joining](const absl::Status& loaded) {
+        // One that is damaged is as good as none.
+        const bool known =
+            loaded.ok() || CodeOf(loaded) == ErrorCode::kDataLoss;
+        known ? TryNode(joining) : Finish(loaded);
+      });
 }
 
 void BootstrapActions::TryNode(std::shared_ptr<Joining> joining) {
@@ -147,7 +154,9 @@ void BootstrapActions::KeepToken(std::shared_ptr<Joining> joining,
   node_->env().disk->Submit(
       env::Lane::kLog,
       [path = node_->options().data_dir,
-       bytes = EncodeBootstrapRecord(record)](env::FileSystem& files) {
+       bytes = EncodeBootstrapRecord(
+           SealJoinToken(std::move(record), node_->options().seal_key.get(),
+                         *node_->env().entropy))](env::FileSystem& files) {
         return StoreBootstrapRecord(files, path, bytes, kJoiningFile);
       },
       [this, joining](const absl::Status& stored) {

@@ -15,6 +15,13 @@ namespace {
 
 constexpr absl::string_view kMagic = "jaco-bs\n";
 constexpr uint32_t kVersion = 1;
+// With a sealed join token. Who knows version 1 only would see no token.
+constexpr uint32_t kSealedVersion = 2;
+constexpr absl::string_view kTokenPurpose = "join token";
+
+uint32_t VersionOf(const BootstrapRecord& record) {
+  return record.sealed_join_token().empty() ? kVersion : kSealedVersion;
+}
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadFrom(
     env::FileSystem& fs, const std::string& directory, absl::string_view name) {
@@ -26,6 +33,17 @@ absl::StatusOr<std::optional<BootstrapRecord>> LoadFrom(
   return MakeError(
       ErrorCode::kDataLoss,
       absl::StrCat(directory, "/", name, ": ", record.status().message()));
+}
+
+absl::StatusOr<std::optional<BootstrapRecord>> LoadOpen(
+    env::FileSystem& fs, const std::string& directory, absl::string_view name,
+    const Keyring* seal_key) {
+  auto record = LoadFrom(fs, directory, name);
+  if (!record.ok() || !record->has_value()) return record;
+  const absl::Status opened = OpenJoinToken(seal_key, &**record);
+  if (opened.ok()) return record;
+  return MakeError(CodeOf(opened),
+                   absl::StrCat(directory, "/", name, ": ", opened.message()));
 }
 
 absl::Status RemoveFrom(env::FileSystem& fs, const std::string& directory,
@@ -94,9 +112,39 @@ absl::Status ValidateHello(const HelloRequest& request) {
   return absl::OkStatus();
 }
 
+BootstrapRecord SealJoinToken(BootstrapRecord record, const Keyring* seal_key,
+                              env::Entropy& entropy) {
+  if (seal_key == nullptr || record.join_token().empty()) return record;
+  record.set_sealed_join_token(
+      seal_key->Seal(entropy, kTokenPurpose, record.join_token()));
+  record.clear_join_token();
+  return record;
+}
+
+absl::Status OpenJoinToken(const Keyring* seal_key, BootstrapRecord* record) {
+  if (record->sealed_join_token().empty()) return absl::OkStatus();
+  if (seal_key == nullptr) {
+    return MakeError(
+        ErrorCode::kValidationFailed,
+        "the join token is sealed; seal_key_file must name the key");
+  }
+  auto token = seal_key->Open(kTokenPurpose, record->sealed_join_token());
+  if (absl::IsFailedPrecondition(token.status())) {
+    return MakeError(ErrorCode::kDataLoss, token.status().message());
+  }
+  if (!token.ok()) {
+    return MakeError(
+        ErrorCode::kPermissionDenied,
+        "the join token does not open with the key of seal_key_file");
+  }
+  record->set_join_token(*std::move(token));
+  record->clear_sealed_join_token();
+  return absl::OkStatus();
+}
+
 std::string EncodeBootstrapRecord(const BootstrapRecord& record) {
   std::string bytes(kMagic);
-  AppendLittleEndian(kVersion, &bytes);
+  AppendLittleEndian(VersionOf(record), &bytes);
   absl::StrAppend(&bytes, record.SerializeAsString());
   AppendLittleEndian(Crc32c(bytes), &bytes);
   return bytes;
@@ -113,23 +161,33 @@ absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes) {
   }
   ByteReader reader(body);
   if (reader.ReadBytes(kMagic.size()) != kMagic) return damaged;
-  if (const auto version = reader.Read<uint32_t>(); version != kVersion) {
-    return MakeError(ErrorCode::kDataLoss,
-                     absl::StrCat("format version ", version,
-                                  "; this build knows version ", kVersion));
+  const auto version = reader.Read<uint32_t>();
+  if (version != kVersion && version != kSealedVersion) {
+    return MakeError(
+        ErrorCode::kDataLoss,
+        absl::StrCat("format version ", version,
+                     "; this build knows versions up to ", kSealedVersion));
   }
   const absl::string_view text = reader.ReadBytes(reader.remaining());
   BootstrapRecord record;
   if (!record.ParseFromArray(text.data(), static_cast<int>(text.size())) ||
-      record.server_id() == 0) {
+      record.server_id() == 0 || version != VersionOf(record)) {
     return damaged;
   }
   return record;
 }
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
-    env::FileSystem& fs, const std::string& data_dir, absl::string_view name) {
-  return LoadFrom(fs, data_dir, name);
+    env::FileSystem& fs, const std::string& data_dir, const Keyring* seal_key,
+    absl::string_view name) {
+  return LoadOpen(fs, data_dir, name, seal_key);
+}
+
+absl::StatusOr<FounderVote> LoadFounderVote(env::FileSystem& fs,
+                                            const std::string& data_dir) {
+  auto record = LoadFrom(fs, data_dir, kBootstrapFile);
+  if (!record.ok()) return record.status();
+  return record->has_value() ? (*record)->vote() : FounderVote();
 }
 
 absl::Status StoreBootstrapRecord(env::FileSystem& fs,
@@ -146,8 +204,9 @@ absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
 }
 
 absl::StatusOr<std::optional<BootstrapRecord>> LoadJoinRecord(
-    env::FileSystem& fs, const std::string& data_dir) {
-  return LoadFrom(fs, absl::StrCat(data_dir, "/node"), kJoinRecordName);
+    env::FileSystem& fs, const std::string& data_dir, const Keyring* seal_key) {
+  return LoadOpen(fs, absl::StrCat(data_dir, "/node"), kJoinRecordName,
+                  seal_key);
 }
 
 absl::Status RemoveJoinRecord(env::FileSystem& fs,

@@ -11,8 +11,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "jaco/env/entropy.h"
 #include "jaco/env/file_system.h"
 #include "jaco/server/bootstrap.pb.h"
+#include "jaco/server/security/keyring.h"
 
 namespace jaco::server {
 
@@ -38,6 +40,16 @@ absl::Status CheckMayFound(const FounderVote& vote);
 // validation_failed for what no server of ours says.
 absl::Status ValidateHello(const HelloRequest& request);
 
+// `record` as it lies on disk: `seal_key`, the operator's, seals the join
+// token. There may be none.
+BootstrapRecord SealJoinToken(BootstrapRecord record, const Keyring* seal_key,
+                              env::Entropy& entropy);
+// The other way round. A token that is not sealed stays as it is.
+// validation_failed when it is sealed and there is no seal key;
+// permission_denied when that is another one; data_loss for a sealed token of
+// another format version. Then `record` stays as it is.
+absl::Status OpenJoinToken(const Keyring* seal_key, BootstrapRecord* record);
+
 std::string EncodeBootstrapRecord(const BootstrapRecord& record);
 // data_loss for anything that EncodeBootstrapRecord does not make.
 absl::StatusOr<BootstrapRecord> DecodeBootstrapRecord(absl::string_view bytes);
@@ -48,10 +60,14 @@ inline constexpr absl::string_view kBootstrapFile = "bootstrap";
 inline constexpr absl::string_view kJoiningFile = "joining";
 
 // Blocking: for a job on a disk lane.
-// nullopt when there is none; data_loss for a damaged one.
+// nullopt when there is none; data_loss for a damaged one; what OpenJoinToken
+// says of a sealed join token, which comes open.
 absl::StatusOr<std::optional<BootstrapRecord>> LoadBootstrapRecord(
-    env::FileSystem& fs, const std::string& data_dir,
+    env::FileSystem& fs, const std::string& data_dir, const Keyring* seal_key,
     absl::string_view name = kBootstrapFile);
+// What is in <data_dir>/bootstrap and no secret. data_loss.
+absl::StatusOr<FounderVote> LoadFounderVote(env::FileSystem& fs,
+                                            const std::string& data_dir);
 // `bytes` are those of EncodeBootstrapRecord.
 absl::Status StoreBootstrapRecord(env::FileSystem& fs,
                                   const std::string& data_dir,
@@ -66,7 +82,7 @@ absl::Status RemoveBootstrapRecord(env::FileSystem& fs,
 // the member.
 inline constexpr char kJoinRecordName[] = "joining";
 absl::StatusOr<std::optional<BootstrapRecord>> LoadJoinRecord(
-    env::FileSystem& fs, const std::string& data_dir);
+    env::FileSystem& fs, const std::string& data_dir, const Keyring* seal_key);
 absl::Status RemoveJoinRecord(env::FileSystem& fs, const std::string& data_dir);
 
 }  // namespace jaco::server

@@ -3,7 +3,10 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
 #include "jaco/base/error.h"
+#include "jaco/env/seeded_entropy.h"
 
 namespace jaco::server {
 namespace {
@@ -68,6 +71,53 @@ TEST(BootstrapRecordTest, ComesBackAsItWas) {
     damaged[at] = static_cast<char>(damaged[at] ^ 4);
     EXPECT_FALSE(DecodeBootstrapRecord(damaged).ok()) << at;
   }
+}
+
+TEST(BootstrapRecordTest, ASealedTokenTakesItsKey) {
+  env::SeededEntropy entropy;
+  const Keyring key = Keyring::Create(entropy);
+  const Keyring other = Keyring::Create(entropy);
+  BootstrapRecord record;
+  record.set_server_id(7);
+  record.set_join_token("a-secret-of-the-cluster");
+  const std::string bytes =
+      EncodeBootstrapRecord(SealJoinToken(record, &key, entropy));
+  EXPECT_EQ(bytes.find(record.join_token()), std::string::npos);
+  auto decoded = DecodeBootstrapRecord(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->join_token(), "");
+  EXPECT_EQ(CodeOf(OpenJoinToken(nullptr, &*decoded)),
+            ErrorCode::kValidationFailed);
+  EXPECT_EQ(CodeOf(OpenJoinToken(&other, &*decoded)),
+            ErrorCode::kPermissionDenied);
+  EXPECT_EQ(OpenJoinToken(&key, &*decoded), absl::OkStatus());
+  EXPECT_EQ(decoded->SerializeAsString(), record.SerializeAsString());
+  // Nothing to open, nothing to seal.
+  EXPECT_EQ(OpenJoinToken(nullptr, &*decoded), absl::OkStatus());
+  record.clear_join_token();
+  EXPECT_EQ(SealJoinToken(record, &key, entropy).SerializeAsString(),
+            record.SerializeAsString());
+}
+
+TEST(BootstrapRecordTest, AVersionSaysWhetherTheTokenIsSealed) {
+  BootstrapRecord record;
+  record.set_server_id(7);
+  std::string bytes = EncodeBootstrapRecord(record);
+  record.set_sealed_join_token("sealed");
+  std::string sealed = EncodeBootstrapRecord(record);
+  EXPECT_EQ(bytes[8], 1);
+  EXPECT_EQ(sealed[8], 2);
+  const auto swap = [](char version, std::string* text) {
+    (*text)[8] = version;
+    text->resize(text->size() - 4);
+    AppendLittleEndian(Crc32c(*text), text);
+  };
+  swap(2, &bytes);
+  swap(1, &sealed);
+  EXPECT_EQ(CodeOf(DecodeBootstrapRecord(bytes).status()),
+            ErrorCode::kDataLoss);
+  EXPECT_EQ(CodeOf(DecodeBootstrapRecord(sealed).status()),
+            ErrorCode::kDataLoss);
 }
 
 TEST(FounderVoteTest, WhoHasAcceptedFoundsNothingElse) {

@@ -39,8 +39,9 @@ void BootstrapService::Start() {
           std::nullopt);
   node_->env().disk->Submit(
       env::Lane::kLog,
-      [loaded, path = node_->options().data_dir](env::FileSystem& fs) {
-        *loaded = LoadBootstrapRecord(fs, path);
+      [loaded, path = node_->options().data_dir,
+       seal_key = node_->options().seal_key](env::FileSystem& fs) {
+        *loaded = LoadBootstrapRecord(fs, path, seal_key.get());
         return absl::OkStatus();
       },
       [this, loaded](const absl::Status&) { OnLoaded(*std::move(loaded)); });
@@ -52,7 +53,7 @@ void BootstrapService::OnLoaded(
   unknown_ = absl::OkStatus();
   if (node_->lifecycle() == Lifecycle::kMember) return Forget();
   if (!loaded.ok()) {
-    unknown_ = MakeError(ErrorCode::kDataLoss,
+    unknown_ = MakeError(CodeOf(loaded.status()),
                          absl::StrCat("this server takes no part in the "
                                       "founding of a cluster: ",
                                       loaded.status().message()));
@@ -100,7 +101,9 @@ void BootstrapService::Store(Done done) {
   node_->env().disk->Submit(
       env::Lane::kLog,
       [path = node_->options().data_dir,
-       bytes = EncodeBootstrapRecord(record_)](env::FileSystem& fs) {
+       bytes = EncodeBootstrapRecord(SealJoinToken(
+           record_, node_->options().seal_key.get(), *node_->env().entropy))](
+          env::FileSystem& fs) {
         return StoreBootstrapRecord(fs, path, bytes);
       },
       [this, addresses = contacts_.All(), known = std::move(known),

@@ -43,8 +43,9 @@ void JoinService::Start() {
           std::nullopt);
   node_->env().disk->Submit(
       env::Lane::kLog,
-      [loaded, path = node_->options().data_dir](env::FileSystem& fs) {
-        *loaded = LoadJoinRecord(fs, path);
+      [loaded, path = node_->options().data_dir,
+       seal_key = node_->options().seal_key](env::FileSystem& fs) {
+        *loaded = LoadJoinRecord(fs, path, seal_key.get());
         return absl::OkStatus();
       },
       [this, loaded](const absl::Status&) {

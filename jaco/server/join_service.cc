@@ -100,9 +100,11 @@ void JoinService::IssueToken(const Caller& caller,
         if (!issued.ParseFromString(*result)) {
           return reply(absl::InternalError("the reply is no join token"));
         }
+        const std::string& peer = node_->options().bootstrap.api_address;
         reply(IssueJoinTokenResponse{
             std::move(text), absl::FromUnixMillis(issued.expires_at_unix_ms()),
-            certificates_->Bundle()});
+            certificates_->Bundle(),
+            fsm::ValidateAddress(peer).ok() ? peer : ""});
       });
 }
 
@@ -252,13 +254,16 @@ void JoinService::OnAdmitted(std::shared_ptr<Joining> joining,
 
 // As the node that it is already, or as a new one.
 void JoinService::TakeUp(std::shared_ptr<Joining> joining, Secrets secrets) {
+  const ServerOptions& options = node_->options();
   BootstrapRecord record;
   record.set_server_id(joining->id.value());
   record.set_join_token(joining->token.Text());
   record.set_cluster_id(joining->cluster_id);
   record.add_addresses(joining->peer);
   SecretFiles files = certificates_->Encode(secrets);
-  files.emplace_back(kJoinRecordName, EncodeBootstrapRecord(record));
+  files.emplace_back(kJoinRecordName, EncodeBootstrapRecord(SealJoinToken(
+                                          record, options.seal_key.get(),
+                                          *node_->env().entropy)));
   const bool again = IsSelf(joining->id);
   auto done = [this, joining, again, record = std::move(record),
                secrets = std::move(secrets)](absl::Status status) mutable {
@@ -273,8 +278,9 @@ void JoinService::TakeUp(std::shared_ptr<Joining> joining, Secrets secrets) {
   }
   node_->env().disk->Submit(
       env::Lane::kLog,
-      [path = node_->options().data_dir, files = std::move(files)](
-          env::FileSystem& fs) { return WriteSecretFiles(fs, path, files); },
+      [path = options.data_dir, files = std::move(files)](env::FileSystem& fs) {
+        return WriteSecretFiles(fs, path, files);
+      },
       std::move(done));
 }
 

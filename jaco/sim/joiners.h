@@ -45,8 +45,8 @@ class Joiners {
     std::string token;   // empty: none
     bool asked = false;  // some member, perhaps
     bool trying = false;
-    bool expired = false;      // and the cluster may have a row for the server
-    // One did, and a call that is on its way yet may make the row.
+    bool expired = false;  // and the cluster may have a row for the server
+    // Its last token expired; a call that is still on its way may make the row.
     bool lapsed = false;
     uint64_t incarnation = 0;  // that is trying
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -12,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/server/bootstrap_record.h"
+#include "jaco/server/security/keyring.h"
 #include "jaco/sim/server/testing/bootstrap_cluster.h"
 
 namespace jaco::server {
@@ -367,6 +369,46 @@ TEST_F(BootstrapTest, WhoKnowsOfAClusterLetsNobodyFound) {
     Run(Seconds(40));
     ExpectOneClusterOf(4);
   }
+}
+
+// The member is gone before the token is used.
+TEST_F(BootstrapTest, ATokenThatIsKeptIsSealed) {
+  const auto key = Keyring::FromText(std::string(64, 'a'));
+  ASSERT_TRUE(key.ok());
+  seal_key_ = std::make_shared<const Keyring>(*key);
+  retry_join_ = {1, 2};
+  Start(1);
+  At(1).Init({}, {}, [](const auto&) {});
+  Run(Seconds(1));
+  int calls = 0;
+  on_call_ = [&](NodeNumber from, NodeNumber to) {
+    if (from == 2 && to == 1 && ++calls == 3) PowerLoss(1);
+  };
+  Start(2);
+  Run(Seconds(1));
+  on_call_ = nullptr;
+  ASSERT_GE(calls, 3);
+  const auto kept =
+      DecodeBootstrapRecord(files_[2]->Contents("/data/bootstrap"));
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  EXPECT_EQ(kept->join_token(), "");
+  EXPECT_NE(kept->sealed_join_token(), "");
+
+  const auto seal_key = std::exchange(seal_key_, nullptr);
+  PowerLoss(2);
+  Start(2);
+  Run(Seconds(1));
+  EXPECT_THAT(Progress(2),
+              HasSubstr("/data/bootstrap: the join token is sealed; "
+                        "seal_key_file must name the key"));
+  EXPECT_EQ(Init(2), "validation_failed");
+
+  seal_key_ = seal_key;
+  PowerLoss(2);
+  Start(2);
+  Start(1);
+  Run(Seconds(40));
+  ExpectOneClusterOf(2);
 }
 
 // Two servers know each other from a third, which crashes; when it comes back

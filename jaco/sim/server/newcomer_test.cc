@@ -2,12 +2,14 @@
 // so, and get in without being wiped.
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "jaco/base/error.h"
 #include "jaco/server/backup_format.h"
+#include "jaco/server/security/keyring.h"
 #include "jaco/server/security/secrets.h"
 #include "jaco/sim/server/testing/joining_cluster.h"
 
@@ -15,12 +17,14 @@ namespace jaco::server {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class NewcomerTest : public JoiningClusterTest {
  protected:
   void Adjust(NodeNumber node, ServerOptions* options) override {
     JoiningClusterTest::Adjust(node, options);
     if (says_.contains(node)) options->peer_address = says_[node];
+    options->seal_key = seal_key_;
     if (!names_.contains(node)) return;
     options->node_name = names_[node];
     JoiningClusterTest::Adjust(node, options);
@@ -81,6 +85,7 @@ class NewcomerTest : public JoiningClusterTest {
   }
 
   std::map<NodeNumber, std::string> says_, names_;
+  std::shared_ptr<const Keyring> seal_key_;
 };
 
 TEST_F(NewcomerTest, AWrongAddressIsToldAndMended) {
@@ -88,6 +93,23 @@ TEST_F(NewcomerTest, AWrongAddressIsToldAndMended) {
   EXPECT_THAT(Joining(2), HasSubstr("at 10.9.9.2:7001. If that stays so"));
   EXPECT_THAT(Joining(2), HasSubstr("correct cluster_addr"));
   // The setting is put right; that is all.
+  says_.clear();
+  Restart(2);
+  ExpectIn(2);
+}
+
+TEST_F(NewcomerTest, ATokenThatIsKeptIsSealed) {
+  const auto key = Keyring::FromText(std::string(64, 'a'));
+  ASSERT_TRUE(key.ok());
+  seal_key_ = std::make_shared<const Keyring>(*key);
+  says_[2] = "10.9.9.2:7001";
+  Start(2);
+  const std::string token = NewJoinToken();
+  ASSERT_EQ(Join(2, 1, token), "ok");
+  Run(Seconds(8));
+  const std::string kept = files_[2]->Contents("/data/node/joining");
+  EXPECT_THAT(kept, HasSubstr("jaco-bs"));
+  EXPECT_THAT(kept, Not(HasSubstr(token.substr(0, 64))));
   says_.clear();
   Restart(2);
   ExpectIn(2);

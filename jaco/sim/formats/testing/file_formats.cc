@@ -58,7 +58,11 @@ Format IdentityFormat() {
           .version = 2};
 }
 
-Format BootstrapFormat() {
+server::Keyring SealKey() {
+  return server::Keyring::FromText(std::string(64, 'a')).value();
+}
+
+Format BootstrapFormat(bool sealed) {
   server::BootstrapRecord record;
   record.set_server_id(7);
   record.mutable_vote()->mutable_promised()->set_round(2);
@@ -67,16 +71,30 @@ Format BootstrapFormat() {
   record.set_join_token("token");
   record.add_addresses("10.0.0.1:7000");
   record.set_cluster_id("cluster");
-  return {.name = "bootstrap",
-          .bytes = server::EncodeBootstrapRecord(record),
+  sim::SimEntropy entropy(1);
+  const server::Keyring seal_key = SealKey();
+  return {.name = sealed ? "bootstrap-sealed" : "bootstrap",
+          .bytes = server::EncodeBootstrapRecord(server::SealJoinToken(
+              record, sealed ? &seal_key : nullptr, entropy)),
           .read =
-              [record](absl::string_view bytes) {
-                const auto read = server::DecodeBootstrapRecord(bytes);
+              [=](absl::string_view bytes) {
+                auto read = server::DecodeBootstrapRecord(bytes);
                 if (!read.ok()) return read.status();
-                return CheckEqual(read->SerializeAsString() ==
-                                  record.SerializeAsString());
+                const bool was_sealed = read->join_token().empty();
+                const absl::Status opened =
+                    server::OpenJoinToken(&seal_key, &*read);
+                if (!opened.ok()) return opened;
+                return CheckEqual(was_sealed == sealed &&
+                                  read->SerializeAsString() ==
+                                      record.SerializeAsString());
               },
-          .make_newer = IncrementChecked(8)};
+          .make_newer =
+              [sealed](std::string* bytes) {
+                for (int version = sealed ? 2 : 1; version < 3; ++version) {
+                  IncrementChecked(8)(bytes);
+                }
+              },
+          .version = 2};
 }
 
 Format SnapshotFormat() {
@@ -101,10 +119,6 @@ Format SnapshotFormat() {
                                  : read.status();
               },
           .make_newer = IncrementChecked(8)};
-}
-
-server::Keyring SealKey() {
-  return server::Keyring::FromText(std::string(64, 'a')).value();
 }
 
 Format SecretsFormat(bool sealed) {
@@ -172,9 +186,9 @@ std::function<void(std::string*)> IncrementChecked(size_t at) {
 }
 
 std::vector<Format> FileFormats() {
-  return {IdentityFormat(),     BootstrapFormat(),   SnapshotFormat(),
-          SecretsFormat(false), SecretsFormat(true), KeysFormat(),
-          SealedFormat()};
+  return {IdentityFormat(), BootstrapFormat(false), BootstrapFormat(true),
+          SnapshotFormat(), SecretsFormat(false),   SecretsFormat(true),
+          KeysFormat(),     SealedFormat()};
 }
 
 }  // namespace jaco::formats

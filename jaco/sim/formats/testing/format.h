@@ -20,7 +20,7 @@ struct Format {
   std::function<absl::Status(absl::string_view)> read;
   // Turns bytes into those of the next version, checksums included.
   std::function<void(std::string*)> make_newer;
-  int version = 1;  // of `bytes`
+  int version = 1;  // the newest that `read` knows
 };
 
 inline absl::Status CheckEqual(bool equal) {

@@ -18,6 +18,7 @@
 #include "jaco/server/bootstrap_peer.h"
 #include "jaco/server/bootstrap_record.h"
 #include "jaco/server/join_peer.h"
+#include "jaco/server/security/keyring.h"
 #include "jaco/sim/server/testing/test_cluster.h"
 
 namespace jaco::server {
@@ -40,6 +41,7 @@ class BootstrapCluster : public ClusterTest {
     incarnations_[node] = started_;
     options->join_peer = peers_[node].get();
     options->bootstrap.peer = peers_[node].get();
+    options->seal_key = seal_key_;
     options->bootstrap.api_address = ApiOf(node);
     options->bootstrap.expect =
         expects_.contains(node) ? expects_[node] : expect_;
@@ -80,7 +82,8 @@ class BootstrapCluster : public ClusterTest {
     uint64_t lowest_id = 0;
     for (const auto& [node, process] : processes_) {
       if (files_[node]->crashed()) continue;
-      const auto record = LoadBootstrapRecord(*files_[node], "/data");
+      const auto record = LoadBootstrapRecord(*files_[node], "/data",
+                                              /*seal_key=*/nullptr);
       if (!record.ok() || !record->has_value()) continue;
       const uint64_t id = (*record)->server_id();
       if (lowest != 0 && id > lowest_id) continue;
@@ -117,6 +120,7 @@ class BootstrapCluster : public ClusterTest {
   }
 
   uint32_t expect_ = 3;
+  std::shared_ptr<const Keyring> seal_key_;
   std::map<NodeNumber, uint32_t> expects_;
   std::map<NodeNumber, std::string> names_;
   std::vector<NodeNumber> retry_join_ = {1};
