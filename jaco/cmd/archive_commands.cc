@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "jaco/base/error.h"
 #include "jaco/cmd/cli_output.h"
+#include "jaco/cmd/config.h"
 #include "jaco/cmd/input_file.h"
 #include "jaco/cmd/offline_restore.h"
 #include "jaco/env/posix/errno_status.h"
@@ -156,6 +157,22 @@ void PrintRestored(const server::RestoreResponse& response,
       "wipe the\nother servers and let them join.\n");
 }
 
+// A jacod answers. It may be another than the one whose file --config names.
+absl::Status CheckSocket(const ArchiveOptions& options,
+                         const CliSession& session) {
+  if (options.config.empty()) return absl::OkStatus();
+  ConfigFlags flags;
+  flags.config = options.config;
+  const auto config = LoadConfig(flags, session.world().environment);
+  if (!config.ok()) return config.status();
+  if (config->unix_socket == session.client().name()) return absl::OkStatus();
+  return MakeError(
+      ErrorCode::kConflict,
+      absl::StrCat("a jacod answers at ", session.client().name(), ", and ",
+                   options.config, " says ", config->unix_socket,
+                   ": name the one that you mean with --socket"));
+}
+
 int RestoreOffline(const ArchiveOptions& options, CliSession& session,
                    std::string archive) {
   const auto restored =
@@ -215,6 +232,8 @@ int RunRestore(const ArchiveOptions& options, CliSession& session) {
     return RestoreOffline(options, session, *std::move(archive));
   }
   if (status.error) return session.Fail(*status.error);
+  const absl::Status meant = CheckSocket(options, session);
+  if (!meant.ok()) return session.Fail(meant);
   const auto server = net::DecodeStatusResponse(status.body);
   if (!server.ok()) return session.Fail(server.status());
   if (!options.name.empty() && server->node_name != options.name) {

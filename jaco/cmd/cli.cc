@@ -131,6 +131,11 @@ class Session : public CliSession {
   int ListServers() { return cmd::ListServers(*this, options_.output); }
 
   int OfflineRaft() {
+    if (!client().remote_address().empty()) {
+      return Fail(MakeError(ErrorCode::kValidationFailed,
+                            "this reads the files of a server on this host, "
+                            "--server names another one: see --data-dir"));
+    }
     OfflineRaftOptions raft = options_.raft;
     raft.output = options_.output;
     return RunOfflineRaft(raft, world());

@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "jaco/base/error.h"
+#include "jaco/cmd/host_address.h"
 #include "jaco/cmd/input_file.h"
 #include "jaco/net/sansio/api_json.h"
 #include "jaco/net/sansio/host_port.h"
@@ -23,10 +24,12 @@ int IssueJoinToken(CliSession& session, const JoinOptions& options) {
   if (outcome.error) return session.Fail(*outcome.error);
   const auto response = net::DecodeIssueJoinTokenResponse(outcome.body);
   if (!response.ok()) return session.Fail(response.status());
-  // Where the operator reaches it, somebody does. Over the socket the server
-  // has to say.
+  // Where the operator reaches it, others do, too, unless that is from this
+  // host only: then the server has to say.
   std::string peer = session.client().remote_address();
-  if (peer.empty()) peer = response->peer;
+  const auto remote = net::ParseHostPort(peer);
+  const bool here = !remote.ok() || IsLoopbackAddress(remote->host);
+  if (here && !response->peer.empty()) peer = response->peer;
   if (peer.empty()) peer = "<this-node-host:port>";
   *session.world().out << FormatJoinToken(peer, *response);
   if (options.show_ca) *session.world().out << "\n" << response->ca_cert;

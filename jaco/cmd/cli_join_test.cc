@@ -113,6 +113,15 @@ TEST_F(CliJoinTest, ThePrintedCommandNamesTheServer) {
                                     "--token=ab.cd\n\n"));
 }
 
+TEST_F(CliJoinTest, FilesAreOfThisHost) {
+  world_.token = "t";
+  for (const char* command : {"info", "logs", "state"}) {
+    EXPECT_EQ(Run({"operator", "raft", command, "--server=http://127.0.0.1:1"}),
+              1);
+    EXPECT_THAT(err_.str(), HasSubstr("--server names another one"));
+  }
+}
+
 TEST_F(CliJoinTest, TheAuthorityIsShownIfAskedFor) {
   EXPECT_CALL(api_, IssueJoinToken).WillRepeatedly([](auto&, auto, auto reply) {
     reply(server::IssueJoinTokenResponse{"ab.cd", absl::UnixEpoch(), "PEM\n"});

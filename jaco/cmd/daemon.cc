@@ -43,6 +43,7 @@
 #include "jaco/net/sansio/host_port.h"
 #include "jaco/net/tls_identity.h"
 #include "jaco/server/bootstrap_api.h"
+#include "jaco/server/security/secrets.h"
 #include "jaco/server/server.h"
 #include "jaco/storage/atomic_file.h"
 
@@ -109,8 +110,8 @@ class Daemon {
   // answers as soon as the loop runs, while the server is still starting.
   absl::Status Open() {
     absl::Status status = OpenDataDir();
-    if (status.ok()) status = ShowMeanwhile();
     if (status.ok()) status = OpenBootstrapPeer();
+    if (status.ok()) status = ShowUnlessMember();
     if (status.ok()) status = OpenPeerTransport();
     if (status.ok()) status = OpenServer();
     return status.ok() ? OpenApi() : status;
@@ -122,6 +123,17 @@ class Daemon {
     lock_ = *std::move(lock);
     disk_.emplace(&loop_, &files_);
     return absl::OkStatus();
+  }
+
+  // To those who know its certificate a member that starts must not look like
+  // somebody else. Until it has read its disk it shows none.
+  absl::Status ShowUnlessMember() {
+    const auto secrets = server::HasSecrets(files_, config_.data_dir);
+    if (!secrets.ok()) return secrets.status();
+    if (*secrets) return absl::OkStatus();
+    const absl::Status shown = ShowMeanwhile();
+    if (shown.ok()) AllowBootstrap();
+    return shown;
   }
 
   // A server without a cluster tells everybody how it is, over TLS, with a
@@ -141,10 +153,13 @@ class Daemon {
     const auto key = ReadBootstrapKey(config_, files_);
     if (!key.ok()) return key.status();
     if (key->empty()) return absl::OkStatus();
-    const net::BootstrapPsk psk(*key);
-    tls_.AllowBootstrap(psk);
-    bootstrap_peer_.emplace(psk, PostToLoop());
+    bootstrap_psk_.emplace(*key);
+    bootstrap_peer_.emplace(*bootstrap_psk_, PostToLoop());
     return absl::OkStatus();
+  }
+
+  void AllowBootstrap() {
+    if (bootstrap_psk_) tls_.AllowBootstrap(*bootstrap_psk_);
   }
 
   // From other threads.
@@ -238,6 +253,7 @@ class Daemon {
                       router_->Handle(request, caller, std::move(reply));
                     });
     }
+    remote_http_->ShareArchivePlace(*local_http_);
     remote_http_->OpenTo(
         [this](absl::string_view target) { return IsOpen(target); });
     absl::Status status = AsConflict(
@@ -312,6 +328,11 @@ class Daemon {
 
   void OnStarted(const absl::Status& status) {
     if (!status.ok()) return Fail(status);
+    if (tls_.api() == nullptr) {
+      // Secrets were left over from a founding that did not happen.
+      if (absl::Status shown = ShowMeanwhile(); !shown.ok()) return Fail(shown);
+    }
+    AllowBootstrap();
     Log(absl::StrCat("ready, ", server::LifecycleName(server_->lifecycle())));
     SdNotify(NotifySocket(), "READY=1");
     if (mode_ == DaemonMode::kDev) InitialiseDev();
@@ -403,6 +424,7 @@ class Daemon {
   net::OpenSslPki pki_{&entropy_};
   net::TlsIdentity tls_;
   net::HttpsJoinPeer join_peer_{PostToLoop()};
+  std::optional<net::BootstrapPsk> bootstrap_psk_;
   std::optional<net::HttpsBootstrapPeer> bootstrap_peer_;
   std::optional<net::PeerTransport> network_;
   std::optional<server::Server> server_;

@@ -187,6 +187,10 @@ absl::StatusOr<HttpAnswer> ReadAnswer(Channel& connection,
         }
       }
     }
+    if (error == http::error::partial_message) {
+      return absl::UnavailableError(absl::StrCat(
+          path, " closed the connection in the midst of its answer"));
+    }
     if (error) {
       return absl::InternalError(
           absl::StrCat(path, " does not answer in HTTP: ", error.message()));

@@ -164,10 +164,13 @@ class HttpServer::Impl final : public HttpSessionOwner,
   }
 
   std::shared_ptr<void> TakeArchivePlace() override {
-    if (!archive_place_.expired()) return nullptr;
+    if (!archive_place_->expired()) return nullptr;
     std::shared_ptr<void> place = std::make_shared<char>();
-    archive_place_ = place;
+    *archive_place_ = place;
     return place;
+  }
+  void ShareArchivePlace(const Impl& other) {
+    archive_place_ = other.archive_place_;
   }
 
   void OnTurnedAway(absl::string_view address,
@@ -300,7 +303,8 @@ class HttpServer::Impl final : public HttpSessionOwner,
   std::optional<UnixListener> unix_listener_;
   FailureLimiter failures_;
   CountedLog refusals_;
-  std::weak_ptr<void> archive_place_;
+  std::shared_ptr<std::weak_ptr<void>> archive_place_ =
+      std::make_shared<std::weak_ptr<void>>();
   bool closed_ = false;
   bool accept_failing_ = false;  // said once an outage
   HttpSessions sessions_, refused_;
@@ -312,6 +316,10 @@ HttpServer::HttpServer(asio::io_context& context, Logger* logger,
                                    options)) {}
 
 HttpServer::~HttpServer() { impl_->Close(); }
+
+void HttpServer::ShareArchivePlace(const HttpServer& other) {
+  impl_->ShareArchivePlace(*other.impl_);
+}
 
 absl::Status HttpServer::ListenUnix(absl::string_view path,
                                     absl::string_view group) {

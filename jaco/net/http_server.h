@@ -75,6 +75,10 @@ class HttpServer {
   // of themselves. Before listening.
   void OpenTo(IsOpen is_open);
 
+  // This server and `other` take one archive at a time between them. Before
+  // listening.
+  void ShareArchivePlace(const HttpServer& other);
+
  private:
   class Impl;
   std::shared_ptr<Impl> impl_;

@@ -405,6 +405,37 @@ TEST_F(HttpServerTest, OneArchiveAtATime) {
   EXPECT_EQ(Call("/v1/operator/snapshot", "abc")->status, 200);
 }
 
+// As of the daemon, which has one for its host and one for the network.
+TEST_F(HttpServerTest, TwoServersTakeOneArchiveBetweenThem) {
+  const std::string path = absl::StrCat(root_, "/other.sock");
+  std::optional<HttpServer> other;
+  OnLoop([&] {
+    other.emplace(
+        context_, &logger_,
+        [](const HttpRequest&, const server::Caller&, HttpReply reply) {
+          reply({.status = 200});
+        },
+        kQuick);
+    other->ShareArchivePlace(*server_);
+    EXPECT_TRUE(other->ListenUnix(path).ok());
+  });
+  RawClient first(path_);
+  first.Send(
+      "PUT /v1/operator/snapshot HTTP/1.1\r\nHost: x\r\n"
+      "Connection: close\r\nContent-Length: 4\r\n\r\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto back_up = [&] {
+    const auto answer =
+        CallUnixSocket(path, "GET", "/v1/cluster/backup", "", absl::Seconds(5));
+    return answer.ok() ? answer->status : 0;
+  };
+  EXPECT_EQ(back_up(), 429);
+  first.Send("abcd");
+  EXPECT_THAT(first.ReadAll(), HasSubstr("/v1/operator/snapshot local 4"));
+  EXPECT_EQ(back_up(), 200);
+  OnLoop([&] { other.reset(); });
+}
+
 TEST_F(HttpServerTest, LoopbackNeedsAToken) {
   uint16_t port = 0;
   OnLoop([&] {
@@ -520,12 +551,16 @@ TEST_F(HttpServerTest, TheClientBearsWhatEndsAChunkedBody) {
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
   const std::vector<std::vector<std::string>> answers = {
       {header, "0\r\n", "\r", "\n"},
-      {header, absl::StrCat("0\r\na: ", std::string(70'000, 'x'), "\r\n\r\n")}};
+      {header, absl::StrCat("0\r\na: ", std::string(70'000, 'x'), "\r\n\r\n")},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", "123"},
+      {header, "5\r\n123"}};
   std::thread server([&] {
     for (const auto& answer : answers) {
       pollfd caller = {.fd = fd, .events = POLLIN};
       poll(&caller, 1, -1);
       const int connection = accept(fd, nullptr, nullptr);
+      char request[4096];  // Unread, it would make the end a reset.
+      EXPECT_GT(recv(connection, request, sizeof(request), 0), 0);
       for (const std::string& piece : answer) {
         send(connection, piece.data(), piece.size(), MSG_NOSIGNAL);
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -538,12 +573,20 @@ TEST_F(HttpServerTest, TheClientBearsWhatEndsAChunkedBody) {
   };
   const auto slow = call();
   const auto large = call();
+  const auto short_of_it = call();
+  const auto short_of_a_chunk = call();
   server.join();
   close(fd);
   ASSERT_TRUE(slow.ok()) << slow.status();
   EXPECT_EQ(slow->status, 200);
   EXPECT_THAT(std::string(large.status().message()),
               HasSubstr("does not answer in HTTP"));
+  // It was restarted, say.
+  for (const auto& cut_off : {short_of_it, short_of_a_chunk}) {
+    EXPECT_EQ(cut_off.status().code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(cut_off.status().message()),
+                HasSubstr("in the midst of its answer"));
+  }
 }
 
 // Two that cannot accept must not wake each other for ever.

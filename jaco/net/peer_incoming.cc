@@ -76,8 +76,8 @@ void PeerIncoming::OnBytes() {
 }
 
 void PeerIncoming::Recheck(TlsSetup& tls) {
-  if (!greeted_) return;  // It has to finish its handshake in seconds.
-  const absl::Status status = stream_.CheckPeer(tls);
+  if (!greeted_) return;
+  const absl::Status status = CheckPeer(tls);
   if (!status.ok()) End(std::string(status.message()), false);
 }
 

@@ -36,7 +36,10 @@ class PeerIncoming : public std::enable_shared_from_this<PeerIncoming> {
   PeerIncoming(PeerSocket socket, std::shared_ptr<TlsSetup> tls, Owner* owner);
 
   void Start(Duration handshake_timeout);
-  // Ends the connection of a peer whom `tls` does not trust.
+  // Whether `tls` trusts the peer, whose handshake is done.
+  absl::Status CheckPeer(TlsSetup& tls) { return stream_.CheckPeer(tls); }
+  // Ends the connection of a peer whom `tls` does not trust. Before its hello
+  // the owner has yet to ask.
   void Recheck(TlsSetup& tls);
   // Ends the connection without a call of OnClosed.
   void Close();

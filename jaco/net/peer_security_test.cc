@@ -420,6 +420,42 @@ TEST_F(PeerSecurityTest, TrustThatEndsEndsConnections) {
   EXPECT_THAT(a.recorder.log, Not(HasSubstr("lost peer 2")));
 }
 
+// Whoever has not said who it is when trust ends is none of the open
+// connections that end with it.
+TEST_F(PeerSecurityTest, TrustThatEndsEndsHandshakes) {
+  std::string message = EncodeHello({.sender = 5});
+  AppendFrameHeader(2, &message);
+  message += "hi";
+  const TlsCredentials thief = authority_.For(5);
+  for (const bool shaken_before : {true, false}) {
+    SCOPED_TRACE(shaken_before);
+    TlsCredentials trusting = stranger_.For(2);
+    trusting.bundle += authority_.authority().certificate;
+    Node b(context_, 2, trusting);
+    ssl::context context(ssl::context::tls_client);
+    context.use_certificate(asio::buffer(thief.certificates),
+                            ssl::context::pem);
+    context.use_private_key(asio::buffer(thief.key), ssl::context::pem);
+    ssl::stream<Tcp::socket> stream(Connect(b), context);
+    RunFor(50);  // It is accepted.
+    error_code shaken = asio::error::would_block;
+    const auto shake = [&] {
+      stream.async_handshake(ssl::stream_base::client,
+                             [&](error_code error) { shaken = error; });
+      ASSERT_TRUE(RunUntil([&] { return shaken != asio::error::would_block; }));
+      RunFor(50);
+    };
+    if (shaken_before) shake();
+    ASSERT_TRUE(b.tls.Update(stranger_.For(2)).ok());
+    b.transport.OnCredentials();
+    if (!shaken_before) shake();
+    ASSERT_FALSE(shaken);
+    asio::write(stream, asio::buffer(message), shaken);
+    EXPECT_TRUE(RunUntil([&] { return b.transport.refused() > 0; }));
+    EXPECT_TRUE(b.recorder.frames.empty());
+  }
+}
+
 TEST_F(PeerSecurityTest, CredentialsThatDoNotFitChangeNothing) {
   Node b(context_, 2, authority_.For(2));
   TlsCredentials mixed = authority_.For(2);

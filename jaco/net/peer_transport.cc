@@ -67,8 +67,7 @@ class PeerTransport::Impl final : public PeerIncoming::Owner,
   void Accept();
   void OnAccepted(PeerSocket socket);
   void MakeRoomForAStranger();
-  absl::Status CheckHello(const PeerIncoming& connection,
-                          const PeerHello& hello);
+  absl::Status CheckHello(PeerIncoming& connection, const PeerHello& hello);
   absl::Status CheckAdmitted(env::PeerId peer);
   // `log` is one of the two below.
   void Refused(CountedLog& log, absl::string_view kind,
@@ -184,8 +183,14 @@ absl::Status PeerTransport::Impl::OnHello(PeerIncoming* connection,
   return absl::OkStatus();
 }
 
-absl::Status PeerTransport::Impl::CheckHello(const PeerIncoming& connection,
+absl::Status PeerTransport::Impl::CheckHello(PeerIncoming& connection,
                                              const PeerHello& hello) {
+  // Whom we trust may have changed since the handshake began.
+  const auto tls = options_.tls == nullptr ? nullptr : options_.tls->current();
+  if (tls != nullptr) {
+    const absl::Status trusted = connection.CheckPeer(*tls);
+    if (!trusted.ok()) return trusted;
+  }
   const env::NodeNames* const peer = connection.peer();
   if (peer != nullptr && peer->node_id != hello.sender) {
     return MakeError(ErrorCode::kPeerUntrusted,

@@ -132,6 +132,11 @@ absl::Status WriteSecretFiles(env::FileSystem& fs, const std::string& data_dir,
   return status;
 }
 
+absl::StatusOr<bool> HasSecrets(env::FileSystem& fs,
+                                const std::string& data_dir) {
+  return fs.Exists(absl::StrCat(data_dir, "/", kDirectory, "/", kSecretsName));
+}
+
 absl::StatusOr<std::optional<Secrets>> LoadSecrets(env::FileSystem& fs,
                                                    const std::string& data_dir,
                                                    const Keyring* seal_key) {

@@ -49,6 +49,10 @@ SecretFiles EncodeSecrets(const Secrets& secrets, const Keyring* seal_key,
 absl::Status WriteSecretFiles(env::FileSystem& fs, const std::string& data_dir,
                               const SecretFiles& files);
 
+// Whether `data_dir` holds any.
+absl::StatusOr<bool> HasSecrets(env::FileSystem& fs,
+                                const std::string& data_dir);
+
 // nullopt when `data_dir` holds none. data_loss, naming the file, for a damaged
 // one, kFailedPrecondition for one of another format version; validation_failed
 // when the keyring is sealed and there is no seal key; permission_denied when
