@@ -225,6 +225,10 @@ class Raft {
     return configurations_.current();
   }
   LogIndex configuration_index() const { return configurations_.index(); }
+  // data_loss, for good: a leader's log lacks what is committed here, as an
+  // operator may have brought the cluster back without it (decision 0011). This
+  // server has to stop. Otherwise OK.
+  const absl::Status& failure() const { return failure_; }
   // The same for states that differ in times, jitter and open reads only, as
   // good as never for others. Server i is called names[i - 1] in it; no names:
   // by its own.
@@ -336,6 +340,7 @@ class Raft {
   void AppendFromLeader(const AppendEntriesRequest& request);
   void AppendToLog(EntryPtr entry);
   void TruncateLogFrom(LogIndex index);
+  void CheckCommitted(const EntryId& id);
   void RejectAppend(NodeId to, const AppendEntriesRequest& request);
   void ReleaseAcknowledgement();
   void OnRejected(Progress& peer, const AppendEntriesResponse& response);
@@ -417,6 +422,7 @@ class Raft {
   LogIndex handed_out_;  // of the committed entries
   LogIndex applied_;
   LogIndex installed_;
+  absl::Status failure_;
   Term repair_above_;  // 0: nothing is missing
   Instant election_deadline_;
   int quick_campaigns_ = 0;  // that are left

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "jaco/base/check.h"
+#include "jaco/base/error.h"
 #include "jaco/raft/codec.h"
 #include "jaco/raft/quorum.h"
 #include "jaco/raft/raft.h"
@@ -59,11 +61,31 @@ void Raft::Handle(Instant now, NodeId from, AppendEntriesRequest& request) {
   quick_campaigns_ = 0;
   ResetElectionDeadline(now);
   const EntryId& previous = request.previous;
+  CheckCommitted(previous);
+  for (const EntryPtr& entry : request.entries) {
+    if (entry->id.index > commit_ || !failure_.ok()) break;
+    CheckCommitted(entry->id);
+  }
+  if (!failure_.ok()) return;
   if (previous.index >= commit_ && !log_.Contains(previous)) {
     RejectAppend(from, request);
     return;
   }
   AppendFromLeader(request);
+}
+
+// Every leader has what is committed (Leader Completeness, §3.6.3), unless an
+// operator has brought the cluster back with others.
+void Raft::CheckCommitted(const EntryId& id) {
+  if (id.index > commit_) return;
+  const std::optional<Term> ours = log_.TermAt(id.index);
+  if (!ours.has_value() || *ours == id.term) return;
+  failure_ = MakeError(
+      ErrorCode::kDataLoss,
+      absl::StrCat("entry ", id.index.value(), " of term ", ours->value(),
+                   " is committed here, and of term ", id.term.value(),
+                   " in the leader's log: the cluster was brought back without "
+                   "what this server has"));
 }
 
 // Does not wait for the disk, as it claims nothing of the log. But a server
@@ -92,7 +114,10 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
     if (index <= log_.last().index) TruncateLogFrom(index);
     AppendToLog(entry);
   }
-  const LogIndex match = request.previous.index + request.entries.size();
+  // What our log begins with is committed, so the leader has it, too. Should it
+  // not (see CheckCommitted), it must not take us for one that has its entries.
+  const LogIndex match = std::max(
+      request.previous.index + request.entries.size(), log_.start().index);
   SetCommit(std::min(request.commit, match));
   auto& follower = std::get<Follower>(state_);
   // A heartbeat or a read round asks whether we are there; the disk may take

@@ -94,6 +94,7 @@ void Replica::SetAddresses(const Addresses& addresses) {
 
 void Replica::Pump() {
   if (pumping_) return;  // the loop below comes round to it
+  if (!raft_.failure().ok()) return Fail(raft_.failure());
   pumping_ = true;
   while (!stopped_ && raft_.HasReady()) {
     raft::Ready ready = raft_.TakeReady();

@@ -193,6 +193,53 @@ TEST_F(RecoveryTest, SurvivorsThatDifferAgree) {
   }
 }
 
+// Two that are behind elect one of theirs before the one that is not comes up:
+// what that has is not the cluster's any more. It must not stay a member that
+// has another past, nor count as one that has the entries of now.
+TEST_F(RecoveryTest, WhoHasMoreThanTheElectedStopsOrStartsOver) {
+  for (const int after : {3, 60}) {
+    SCOPED_TRACE(after);
+    NewDisks(static_cast<uint64_t>(after));
+    Found(7);
+    Issue(5);
+    Run(Seconds(1));
+    for (const NodeNumber behind : {6, 7}) PowerLoss(behind);
+    Issue(40);
+    Run(Seconds(1));
+    for (NodeNumber node = 1; node <= 5; ++node) PowerLoss(node);
+    acknowledged_.clear();
+    for (const NodeNumber node : {1, 6, 7}) {
+      Write(node, kPeersJson, PeersJson({1, 6, 7}));
+    }
+    for (const NodeNumber node : {6, 7}) Start(node);
+    Run(Seconds(4));
+    Issue(after);
+    Start(1);
+    Run(Seconds(4));
+    // Before the others have come as far, nobody can tell.
+    const auto& failed = processes_[1]->failed;
+    for (int i = 0; i < 60 && !failed.has_value(); ++i) {
+      ASSERT_NE(Leader(), 1);
+      Issue(1);
+    }
+    Run(Seconds(1));
+    for (const NodeNumber node : {6, 7}) {
+      EXPECT_THAT(TokensAt(node), IsSupersetOf(acknowledged_));
+    }
+    ExpectSameLogs(6, 7);
+    if (after == 3) {
+      ASSERT_TRUE(failed.has_value());
+      EXPECT_EQ(CodeOf(*failed), ErrorCode::kDataLoss);
+      EXPECT_THAT(std::string(failed->message()),
+                  HasSubstr("in the leader's log"));
+    } else {
+      // It got the snapshot of those who have more by now.
+      EXPECT_FALSE(failed.has_value()) << *failed;
+      EXPECT_EQ(At(1).state().digest(), At(6).state().digest());
+    }
+  }
+}
+
 // Whatever the server was doing when the power failed, the next start applies
 // the file or has applied it, once.
 TEST_F(RecoveryTest, MayBeCutOffAnywhere) {
