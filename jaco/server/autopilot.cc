@@ -114,17 +114,20 @@ const std::vector<MemberHealth>& Autopilot::Judge() {
 // With each leadership, and after a pause, what is known is void.
 void Autopilot::Watch(Instant now) {
   const raft::Term term = node_->raft()->term();
+  // A server that has joined another cluster since may lead in the same term.
+  const bool anew = term != term_ || node_->raft()->id() != self_;
   const Duration gap = node_->options().autopilot.tick * kGapTicks;
-  if (term != term_) {
+  if (anew) {
     records_.clear();
     led_since_ = node_->raft()->last().index;
     undecided_ = {};
   }
-  if (term != term_ || now - judged_ > gap) {
+  if (anew || now - judged_ > gap) {
     watching_since_ = now;
     leaving_since_.clear();
   }
   term_ = term;
+  self_ = node_->raft()->id();
   judged_ = now;
 }
 

@@ -106,6 +106,7 @@ class Autopilot {
 
   Node* const node_;
   raft::Term term_;           // of the leadership that the records are of
+  raft::NodeId self_;         // as which server
   raft::LogIndex led_since_;  // the end of the log when it began, about
   // Proposals of this leadership that nobody knows the fate of are up to here.
   raft::LogIndex undecided_;

@@ -164,6 +164,8 @@ void Forwarder::Handle(raft::NodeId from, ForwardRequest request) {
   ForwardResponse response{.incarnation = request.incarnation,
                            .sequence = request.sequence};
   if (hooks_.leadership() != request.term) {
+    // A copy of one that was taken in says nothing of that one.
+    if (seen_in_ == request.term && !IsNew(from, request)) return;
     response.status = MakeError(ErrorCode::kNoLeader,
                                 "the leader has changed; nothing was written");
     Answer(from, std::move(response));

@@ -269,7 +269,11 @@ void JoinService::TakeUp(std::shared_ptr<Joining> joining, Secrets secrets) {
                secrets = std::move(secrets)](absl::Status status) mutable {
     if (!status.ok()) return joining->reply(std::move(status));
     certificates_->Adopt(std::move(secrets));
-    if (!again || record_.has_value()) Watch(std::move(record), kAskFirst);
+    if (!again) {
+      Watch(std::move(record), kAskFirst);
+    } else if (record_.has_value()) {
+      record_ = std::move(record);
+    }
     joining->reply(JoinResponse{std::move(joining->cluster_id)});
   };
   if (!again) {

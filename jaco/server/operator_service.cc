@@ -122,11 +122,20 @@ RaftPeers OperatorService::Peers() const {
 absl::StatusOr<RaftPeer> OperatorService::Find(
     const PeerSelector& selector) const {
   const bool by_id = selector.address.empty();
-  for (const RaftPeer& peer : Peers().peers) {
-    if (by_id ? peer.id == selector.id : peer.address == selector.address) {
-      return peer;
+  std::optional<RaftPeer> found;
+  for (RaftPeer& peer : Peers().peers) {
+    if (by_id ? peer.id != selector.id : peer.address != selector.address) {
+      continue;
     }
+    if (found.has_value()) {
+      return MakeError(ErrorCode::kConflict,
+                       absl::StrCat("members ", found->id, " and ", peer.id,
+                                    " have the address ", selector.address,
+                                    ": name the one that you mean by its id"));
+    }
+    found = std::move(peer);
   }
+  if (found.has_value()) return *std::move(found);
   return MakeError(
       ErrorCode::kNodeNotFound,
       absl::StrCat(by_id ? "id" : "address", " \"",
@@ -396,7 +405,14 @@ Certificates::Done OperatorService::AnswerAuthorities(
   return [this, reply = std::move(reply)](const absl::Status& done) mutable {
     if (!done.ok()) return reply(done);
     node_->Read([this, reply = std::move(reply)](absl::Status status) mutable {
-      if (!status.ok()) return reply(std::move(status));
+      if (!status.ok()) {
+        // Whoever hears that nothing was done does it again.
+        return reply(MakeError(
+            ErrorCode::kTimeout,
+            absl::StrCat("it is done, but this server cannot tell what the "
+                         "authorities are now: ",
+                         status.message())));
+      }
       const auto signing = certificates_->SigningAuthority();
       if (!signing.ok()) return reply(signing.status());
       AuthoritiesResponse response;

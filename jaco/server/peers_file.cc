@@ -96,13 +96,25 @@ absl::StatusOr<std::optional<raft::Configuration>> LatestOf(
   return std::optional(log.configuration);
 }
 
-raft::NodeId IdOf(const net::PeersJsonMember& member,
-                  const raft::Configuration& latest) {
+absl::StatusOr<raft::NodeId> IdOf(const std::string& path,
+                                  const net::PeersJsonMember& member,
+                                  const raft::Configuration& latest) {
   if (member.id != 0) return raft::NodeId(member.id);
+  raft::NodeId found = raft::kNoNode;
   for (const auto& [id, address] : latest.addresses) {
-    if (address == member.address) return id;
+    if (address != member.address) continue;
+    if (found != raft::kNoNode) {
+      return InFile(path, ErrorCode::kValidationFailed,
+                    absl::StrCat("members ", found.value(), " and ", id.value(),
+                                 " had the address ", address,
+                                 "; name the one that you mean with its id"));
+    }
+    found = id;
   }
-  return raft::kNoNode;
+  if (found != raft::kNoNode) return found;
+  return InFile(path, ErrorCode::kValidationFailed,
+                absl::StrCat("no member had the address ", member.address,
+                             "; name it with its id"));
 }
 
 absl::StatusOr<raft::Configuration> ConfigurationOf(
@@ -110,14 +122,10 @@ absl::StatusOr<raft::Configuration> ConfigurationOf(
     raft::NodeId self, const raft::Configuration& latest) {
   raft::Configuration result;
   for (const net::PeersJsonMember& member : members) {
-    const raft::NodeId id = IdOf(member, latest);
-    if (id == raft::kNoNode) {
-      return InFile(path, ErrorCode::kValidationFailed,
-                    absl::StrCat("no member had the address ", member.address,
-                                 "; name it with its id"));
-    }
-    (member.non_voter ? result.learners : result.voters).push_back(id);
-    result.addresses.emplace_back(id, member.address);
+    const auto id = IdOf(path, member, latest);
+    if (!id.ok()) return id.status();
+    (member.non_voter ? result.learners : result.voters).push_back(*id);
+    result.addresses.emplace_back(*id, member.address);
   }
   std::sort(result.voters.begin(), result.voters.end());
   std::sort(result.learners.begin(), result.learners.end());

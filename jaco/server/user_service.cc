@@ -232,7 +232,8 @@ void UserService::OnDerived(Asked& asked,
     return asked.Refuse();
   }
   if (known_.size() >= kKnownMax) known_.pop_front();
-  known_.push_back({asked.mac, asked.name, asked.modify_index});
+  known_.push_back({asked.mac, node_->state().cluster()->id(), asked.name,
+                    asked.modify_index});
   asked.Accept();
 }
 
@@ -241,7 +242,10 @@ bool UserService::IsKnown(const std::string& mac, const fsm::User& user) {
       known_.begin(), known_.end(),
       [&](const Known& known) { return EqualInConstantTime(known.mac, mac); });
   if (it == known_.end()) return false;
-  if (it->name == user.name() && it->modify_index == user.modify_index()) {
+  // The first user of every cluster has the same index, and this server may
+  // have been in another one.
+  if (it->cluster_id == node_->state().cluster()->id() &&
+      it->name == user.name() && it->modify_index == user.modify_index()) {
     return true;
   }
   known_.erase(it);

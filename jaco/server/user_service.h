@@ -70,6 +70,7 @@ class UserService final : public UserApi {
   struct Asked;
   struct Known {
     std::string mac;  // of the credentials, by known_key_
+    std::string cluster_id;
     std::string name;
     uint64_t modify_index;
   };

@@ -380,6 +380,24 @@ TEST_F(BootstrapApiTest, PasswordsChangeAndUsersGo) {
   EXPECT_EQ(Login(1, "new"), "token_invalid");
 }
 
+// Their first users have the same name and came about at the same index.
+TEST_F(BootstrapApiTest, APasswordIsOfOneCluster) {
+  for (const NodeNumber node : {1, 2, 3}) Start(node);
+  ASSERT_EQ(Do(1, Creation("one")), "completed");
+  ASSERT_EQ(Do(2, Joining("1", "one")), "completed");
+  EXPECT_EQ(Login(2, "one"), "user:admin@example.com");
+  EXPECT_EQ(Answer<RemoveNodeResponse>([&](auto reply) {
+              At(1).RemoveNode({}, {.node_name = "n2"}, std::move(reply));
+            }),
+            "ok");
+  Run(Seconds(5));
+  ASSERT_EQ(Do(3, Creation("two")), "completed");
+  ASSERT_EQ(Join(2, 3, NewJoinToken("", 3)), "ok");
+  Run(Seconds(5));
+  EXPECT_EQ(Login(2, "one"), "token_invalid");
+  EXPECT_EQ(Login(2, "two"), "user:admin@example.com");
+}
+
 TEST_F(BootstrapApiTest, ChallengesDoNotTellWhoExists) {
   Founded();
   Start(2);

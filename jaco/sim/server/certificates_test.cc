@@ -17,6 +17,7 @@
 namespace jaco::server {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -55,6 +56,10 @@ class CertificatesTest : public JoiningClusterTest {
     return Ask([&](auto reply) {
       At(through).operators().RotateAuthority({}, std::move(reply));
     });
+  }
+  size_t Authorities(NodeNumber node) {
+    return static_cast<size_t>(
+        At(node).state().cluster()->authorities().size());
   }
   std::string Retire(NodeNumber through) {
     return Ask([&](auto reply) {
@@ -120,6 +125,42 @@ TEST_F(CertificatesTest, AWrongClockDatesNoAuthority) {
   Jump(2, 660);  // A minute ahead is near enough.
   EXPECT_EQ(Rotate(2), "2");
   ExpectTogether(1);
+}
+
+// Whoever hears that nothing was done rotates again, and those that were away
+// meanwhile have missed two.
+TEST_F(CertificatesTest, ARotationThatIsDoneIsNotToBeRepeated) {
+  GrowToThree();
+  int cut_off = 0;
+  for (int delay = 0; delay < 20; ++delay) {
+    SCOPED_TRACE(delay);
+    ASSERT_EQ(Authorities(Leader()), 1u);
+    const auto asked = static_cast<NodeNumber>(Leader() % 3 + 1);
+    auto outcome = std::make_shared<std::string>("none");
+    At(asked).operators().RotateAuthority({}, [outcome](const auto& response) {
+      *outcome = response.ok()
+                     ? "ok"
+                     : std::string(ErrorCodeName(CodeOf(response.status())));
+    });
+    for (int i = 0; i < 10'000 && Authorities(asked) == 1; ++i) {
+      Run(Microseconds(50));
+    }
+    ASSERT_EQ(Authorities(asked), 2u);
+    Run(Microseconds(100 * delay));
+    for (NodeNumber node = 1; node <= 3; ++node) {
+      if (node != asked) PowerLoss(node);
+    }
+    Run(Seconds(15));
+    EXPECT_THAT(*outcome, AnyOf("ok", "timeout"));
+    if (*outcome == "timeout") ++cut_off;
+    for (NodeNumber node = 1; node <= 3; ++node) {
+      if (node != asked) Start(node);
+    }
+    Run(Seconds(200));
+    ASSERT_EQ(Retire(Leader()), "1");
+    Run(Seconds(5));
+  }
+  EXPECT_GT(cut_off, 0);
 }
 
 TEST_F(CertificatesTest, AnAuthorityOfTheFutureHasToWait) {

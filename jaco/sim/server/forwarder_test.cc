@@ -124,6 +124,16 @@ TEST_F(ForwarderTest, NothingIsProposedOrAnsweredTwice) {
   EXPECT_EQ(answers_.size(), 1);
 }
 
+// The first may yet be committed by another leader.
+TEST_F(ForwarderTest, ACopyOfOneThatIsUndecidedIsNotRefused) {
+  Forward("a");
+  const std::string request = DeliverRequest();
+  leadership_ = raft::Term();
+  EXPECT_TRUE(leader_.OnFrame(kFollower, request).ok());
+  EXPECT_TRUE(responses_.empty());
+  EXPECT_EQ(CodeOfAnswer(0), "none");
+}
+
 TEST_F(ForwarderTest, ANodeThatStartsAgainAndAgainIsHeard) {
   std::string frame;
   for (uint64_t start = 1; start <= 2000; ++start) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -113,6 +114,19 @@ TEST_F(NewcomerTest, ATokenThatIsKeptIsSealed) {
   says_.clear();
   Restart(2);
   ExpectIn(2);
+}
+
+// Each time is a certificate and an entry in everybody's log.
+TEST_F(NewcomerTest, ItAsksAfterEverLongerTimes) {
+  JoinFromNowhere(2);
+  const uint64_t id = At(2).raft()->id().value();
+  std::set<uint64_t> changes;
+  for (int i = 0; i < 600; ++i) {
+    Run(Seconds(1));
+    changes.insert(At(1).state().nodes().at(id).modify_index());
+  }
+  EXPECT_GT(changes.size(), 5u);
+  EXPECT_LT(changes.size(), 20u);
 }
 
 TEST_F(NewcomerTest, ANewTokenIsFineToo) {

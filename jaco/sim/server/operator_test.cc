@@ -187,6 +187,27 @@ TEST_F(OperatorTest, ThroughAnyMemberAMemberIsRemoved) {
   EXPECT_EQ(Removals(leader), 1);
 }
 
+// As where a host was replaced, and its address with it.
+TEST_F(OperatorTest, AnAddressOfTwoNamesNobody) {
+  Found(3);
+  Start(4);
+  At(4).Join(raft::NodeId(4), [](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+  });
+  Run(Milliseconds(100));
+  const NodeNumber twice = Other();
+  At(Leader()).AddNonvoter(raft::NodeId(4), AddressOf(twice),
+                           [](const absl::Status&) {});
+  Run(Seconds(2));
+  const auto members = At(Leader()).raft()->configuration().Members();
+  ASSERT_EQ(members.size(), 4u);
+  EXPECT_EQ(CodeOf(Remove(Leader(), {.address = AddressOf(twice)}).status()),
+            ErrorCode::kConflict);
+  EXPECT_EQ(CodeOf(Transfer(Leader(), {.address = AddressOf(twice)}).status()),
+            ErrorCode::kConflict);
+  EXPECT_EQ(At(Leader()).raft()->configuration().Members(), members);
+}
+
 TEST_F(OperatorTest, TheLeaderIsRemovedThroughAFollower) {
   Found(3);
   const NodeNumber leader = Leader();
