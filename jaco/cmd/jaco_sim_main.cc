@@ -77,7 +77,7 @@ void AddOverrides(CLI::App& app, Overrides& overrides) {
 
 SwarmOptions OptionsOf(uint64_t seed, const Overrides& overrides) {
   SwarmOptions options = DrawSwarmOptions(seed);
-  if (overrides.walk) MakeWalk(options);
+  if (overrides.walk) MakeWalk(seed, options);
   options.servers = overrides.servers.value_or(options.servers);
   options.spares = std::min(options.spares, kNodesMax - options.servers);
   options.rocksdb = overrides.rocksdb.value_or(options.rocksdb);
@@ -259,7 +259,7 @@ int RunCommand::Run() const {
   std::printf(
       "events %llu simulated %s s hash %016llx calls %llu operations %llu "
       "committed %llu leaders %llu crashes %llu snapshots %llu "
-      "damages %llu repairs %llu steps %llu\n",
+      "damages %llu wipes %llu repairs %llu steps %llu\n",
       static_cast<unsigned long long>(result.events),
       SecondsText(result.simulated.nanoseconds()).c_str(),
       static_cast<unsigned long long>(result.hash),
@@ -270,6 +270,7 @@ int RunCommand::Run() const {
       static_cast<unsigned long long>(result.crashes),
       static_cast<unsigned long long>(result.installs),
       static_cast<unsigned long long>(result.damages),
+      static_cast<unsigned long long>(result.wipes),
       static_cast<unsigned long long>(result.repairs),
       static_cast<unsigned long long>(result.steps));
   if (report.outcome == Outcome::kPassed) {

@@ -44,7 +44,7 @@ Joiners::Joiners(World& world, Departures& departures)
 
 bool Joiners::Idle() const {
   for (const Spare& spare : spares_) {
-    if (!spare.token.empty()) return false;
+    if (!spare.token.empty() || spare.expired) return false;
   }
   return true;
 }
@@ -118,6 +118,11 @@ void Joiners::HandOut(const std::string& token,
     spares_[number] = {.token = token, .lapsed = spares_[number].lapsed};
     departures_.OnAddCall(number);
   }
+  Arm();
+}
+
+void Joiners::OnWiped(NodeNumber number) {
+  spares_[number] = {.expired = true};
   Arm();
 }
 

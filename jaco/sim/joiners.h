@@ -30,9 +30,13 @@ class Joiners {
 
   // Begins with one more server than `members`, once the last one is through.
   void Begin(Prng prng, const raft::Configuration& members);
+  // A server that was in lost its disk: what it was is removed, and it joins
+  // another time.
+  void OnWiped(NodeNumber number);
   // From now on nobody is given a token. Those who have one go on.
   void Finish();
-  // Nobody has a token and does not know yet what became of it.
+  // Nobody has a token and does not know yet what became of it, and nobody is
+  // about to be removed for that.
   bool Idle() const;
 
   // How often a server was told that it is in.
@@ -45,8 +49,9 @@ class Joiners {
     std::string token;   // empty: none
     bool asked = false;  // some member, perhaps
     bool trying = false;
-    bool expired = false;  // and the cluster may have a row for the server
-    // Its last token expired; a call that is still on its way may make the row.
+    // It is of no use any more, and the cluster may have a row for the server.
+    bool expired = false;
+    // It was of no use; a call that is still on its way may make the row.
     bool lapsed = false;
     uint64_t incarnation = 0;  // that is trying
 

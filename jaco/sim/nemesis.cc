@@ -151,6 +151,9 @@ void Nemesis::StrikeNode(const Fault& fault, NodeNumber node) {
     case FaultKind::kUnreadable:
       LoseSectors(fault, node);
       break;
+    case FaultKind::kWipe:
+      Wipe(fault, node);
+      break;
     case FaultKind::kNoRoom:
       world_.node(node).FillDisk();
       break;
@@ -175,6 +178,13 @@ void Nemesis::LoseSectors(const Fault& fault, NodeNumber node) {
   Prng prng(fault.draw);
   const bool now = world_.options().MembersChange() || prng.Chance(1, 3);
   world_.LoseSectors(node, now, fault.length, prng);
+}
+
+void Nemesis::Wipe(const Fault& fault, NodeNumber node) {
+  if (!world_.options().walk || !MayDamage(node)) return;
+  const uint64_t before = world_.wipes();
+  world_.Wipe(node, fault.length);
+  if (world_.wipes() > before) joiners_.OnWiped(node);
 }
 
 // Where members change, no configuration that may be in force may need it.

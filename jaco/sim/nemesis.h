@@ -36,6 +36,7 @@ class Nemesis {
   void StrikeNode(const Fault& fault, NodeNumber node);
   void Damage(const Fault& fault, NodeNumber node, DamageKind kind);
   void LoseSectors(const Fault& fault, NodeNumber node);
+  void Wipe(const Fault& fault, NodeNumber node);
   bool MayDamage(NodeNumber node);
   bool VotersAreSettled();
   void StrikeMembers(const Fault& fault, const FaultTarget& target);

@@ -373,6 +373,11 @@ void SimFileSystem::Crash(Prng& prng) {
 
 void SimFileSystem::Restart() { StartIncarnation(); }
 
+void SimFileSystem::Replace() {
+  root_ = std::make_shared<DirectoryNode>();
+  StartIncarnation();
+}
+
 void SimFileSystem::StartIncarnation() {
   ++incarnation_;
   crashed_ = false;

@@ -73,6 +73,8 @@ class SimFileSystem final : public env::FileSystem {
   // The process dies, the machine does not: everything written is still seen,
   // and still not durable.
   void Restart();
+  // Another disk, an empty one, in the place of this.
+  void Replace();
 
   // The operation that makes operations() be `operation` fails with `fault`.
   // One at a time: replaces an earlier one.

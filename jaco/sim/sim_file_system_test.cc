@@ -193,6 +193,16 @@ TEST_F(SimFileSystemTest, RestartKeepsWhatIsNotDurable) {
   EXPECT_THAT(ContentOutcomes("a"), ElementsAre("a", "b"));
 }
 
+TEST_F(SimFileSystemTest, AnotherDiskIsEmpty) {
+  const auto file = Make("a", "a");
+  fs_.Replace();
+  EXPECT_FALSE(file->Sync().ok());
+  EXPECT_FALSE(fs_.Exists("a").value());
+  EXPECT_EQ(fs_.used_bytes(), 0u);
+  Make("a", "b");
+  EXPECT_EQ(fs_.Contents("a"), "b");
+}
+
 TEST_F(SimFileSystemTest, CrashFault) {
   const auto file = Make("a", "a");
   fs_.FailAt(fs_.operations() + 2, Fault::kCrash);

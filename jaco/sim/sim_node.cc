@@ -176,12 +176,16 @@ SimNode::SimNode(const NodeContext& context, NodeNumber number)
     : context_(context),
       number_(number),
       files_(MakeStream(context.seed, Stream::kCrash, number)) {
-  JACO_CHECK(files_.CreateDirectory(kDataDirectory).ok());
-  JACO_CHECK(files_.SyncDirectory("/").ok());
+  MakeDataDirectory();
   files_.SetObserver([this](absl::string_view operation, absl::string_view path,
                             uint64_t size) {
     context_.trace.File(number_, operation, path, size);
   });
+}
+
+void SimNode::MakeDataDirectory() {
+  JACO_CHECK(files_.CreateDirectory(kDataDirectory).ok());
+  JACO_CHECK(files_.SyncDirectory("/").ok());
 }
 
 SimNode::~SimNode() {
@@ -337,6 +341,15 @@ bool SimNode::LoseSectors(bool in_use, Prng prng) {
 void SimNode::ReplaceUnreadable(bool remove) {
   JACO_CHECK(!up());
   sim::ReplaceUnreadable(files_, remove);
+}
+
+void SimNode::Wipe() {
+  JACO_CHECK(!up());
+  files_.Replace();
+  MakeRoom();
+  MakeDataDirectory();
+  founded_ = false;
+  wiped_ = true;
 }
 
 void SimNode::HealDisk() {

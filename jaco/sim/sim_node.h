@@ -100,6 +100,11 @@ class SimNode {
   // It is down.
   void ReplaceUnreadable(bool remove);
 
+  // It is down. Its disk is an empty one from now on, and it is nobody until it
+  // joins anew.
+  void Wipe();
+  bool wiped() const { return wiped_; }
+
   void StallDisk(Duration length);
   void JumpWall(Duration by);
   // It is up. Undoes all jumps.
@@ -107,7 +112,10 @@ class SimNode {
 
   // As which server it runs, or did when it was last seen; kNoNode: none yet.
   raft::NodeId id() const { return id_; }
-  void SetId(raft::NodeId id) { id_ = id; }
+  void SetId(raft::NodeId id) {
+    id_ = id;
+    wiped_ = false;
+  }
   // It is up, and is about to join, and to put away what it was before.
   void BeginJoin() { founded_ = false; }
   void EndJoin() { founded_ = server()->raft() != nullptr; }
@@ -128,6 +136,7 @@ class SimNode {
  private:
   struct Incarnation;
 
+  void MakeDataDirectory();
   void OnStarted(const absl::Status& status);
   void Begin(server::Server& server);
   void OnFounded(const absl::Status& status);
@@ -140,6 +149,7 @@ class SimNode {
   uint64_t starts_ = 0;
   bool founded_ = false;  // once, for ever
   bool failed_ = false;
+  bool wiped_ = false;  // and not joined since
   // The file operation from which on errors are the disk's fault; 0: none.
   uint64_t disk_fault_at_ = 0;
   bool full_ = false;

@@ -101,6 +101,7 @@ RunResult Simulation::Run() {
           .installs = world_.installs(),
           .leases = world_.leases(),
           .damages = world_.damages(),
+          .wipes = world_.wipes(),
           .repairs = world_.repairs(),
           .steps = nemesis_.steps(),
           .walked = nemesis_.walked(),

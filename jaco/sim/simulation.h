@@ -30,6 +30,7 @@ struct RunResult {
   uint64_t installs = 0;  // of snapshots
   uint64_t leases = 0;    // how often a node was seen to hold one
   uint64_t damages = 0;   // to the files of servers that were down
+  uint64_t wipes = 0;     // of their whole disks
   uint64_t repairs = 0;   // of logs, from other servers
   uint64_t steps = 0;     // of a walk: see Nemesis
   bool walked = false;    // to the end, in the time for faults

@@ -37,7 +37,7 @@ TEST(SimulationTest, SeedsRunAsTheyDidEverywhere) {
   }
   for (uint64_t seed = 1; seed <= kGoldenWalks; ++seed) {
     SwarmOptions options = DrawSwarmOptions(seed);
-    MakeWalk(options);
+    MakeWalk(seed, options);
     absl::StrAppend(&text, "walk ");
     add(seed, sim::Run(seed, options, nullptr));
   }
@@ -115,14 +115,16 @@ TEST(SimulationTest, Walks) {
   int whole = 0;
   uint64_t refusals = 0;
   uint64_t damages = 0;
+  uint64_t wipes = 0;
   for (uint64_t seed = 1; seed <= 24; ++seed) {
     SwarmOptions options = DrawSwarmOptions(seed);
-    MakeWalk(options);
+    MakeWalk(seed, options);
     const RunResult result = sim::Run(seed, options, nullptr);
     steps += result.steps;
     whole += result.walked ? 1 : 0;
     refusals += result.refusals;
     damages += result.damages;
+    wipes += result.wipes;
     if (!result.violation.has_value()) continue;
     ADD_FAILURE() << "jaco-sim run --walk --seed " << seed << ": "
                   << result.violation->invariant << ": "
@@ -133,12 +135,13 @@ TEST(SimulationTest, Walks) {
   EXPECT_GE(whole, 14);
   EXPECT_GT(refusals, 24u);
   EXPECT_GT(damages, 12u);
+  EXPECT_GT(wipes, 6u);
 }
 
 TEST(SimulationTest, AWalkRepeats) {
   for (uint64_t seed = 300; seed < 303; ++seed) {
     SwarmOptions options = DrawSwarmOptions(seed);
-    MakeWalk(options);
+    MakeWalk(seed, options);
     const RunResult once = sim::Run(seed, options, nullptr);
     EXPECT_EQ(once.hash, sim::Run(seed, options, nullptr).hash) << seed;
   }

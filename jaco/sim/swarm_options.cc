@@ -141,6 +141,8 @@ absl::string_view FaultKindName(FaultKind kind) {
       return "narrow";
     case FaultKind::kUnreadable:
       return "unreadable";
+    case FaultKind::kWipe:
+      return "wipe";
   }
   JACO_CHECK_MSG(false, "fault kind ", static_cast<int>(kind));
 }
@@ -200,7 +202,7 @@ SwarmOptions DrawSwarmOptions(uint64_t seed) {
   return options;
 }
 
-void MakeWalk(SwarmOptions& options) {
+void MakeWalk(uint64_t seed, SwarmOptions& options) {
   options.walk = true;
   options.voter_policy = true;
   options.servers = 1;
@@ -210,6 +212,9 @@ void MakeWalk(SwarmOptions& options) {
   options.remove_dead_after = Seconds(100'000);
   options.FaultsOf(FaultKind::kReconfigure) = {Milliseconds(250),
                                                Milliseconds(50)};
+  Prng prng = MakeStream(seed, Stream::kSwarm, kLaterFaults,
+                         static_cast<uint64_t>(FaultKind::kWipe));
+  options.FaultsOf(FaultKind::kWipe) = DrawFaults(prng);
   // Nobody is removed while that might leave too few sound ones.
   for (const FaultKind kind :
        {FaultKind::kBitRot, FaultKind::kLostWrite, FaultKind::kMisdirectedWrite,

@@ -47,8 +47,11 @@ enum class FaultKind : uint8_t {
   kNarrow,   // a link carries so many bytes a second, and queues so many
   // Parts of a file cannot be read until they are written again: EIO.
   kUnreadable,
+  // A member's disk is lost, and it comes back with an empty one under the same
+  // name. Of a walk.
+  kWipe,
 };
-inline constexpr int kFaultKinds = 25;
+inline constexpr int kFaultKinds = 26;
 // As "one-way-cut".
 absl::string_view FaultKindName(FaultKind kind);
 
@@ -123,7 +126,7 @@ struct SwarmOptions {
 SwarmOptions DrawSwarmOptions(uint64_t seed);
 
 // The same with a cluster that grows from one member to nine and shrinks again.
-void MakeWalk(SwarmOptions& options);
+void MakeWalk(uint64_t seed, SwarmOptions& options);
 
 // One line, "servers=3 rocksdb=no ... crash=500ms/1200ms ...".
 std::string Describe(const SwarmOptions& options);

@@ -162,7 +162,8 @@ bool World::Recognize(SimNode& node, raft::NodeId id) {
 
 raft::NodeId World::IdOf(NodeNumber number) {
   if (number == kWorld || number > servers()) return raft::kNoNode;
-  return options_.walk ? node(number).id() : raft::NodeId(number);
+  if (!options_.walk) return raft::NodeId(number);
+  return node(number).wiped() ? raft::kNoNode : node(number).id();
 }
 
 NodeNumber World::NumberOf(raft::NodeId id) const {
@@ -274,6 +275,19 @@ void World::LoseSectors(NodeNumber number, bool now, Duration down_for,
     damaged_[number] = true;
   }
   if (now) RestartAfter(number, down_for);
+}
+
+void World::Wipe(NodeNumber number, Duration down_for) {
+  JACO_CHECK(options_.walk);
+  if (!node(number).last_seen().has_value() || !MayDamage(number)) return;
+  StopNode(node(number), StopKind::kPowerLoss);
+  node(number).Wipe();
+  ++wipes_;
+  damaged_[number] = true;
+  joins_.OnWiped(number);
+  // It has no certificate any more.
+  fabric_.Replace(number);
+  RestartAfter(number, down_for);
 }
 
 void World::StopNode(SimNode& node, StopKind kind) {

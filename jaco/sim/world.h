@@ -59,6 +59,9 @@ class World : SimJoinPeer::Place {
   // unless `now`, when it goes down for that. It stops, and comes up after
   // `down_for` with what could be read. Limits are those of Damage.
   void LoseSectors(NodeNumber number, bool now, Duration down_for, Prng prng);
+  // A member loses its disk, and comes up after `down_for` with an empty one:
+  // damaged until it has joined anew. Where servers join by tokens.
+  void Wipe(NodeNumber number, Duration down_for);
   // Those that are damaged and not known to be sound again.
   std::set<NodeNumber> Damaged() const;
   void Pause(NodeNumber number);
@@ -86,6 +89,8 @@ class World : SimJoinPeer::Place {
   // Servers whose files were damaged, and that were repaired from others.
   uint64_t damages() const { return damages_; }
   uint64_t repairs() const { return repairs_; }
+  // Members that lost their disk.
+  uint64_t wipes() const { return wipes_; }
   // Snapshots that followers took over from a leader.
   uint64_t installs() const { return installs_; }
   // How often a node was seen to hold one.
@@ -136,6 +141,7 @@ class World : SimJoinPeer::Place {
   uint64_t crashes_ = 0;
   uint64_t damages_ = 0;
   uint64_t repairs_ = 0;
+  uint64_t wipes_ = 0;
   uint64_t installs_ = 0;
   uint64_t leases_ = 0;
 };

@@ -28,6 +28,12 @@ void JoinHistory::OnSpent(NodeNumber server, const std::string& token,
                                            by->second));
 }
 
+void JoinHistory::OnWiped(NodeNumber server) {
+  for (auto& [id, asked] : asked_) {
+    if (asked.server == server) asked.server = 0;
+  }
+}
+
 void JoinHistory::Check(const std::map<uint64_t, fsm::Node>& nodes,
                         Findings& findings) {
   // Mostly nothing has changed.

@@ -26,6 +26,9 @@ class JoinHistory {
   void OnSpent(NodeNumber server, const std::string& token,
                Findings& findings) const;
 
+  // What it joined by is lost: who asks in its name from now on is another.
+  void OnWiped(NodeNumber server);
+
   // `nodes`: the table after everything that was committed, each time that
   // this has grown. The first that is in it founded the cluster.
   void Check(const std::map<uint64_t, fsm::Node>& nodes, Findings& findings);
@@ -38,7 +41,7 @@ class JoinHistory {
 
  private:
   struct Asked {
-    NodeNumber server = 0;
+    NodeNumber server = 0;  // 0: wiped since
     std::string token;
   };
 

@@ -55,6 +55,18 @@ TEST_F(JoinHistoryTest, WhatIsRightPasses) {
   EXPECT_EQ(Found(), "");
 }
 
+TEST_F(JoinHistoryTest, AServerThatWasWipedIsAnother) {
+  Table({1, 20});
+  history_.OnWiped(2);
+  history_.OnAsked(2, "red", 20);
+  history_.OnSpent(2, "red", findings_);
+  EXPECT_EQ(Found(), "");
+  // Of all others the token is still looked at.
+  Table({1, 20, 31});
+  history_.OnSpent(3, "blue", findings_);
+  EXPECT_NE(Found(), "");
+}
+
 TEST_F(JoinHistoryTest, ATokenThatAdmitsTwoIsFound) {
   Table({1, 20, 30});
   EXPECT_EQ(Found(), "one token admitted node 20 and node 30");
