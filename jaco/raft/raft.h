@@ -238,6 +238,9 @@ class Raft {
   bool HoldsLease(Instant now) const;
   // What the leader knows of the others; nullptr for other roles.
   const std::vector<Progress>* progress() const;
+  // This server leads, and a quorum without it has written all of the log: so
+  // they have room for votes as well, and one of them could be elected.
+  bool CanDoWithoutUs() const;
   // Who has granted a (pre-)candidate what it asked for; nullptr for others.
   const std::vector<NodeId>* granted() const;
   // A follower's log equals its leader's up to here; 0 for other roles.

@@ -224,6 +224,19 @@ void Raft::AdvanceCommit() {
   if (reached >= leader.first_of_term) SetCommit(reached);
 }
 
+bool Raft::CanDoWithoutUs() const {
+  const auto* leader = std::get_if<Leader>(&state_);
+  if (leader == nullptr) return false;
+  const auto written = [&](NodeId voter) {
+    for (const Progress& peer : leader->peers) {
+      if (peer.id == voter && !peer.silent) return peer.match;
+    }
+    return LogIndex();
+  };
+  return ReachedByQuorum<LogIndex>(configuration(), written) >=
+         log_.last().index;
+}
+
 void Raft::SetCommit(LogIndex index) {
   if (index <= commit_) return;
   JACO_CHECK(index <= log_.last().index);

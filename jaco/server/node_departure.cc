@@ -76,10 +76,8 @@ void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
 
 void Node::OnSetAside(absl::Status status, bool kept,
                       absl::AnyInvocable<void(absl::Status)> done) {
-  if (!status.ok()) {
-    Fail(status);
-    return done(std::move(status));
-  }
+  // A disk that is full, say: it goes on as what it is.
+  if (!status.ok()) return OnNotFounded(std::move(status), std::move(done));
   lifecycle_ = Lifecycle::kUninitialized;
   name_ = options_.node_name;
   if (kept) {

@@ -276,6 +276,8 @@ void Replica::OnDiskFull(Batch& batch, const absl::Status& status) {
 // To the voter that has most of the log and was not asked before: it may have
 // room. Its election needs nothing that we would have to write.
 void Replica::HandOver() {
+  // Where nobody can be elected nobody serves reads.
+  if (!raft_.CanDoWithoutUs()) return;
   const raft::Configuration& voters = raft_.configuration();
   const raft::Progress* best = nullptr;
   bool any = false;

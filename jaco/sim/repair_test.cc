@@ -234,6 +234,39 @@ TEST_F(RepairTest, AClusterWithoutAnyRoomServesReads) {
   ExpectSound();
 }
 
+// Nor could anybody while one of the others has no room either, or is down.
+TEST_F(RepairTest, WithoutRoomForAnElectionWhoLeadsServesReads) {
+  IssueMany(5);
+  const NodeNumber leader = AwaitLeader();
+  const auto other = static_cast<NodeNumber>(leader % 3 + 1);
+  for (const bool down : {false, true}) {
+    SCOPED_TRACE(down);
+    world_.node(leader).FillDisk();
+    if (down) {
+      world_.Crash(other, StopKind::kPowerLoss, Seconds(20));
+    } else {
+      world_.node(other).FillDisk();
+    }
+    std::string result = "ok";
+    for (int i = 0; i < 200 && result == "ok"; ++i) result = Issue(leader);
+    EXPECT_EQ(result, "disk_full");
+    for (int i = 0; i < 20; ++i) {
+      RunFor(Milliseconds(500));
+      ASSERT_EQ(world_.Leader(), leader);
+      for (NodeNumber asked = 1; asked <= 3; ++asked) {
+        if (down && asked == other) continue;
+        ASSERT_EQ(List(asked), "ok") << int{asked};
+      }
+    }
+    world_.node(leader).MakeRoom();
+    world_.node(other).MakeRoom();
+    RunFor(Seconds(12));
+    IssueMany(5);
+    ASSERT_EQ(AwaitLeader(), leader);
+  }
+  ExpectSound();
+}
+
 TEST_F(RepairTest, AFollowerWithAFullDiskIsNotWaitedFor) {
   IssueMany(5);
   const NodeNumber full = AFollower();

@@ -257,16 +257,28 @@ void SimNode::OnFounded(const absl::Status& status) {
 void SimNode::OnFailed(const absl::Status& status) {
   context_.trace.Note({EventKind::kFailed, number_, kWorld,
                        static_cast<uint32_t>(status.code())});
-  Doom("run", status);
+  // One that has put away what it was is as one that starts.
+  Doom("run", status, /*runs=*/incarnation_->server.raft() != nullptr);
 }
 
-void SimNode::Doom(absl::string_view what, const absl::Status& status) {
+// A disk that is full may keep a server from starting. One that runs waits
+// until there is room, unless what failed had its room already.
+bool SimNode::IsDisksFault(const absl::Status& status, bool runs) const {
+  if (power_failed()) return true;
+  const auto has_struck = [this](uint64_t at) {
+    return at != 0 && files_.operations() >= at;
+  };
+  const bool full = was_full_ || has_struck(no_space_at_);
+  if (full && !runs && absl::IsResourceExhausted(status)) return true;
+  return CodeOf(status) == ErrorCode::kDataLoss &&
+         (has_struck(io_error_at_) || has_struck(no_space_at_) ||
+          hit_unreadable());
+}
+
+void SimNode::Doom(absl::string_view what, const absl::Status& status,
+                   bool runs) {
   failed_ = true;
-  const bool disk_failed =
-      power_failed() ||
-      (disk_fault_at_ != 0 && files_.operations() >= disk_fault_at_);
-  if (disk_failed || (was_full_ && absl::IsResourceExhausted(status))) return;
-  if (hit_unreadable() && CodeOf(status) == ErrorCode::kDataLoss) return;
+  if (IsDisksFault(status, runs)) return;
   context_.findings.Report(
       "server_failed",
       absl::StrCat("node ", number_, ": ", what, ": ", status.ToString()));
@@ -289,7 +301,7 @@ void SimNode::Stop(StopKind kind) {
   } else {
     files_.Restart();
   }
-  disk_fault_at_ = 0;
+  io_error_at_ = no_space_at_ = 0;
 }
 
 void SimNode::FailPowerAt(uint64_t operations) {
@@ -299,9 +311,9 @@ void SimNode::FailPowerAt(uint64_t operations) {
 void SimNode::FailDiskAt(uint64_t operations, SimFileSystem::Fault fault) {
   const uint64_t at = files_.operations() + operations;
   // One that has struck keeps excusing what it leads to.
-  if (files_.operations() < disk_fault_at_ || disk_fault_at_ == 0) {
-    disk_fault_at_ = at;
-  }
+  uint64_t& known =
+      fault == SimFileSystem::Fault::kIoError ? io_error_at_ : no_space_at_;
+  if (files_.operations() < known || known == 0) known = at;
   files_.FailAt(at, fault);
 }
 
@@ -357,7 +369,9 @@ void SimNode::HealDisk() {
   files_.RereadUnreadable();
   files_.FailAt(0, SimFileSystem::Fault::kIoError);
   // One that has not struck excuses nothing.
-  if (files_.operations() < disk_fault_at_) disk_fault_at_ = 0;
+  for (uint64_t* at : {&io_error_at_, &no_space_at_}) {
+    if (files_.operations() < *at) *at = 0;
+  }
   incarnation_->disk.EndStall();
 }
 

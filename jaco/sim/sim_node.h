@@ -141,7 +141,9 @@ class SimNode {
   void Begin(server::Server& server);
   void OnFounded(const absl::Status& status);
   void OnFailed(const absl::Status& status);
-  void Doom(absl::string_view what, const absl::Status& status);
+  bool IsDisksFault(const absl::Status& status, bool runs) const;
+  void Doom(absl::string_view what, const absl::Status& status,
+            bool runs = false);
 
   const NodeContext& context_;
   const NodeNumber number_;
@@ -150,8 +152,10 @@ class SimNode {
   bool founded_ = false;  // once, for ever
   bool failed_ = false;
   bool wiped_ = false;  // and not joined since
-  // The file operation from which on errors are the disk's fault; 0: none.
-  uint64_t disk_fault_at_ = 0;
+  // The file operations from which on errors of a kind are the disk's fault; 0:
+  // none.
+  uint64_t io_error_at_ = 0;
+  uint64_t no_space_at_ = 0;
   bool full_ = false;
   bool was_full_ = false;         // since the server started
   uint64_t unreadable_hits_ = 0;  // when it started

@@ -272,16 +272,32 @@ class SegmentedLog final : public RaftLog {
                    " after term ", last_.term.value());
   }
 
+  // An attempt that found no room may have found none to take back what it had
+  // made.
+  absl::Status RemoveLeftover(uint64_t sequence) {
+    if (std::exchange(leftover_, 0) != sequence) return absl::OkStatus();
+    const absl::Status removed =
+        fs_.Remove(SegmentPath(options_.directory, sequence));
+    if (removed.ok() || absl::IsNotFound(removed)) return absl::OkStatus();
+    leftover_ = sequence;
+    return removed;
+  }
+
   // What makes others go takes no more room than it must where there is little:
   // it would be kept from making room by the lack of it.
   absl::StatusOr<std::unique_ptr<SegmentWriter>> CreateNext(
       const LogStart& start, const raft::HardState& state,
       uint64_t record_bytes) {
     const uint64_t least = SegmentWriter::CapacityFor(start, record_bytes);
-    const auto create = [&](uint64_t capacity) {
-      return SegmentWriter::Create(fs_, options_.directory,
-                                   writer_->sequence() + 1, capacity, start,
-                                   state);
+    const uint64_t sequence = writer_->sequence() + 1;
+    const auto create = [&](uint64_t capacity)
+        -> absl::StatusOr<std::unique_ptr<SegmentWriter>> {
+      absl::Status status = RemoveLeftover(sequence);
+      if (!status.ok()) return status;
+      auto next = SegmentWriter::Create(fs_, options_.directory, sequence,
+                                        capacity, start, state);
+      if (!next.ok()) leftover_ = sequence;
+      return next;
     };
     auto next = create(std::max(options_.segment_bytes, least));
     const bool drops = start.first_segment > start_.first_segment;
@@ -323,6 +339,7 @@ class SegmentedLog final : public RaftLog {
   Promise promise_;
   std::optional<Promise> stored_;  // what the file holds; nullopt: who knows
   std::unique_ptr<SegmentWriter> writer_;
+  uint64_t leftover_ = 0;  // a segment that was not finished; 0: none
   LogStart start_;
   // The highest index in each segment from start_.first_segment on.
   std::deque<raft::LogIndex> last_indexes_;

@@ -1,6 +1,7 @@
 // Servers that were admitted and hear from no leader: they find out why, say
 // so, and get in without being wiped.
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -117,6 +118,22 @@ TEST_F(NewcomerTest, ATokenThatIsKeptIsSealed) {
 }
 
 // Each time is a certificate and an entry in everybody's log.
+TEST_F(NewcomerTest, AFullDiskKeepsItWhatItIs) {
+  JoinFromNowhere(2);
+  const raft::NodeId before = At(2).raft()->id();
+  EXPECT_EQ(Remove(2), "ok");
+  const std::string token = NewJoinToken();
+  files_[2]->SetCapacity(files_[2]->used_bytes());
+  EXPECT_EQ(Join(2, 1, token), "disk_full");
+  EXPECT_FALSE(processes_.at(2)->failed.has_value());
+  EXPECT_EQ(At(2).raft()->id(), before);
+  files_[2]->SetCapacity(std::numeric_limits<uint64_t>::max());
+  says_.clear();
+  EXPECT_EQ(Join(2, 1, token), "ok");
+  Run(Seconds(2));
+  EXPECT_NE(At(2).raft()->id(), before);
+}
+
 TEST_F(NewcomerTest, ItAsksAfterEverLongerTimes) {
   JoinFromNowhere(2);
   const uint64_t id = At(2).raft()->id().value();

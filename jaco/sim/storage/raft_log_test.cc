@@ -4,6 +4,8 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <limits>
+
 #include "gmock/gmock.h"
 #include "jaco/base/crc32c.h"
 #include "jaco/base/endian.h"
@@ -238,13 +240,37 @@ TEST_F(RaftLogTest, WithoutRoomForASegmentTheSameWriteMayBeTriedAgain) {
   const size_t size = TestOptions().segment_bytes / 2;
   ASSERT_TRUE(WriteEntry(1, 1, size).ok());
   const uint64_t used = fs_->used_bytes();
-  for (uint64_t n = 1; n <= 3; ++n) {  // open, preallocate, write the head
+  // Remove what an attempt before left, open, preallocate, write the head.
+  for (uint64_t n = 1; n <= 4; ++n) {
     fs_->FailAt(fs_->operations() + n, sim::SimFileSystem::Fault::kNoSpace);
     EXPECT_TRUE(absl::IsResourceExhausted(WriteEntry(1, 2, size)));
     EXPECT_EQ(fs_->used_bytes(), used);
   }
   ASSERT_TRUE(WriteEntry(1, 2, size).ok());
   Reopen();
+}
+
+// As where a file system copies on write.
+TEST_F(RaftLogTest, WithoutRoomForARemovalTheSameWriteMayBeTriedAgain) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE(seed);
+    log_.reset();
+    fs_ = NewFileSystem(seed);
+    state_ = {};
+    ASSERT_TRUE(Open().ok());
+    const size_t size = TestOptions().segment_bytes / 2;
+    ASSERT_TRUE(WriteEntry(1, 1, size).ok());
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      fs_->SetCapacity(fs_->used_bytes());
+      const uint64_t removal = attempt == 0 ? 3 : 1;
+      fs_->FailAt(fs_->operations() + removal,
+                  sim::SimFileSystem::Fault::kNoSpace);
+      EXPECT_TRUE(absl::IsResourceExhausted(WriteEntry(1, 2, size)));
+    }
+    fs_->SetCapacity(std::numeric_limits<uint64_t>::max());
+    ASSERT_TRUE(WriteEntry(1, 2, size).ok());
+    Reopen();
+  }
 }
 
 TEST_F(RaftLogTest, AGroupIsOneWriteAndOneSync) {
