@@ -11,12 +11,16 @@ namespace jaco::storage {
 namespace {
 
 constexpr absl::string_view kMagic = "jacoprm\n";
-constexpr uint32_t kVersion = 1;
-// In sectors of their own: what a disk tears or loses is mostly one.
+// Version 1 had the second copy at 512.
+constexpr uint32_t kVersion = 2;
 constexpr uint64_t kCopyBytes = 512;
-constexpr uint64_t kCopies = 2;
-// What the checksum covers and where it stands, in this version. A copy says it
-// itself, so that one of another version is told from a damaged one.
+// In blocks of their own: a sector that a disk tears or loses has up to 4 KiB,
+// and where one is unreadable the kernel gives back nothing of its page.
+constexpr uint64_t kSecondCopyAt = 4096;
+constexpr uint64_t kFileBytes = kSecondCopyAt + kCopyBytes;
+constexpr uint64_t kCopiesAt[] = {0, kCopyBytes, kSecondCopyAt};
+// What the checksum covers and where it stands, in these versions. A copy says
+// it itself, so that one of another version is told from a damaged one.
 constexpr uint32_t kChecksumAt = 56;
 
 std::string EncodeCopy(const Promise& promise) {
@@ -46,9 +50,10 @@ absl::StatusOr<std::optional<Promise>> DecodeCopy(absl::string_view bytes) {
           Crc32c(bytes.substr(0, covered))) {
     return std::nullopt;
   }
-  if (version != kVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "format version ", version, "; this build knows version ", kVersion));
+  if (version == 0 || version > kVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("format version ", version,
+                     "; this build knows versions up to ", kVersion));
   }
   if (covered != kChecksumAt) return std::nullopt;
   Promise promise;
@@ -63,16 +68,16 @@ absl::StatusOr<std::optional<Promise>> DecodeCopy(absl::string_view bytes) {
 // Zeros for a copy that the disk refuses to give back, which `refused` says:
 // the other stands for it.
 absl::StatusOr<std::string> ReadCopies(env::File& file, absl::Status* refused) {
-  std::string bytes(kCopies * kCopyBytes, '\0');
+  std::string bytes(kFileBytes, '\0');
   absl::StatusOr<size_t> got = file.ReadAt(0, bytes.size(), bytes.data());
   if (got.ok()) return bytes;
   if (!absl::IsDataLoss(got.status())) return got.status();
   bytes.assign(bytes.size(), '\0');
-  for (uint64_t i = 0; i < kCopies; ++i) {
-    got = file.ReadAt(i * kCopyBytes, kCopyBytes, &bytes[i * kCopyBytes]);
+  for (const uint64_t at : kCopiesAt) {
+    got = file.ReadAt(at, kCopyBytes, &bytes[at]);
     if (got.ok()) continue;
     if (!absl::IsDataLoss(got.status())) return got.status();
-    std::fill_n(&bytes[i * kCopyBytes], kCopyBytes, '\0');
+    std::fill_n(&bytes[at], kCopyBytes, '\0');
     *refused = got.status();
   }
   return bytes;
@@ -103,9 +108,9 @@ absl::StatusOr<std::optional<Promise>> PromiseFile::Load(
   const auto read = ReadCopies(**file, &refused);
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
-  for (uint64_t i = 0; i < kCopies; ++i) {
+  for (const uint64_t at : kCopiesAt) {
     const auto copy =
-        DecodeCopy(absl::string_view(bytes).substr(i * kCopyBytes, kCopyBytes));
+        DecodeCopy(absl::string_view(bytes).substr(at, kCopyBytes));
     if (!copy.ok()) {
       return absl::Status(copy.status().code(),
                           absl::StrCat(path_, ": ", copy.status().message()));
@@ -123,8 +128,12 @@ absl::Status PromiseFile::Store(env::FileSystem& fs, const Promise& promise) {
     const absl::Status opened = Open(fs);
     if (!opened.ok()) return opened;
   }
-  const std::string copy = EncodeCopy(promise);
-  const absl::Status written = file_->WriteAt(0, absl::StrCat(copy, copy));
+  std::string bytes = EncodeCopy(promise);
+  bytes.reserve(kFileBytes);
+  const std::string copy = bytes;
+  bytes.resize(kSecondCopyAt, '\0');
+  bytes += copy;
+  const absl::Status written = file_->WriteAt(0, bytes);
   return written.ok() ? file_->Sync() : written;
 }
 
@@ -133,7 +142,7 @@ absl::Status PromiseFile::Open(env::FileSystem& fs) {
   const bool fresh = absl::IsNotFound(file.status());
   if (fresh) file = fs.Open(path_, env::OpenMode::kCreate);
   if (!file.ok()) return file.status();
-  absl::Status status = (*file)->Preallocate(kCopies * kCopyBytes);
+  absl::Status status = (*file)->Preallocate(kFileBytes);
   // Also when it was there: the process that made it may not have got this far.
   if (status.ok()) status = fs.SyncDirectory(directory_);
   if (status.ok()) {

@@ -174,7 +174,7 @@ std::map<std::string, std::string> MakeCorpus() {
       one + Step(kPromise, FuzzAction::kOverwrite, 20, "damage") +
       Step(kPromise, FuzzAction::kOverwrite, 600, "damage");
   corpus["other-version-promise"] =
-      one + Step(kPromise, FuzzAction::kCutTo, 512) + Step(kPromise, 2, "new");
+      one + Step(kPromise, FuzzAction::kCutTo, 512) + Step(kPromise, 3, "new");
   std::string header = "jacolog\n";
   AppendLittleEndian<uint32_t>(2, &header);
   AppendLittleEndian<uint32_t>(0, &header);

@@ -423,7 +423,9 @@ TEST_F(RaftLogRepairTest, MembersThatWereReplacedDoNotComeBack) {
 }
 
 TEST_F(RaftLogRepairTest, EveryByteOfThePromiseFlipped) {
-  for (uint64_t offset = 0; offset < 1024; ++offset) {
+  ASSERT_EQ(fs_->Contents(kPromise).size(), 4096u + 512);
+  for (uint64_t i = 0; i < 1024; ++i) {
+    const uint64_t offset = i < 512 ? i : 4096 - 512 + i;
     const auto copy = fs_->Clone();
     const auto old = static_cast<uint8_t>(copy->Contents(kPromise)[offset]);
     copy->OverwriteByte(kPromise, offset, old ^ 0xff);
@@ -437,9 +439,10 @@ TEST_F(RaftLogRepairTest, EveryByteOfThePromiseFlipped) {
 }
 
 TEST_F(RaftLogRepairTest, OneCopyOfThePromiseMayBeUnreadable) {
-  for (const uint64_t offset : {0, 512}) {
+  for (const uint64_t offset : {0, 4096}) {
     const auto copy = fs_->Clone();
-    copy->MakeUnreadable(kPromise, offset, 1);
+    // The kernel refuses what is in a page with it.
+    copy->MakeUnreadable(kPromise, offset, offset == 0 ? 4096 : 512);
     EXPECT_FALSE(CheckDamaged(*copy, kPromise));
     EXPECT_THAT(copy->Unreadable(), IsEmpty());  // it is written again
   }
@@ -447,10 +450,10 @@ TEST_F(RaftLogRepairTest, OneCopyOfThePromiseMayBeUnreadable) {
   // The one that is unreadable may be the one that is good.
   const auto copy = fs_->Clone();
   copy->MakeUnreadable(kPromise, 0, 1);
-  copy->FlipBit(kPromise, 532, 1);
+  copy->FlipBit(kPromise, 4096 + 20, 1);
   EXPECT_EQ(RaftLog::Open(*copy, options_, &found).status().code(),
             absl::StatusCode::kDataLoss);
-  fs_->MakeUnreadable(kPromise, 0, 1024);
+  fs_->MakeUnreadable(kPromise, 0, 4096 + 512);
   EXPECT_EQ(RaftLog::Open(*fs_, options_, &found).status().code(),
             absl::StatusCode::kDataLoss);
 }
@@ -482,7 +485,7 @@ TEST_F(RaftLogRepairTest, AnUnreadableSectorStopsItAndChangesNothing) {
 
 TEST_F(RaftLogRepairTest, WithoutLogAndPromiseNothingCanBeProven) {
   fs_->FlipBit(kPromise, 20, 1);
-  fs_->FlipBit(kPromise, 532, 1);
+  fs_->FlipBit(kPromise, 4096 + 20, 1);
   const auto copy = fs_->Clone();
   EXPECT_FALSE(CheckDamaged(*copy, kPromise));  // the log tells
   fs_->FlipBit(Segment(2), 300, 1);
@@ -498,7 +501,7 @@ TEST_F(RaftLogRepairTest, WithoutLogAndPromiseNothingCanBeProven) {
 // neither.
 TEST_F(RaftLogRepairTest, NothingCanBeProvenOfALogThatLostItsEnd) {
   fs_->FlipBit(kPromise, 20, 1);
-  fs_->FlipBit(kPromise, 532, 1);
+  fs_->FlipBit(kPromise, 4096 + 20, 1);
   const absl::Status ahead = absl::DataLossError("the store is ahead");
   RecoveredLog found;
   for (int start = 0; start < 2; ++start) {

@@ -78,10 +78,14 @@ TEST_F(RaftLogTest, CompactionDropsWholeSegments) {
   for (uint64_t i = 1; i <= 100; ++i) {
     ASSERT_TRUE(WriteEntry(i / 10, i, 100).ok());
   }
-  const uint64_t before = fs_->used_bytes();
+  // But for the promise, which stays as it is.
+  const auto used = [this] {
+    return fs_->used_bytes() - fs_->FileSize("data/log/promise").value();
+  };
+  const uint64_t before = used();
   ASSERT_TRUE(
       log_->CompactTo(MakeLogStart({raft::Term(8), raft::LogIndex(80)})).ok());
-  EXPECT_LT(fs_->used_bytes(), before / 2);
+  EXPECT_LT(used(), before / 2);
   EXPECT_FALSE(fs_->Exists(Segment(1)).value());
   // Further compaction within the same segments changes nothing.
   const uint64_t operations = fs_->operations();

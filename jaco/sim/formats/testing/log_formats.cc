@@ -148,13 +148,14 @@ Format PromiseFormat() {
               },
           .make_newer =
               [](std::string* bytes) {
-                for (const size_t copy : {0, 512}) {
+                for (const size_t copy : {0, 4096}) {
                   ++(*bytes)[copy + 8];
                   StoreLittleEndian(
                       Crc32c(absl::string_view(*bytes).substr(copy, 56)),
                       bytes->data() + copy + 56);
                 }
-              }};
+              },
+          .version = 2};
 }
 
 Format SegmentFormat(const std::string& name, bool compacted,
