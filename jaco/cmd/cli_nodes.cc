@@ -54,14 +54,22 @@ absl::Status CheckKnowsNodes(const server::StatusResponse& status) {
   return absl::OkStatus();
 }
 
+namespace {
+
+absl::StatusOr<server::StatusResponse> DecodeNodes(const std::string& body) {
+  auto status = net::DecodeStatusResponse(body);
+  if (!status.ok()) return status;
+  if (absl::Status known = CheckKnowsNodes(*status); !known.ok()) return known;
+  return status;
+}
+
+}  // namespace
+
 int ListNodes(CliSession& session, const std::string& output) {
   const auto outcome = session.Call({"GET", "/v1/cluster/status"});
   if (outcome.error) return session.Fail(*outcome.error);
-  const auto status = net::DecodeStatusResponse(outcome.body);
+  const auto status = DecodeNodes(outcome.body);
   if (!status.ok()) return session.Fail(status.status());
-  if (const absl::Status known = CheckKnowsNodes(*status); !known.ok()) {
-    return session.Fail(known);
-  }
   if (output != "table") return session.ShowPart(outcome, PickNodes);
   *session.world().out << FormatNodes(*status);
   return 0;
@@ -69,12 +77,16 @@ int ListNodes(CliSession& session, const std::string& output) {
 
 // As Nomad's, whose JSON is that of its API.
 int ListServers(CliSession& session, const std::string& output) {
+  const auto outcome = session.Call({"GET", "/v1/cluster/status"});
+  if (outcome.error) return session.Fail(*outcome.error);
+  const auto status = DecodeNodes(outcome.body);
+  if (!status.ok()) return session.Fail(status.status());
   if (output != "table") {
     return session.ShowPart(session.Call({"GET", "/v1/agent/members"}),
                             PickMembers);
   }
-  return session.Finish(session.Call({"GET", "/v1/cluster/status"}),
-                        net::DecodeStatusResponse, FormatServers);
+  *session.world().out << FormatServers(*status);
+  return 0;
 }
 
 }  // namespace jaco::cmd

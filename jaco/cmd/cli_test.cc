@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -131,11 +132,14 @@ TEST_F(CliTest, AServerThatIsNoMemberHasNoListOfNodes) {
   status_.lifecycle = server::Lifecycle::kRemoved;
   status_.cluster_name = "demo";
   Serve();
-  for (const char* output : {"table", "json"}) {
-    EXPECT_EQ(Run({"node", "list", "-o", output}), 1);
-    EXPECT_EQ(out_.str(), "");
-    EXPECT_THAT(err_.str(), StartsWith("Error: not_a_member: this server was "
-                                       "removed from cluster demo; "));
+  for (const auto& list :
+       {std::pair("node", "list"), std::pair("server", "members")}) {
+    for (const char* output : {"table", "json"}) {
+      EXPECT_EQ(Run({list.first, list.second, "-o", output}), 1);
+      EXPECT_EQ(out_.str(), "");
+      EXPECT_THAT(err_.str(), StartsWith("Error: not_a_member: this server was "
+                                         "removed from cluster demo; "));
+    }
   }
   status_.lifecycle = server::Lifecycle::kJoining;
   EXPECT_EQ(Run({"node", "list"}), 1);

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -141,7 +142,12 @@ void Hunter::Spawn(Worker& worker) {
 void Hunter::Work(const Worker& worker, int fd) {
   for (uint64_t seed = worker.next; seed <= options_.last;
        seed += workers_.size()) {
-    alarm(kSeedSecondsMax);
+    // Of CPU time: the machine may have more to do. And should it wait for
+    // something that never comes.
+    alarm(kSeedSecondsMax * 10);
+    const itimerval limit = {.it_interval = {},
+                             .it_value = {.tv_sec = kSeedSecondsMax}};
+    setitimer(ITIMER_PROF, &limit, nullptr);
     const RunResult result = jaco::sim::Run(seed, options_.options_of(seed),
                                             /*trace=*/nullptr);
     WriteAll(fd, Encode(MakeReport(seed, result)));

@@ -58,7 +58,7 @@ struct HuntResult {
 };
 
 // Runs the seeds; `progress` is called now and then with what there is so far.
-// A seed that takes longer than kSeedSecondsMax counts as a crash.
+// A seed that takes more CPU time than kSeedSecondsMax counts as a crash.
 inline constexpr int kSeedSecondsMax = 120;
 HuntResult Hunt(const HuntOptions& options,
                 const std::function<void(const HuntResult&)>& progress);
