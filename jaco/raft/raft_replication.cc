@@ -67,7 +67,11 @@ void Raft::Handle(Instant now, NodeId from, AppendEntriesRequest& request) {
     CheckCommitted(entry->id);
   }
   if (!failure_.ok()) return;
-  if (previous.index >= commit_ && !log_.Contains(previous)) {
+  // What is before our log cannot be compared. Whoever leads has it, too,
+  // unless as above: then it must not take us for one that has its entries.
+  const LogIndex end = previous.index + request.entries.size();
+  if (end < log_.start().index ||
+      (previous.index >= commit_ && !log_.Contains(previous))) {
     RejectAppend(from, request);
     return;
   }
@@ -114,10 +118,7 @@ void Raft::AppendFromLeader(const AppendEntriesRequest& request) {
     if (index <= log_.last().index) TruncateLogFrom(index);
     AppendToLog(entry);
   }
-  // What our log begins with is committed, so the leader has it, too. Should it
-  // not (see CheckCommitted), it must not take us for one that has its entries.
-  const LogIndex match = std::max(
-      request.previous.index + request.entries.size(), log_.start().index);
+  const LogIndex match = request.previous.index + request.entries.size();
   SetCommit(std::min(request.commit, match));
   auto& follower = std::get<Follower>(state_);
   // A heartbeat or a read round asks whether we are there; the disk may take
@@ -190,6 +191,16 @@ void Raft::Handle(Instant now, NodeId from,
 }
 
 void Raft::OnRejected(Progress& peer, const AppendEntriesResponse& response) {
+  // Its log begins behind what it was asked for: it is asked there, as soon as
+  // ours is as long. What is streamed gets answers of its own.
+  if (response.hint.index > response.match) {
+    const LogIndex start = response.hint.index;
+    if (peer.state != Progress::State::kReplicate && start > peer.match &&
+        start <= log_.last().index) {
+      peer.BecomeProbe(start.Next());
+    }
+    return;
+  }
   // The heartbeats of that time are not probes.
   if (peer.state == Progress::State::kSnapshot) return;
   // Old news: what was refused then has been accepted since, or is not what is

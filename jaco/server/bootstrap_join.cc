@@ -81,7 +81,9 @@ void BootstrapActions::Join(BootstrapRequest request) {
         // One that is damaged is as good as none.
         const bool known =
             loaded.ok() || CodeOf(loaded) == ErrorCode::kDataLoss;
-        known ? TryNode(joining) : Finish(loaded);
+        if (known) return TryNode(joining);
+        // It is the key that is wrong, not the password.
+        Finish(MakeError(ErrorCode::kConfigMismatch, loaded.message()));
       });
 }
 

@@ -46,12 +46,6 @@ struct DataDir {
 
 storage::SnapshotStore SnapshotsIn(const std::string& path);
 
-// Moves all that is in `path` of a cluster that this server left into
-// `path`/former, in place of what is there; or, if it is not to `keep`, removes
-// it. Once it has begun, it is finished when `path` is opened.
-absl::Status SetDataAside(env::FileSystem& fs, const std::string& path,
-                          bool keep);
-
 // The store of `path`, for a job.
 absl::StatusOr<std::unique_ptr<storage::StateStore>> OpenStateStore(
     env::FileSystem& fs, const std::string& path);

@@ -22,6 +22,10 @@ absl::Status RemoveAll(env::FileSystem& fs, const std::string& path) {
   const absl::StatusOr<bool> exists = fs.Exists(path);
   if (!exists.ok() || !*exists) return exists.status();
   const auto names = fs.List(path);
+  if (absl::IsDataLoss(names.status()) ||
+      absl::IsResourceExhausted(names.status())) {
+    return names.status();
+  }
   if (!names.ok()) return fs.Remove(path);
   for (const std::string& name : *names) {
     absl::Status removed = fs.Remove(absl::StrCat(path, "/", name));
@@ -32,10 +36,25 @@ absl::Status RemoveAll(env::FileSystem& fs, const std::string& path) {
 
 }  // namespace
 
+absl::Status BeginSettingAside(env::FileSystem& fs, const std::string& path,
+                               bool keep) {
+  absl::Status status =
+      storage::MakeDirectory(fs, absl::StrCat(path, "/former"));
+  if (!status.ok()) return status;
+  status = storage::ReplaceFile(fs, path, kMark, keep ? "" : kDiscard);
+  if (!absl::IsResourceExhausted(status)) return status;
+  // It may be there all the same.
+  const absl::Status removed = fs.Remove(absl::StrCat(path, "/", kMark));
+  if (!removed.ok() && !absl::IsNotFound(removed)) {
+    return absl::DataLossError(removed.message());
+  }
+  const absl::Status synced = fs.SyncDirectory(path);
+  return synced.ok() ? status : absl::DataLossError(synced.message());
+}
+
 absl::Status SetDataAside(env::FileSystem& fs, const std::string& path,
                           bool keep) {
-  absl::Status status =
-      storage::ReplaceFile(fs, path, kMark, keep ? "" : kDiscard);
+  absl::Status status = BeginSettingAside(fs, path, keep);
   return status.ok() ? FinishSettingAside(fs, path) : status;
 }
 

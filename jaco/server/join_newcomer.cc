@@ -85,9 +85,9 @@ void JoinService::Review() {
   const bool ours =
       raft != nullptr && raft->id().value() == record_->server_id();
   if (!ours || raft->last().index.value() > 0) return ForgetRecord();
+  if (joining_) return Arm(kAskFirst);
   // Who was removed goes on knowing how it learned that.
   if (!node_->IsNewcomer()) return;
-  if (joining_) return Arm(kAskFirst);
   const auto token = JoinToken::Parse(record_->join_token());
   if (!token.ok() || record_->addresses().empty()) return ForgetRecord();
   asking_ = true;

@@ -155,6 +155,7 @@ class Node {
   bool WasRemoved() const;
   bool HoldsNothing() const;
   void SetAside(absl::AnyInvocable<void(absl::Status)> done);
+  void LetGo(bool keep, absl::AnyInvocable<void(absl::Status)> done);
   void OnSetAside(absl::Status status, bool kept,
                   absl::AnyInvocable<void(absl::Status)> done);
   std::optional<std::string> AddressOfRemoved(raft::NodeId id) const;

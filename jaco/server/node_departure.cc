@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jaco/server/data_dir.h"
+#include "jaco/server/former_data.h"
 #include "jaco/server/node.h"
 
 namespace jaco::server {
@@ -42,12 +42,31 @@ std::optional<std::string> Node::AddressOfRemoved(raft::NodeId id) const {
   return it->second.address();
 }
 
-// What holds nothing is not worth the place of what is kept already. The jobs
-// of the old replica come first in their lanes; when all are done, its files
-// are nobody's.
+// What holds nothing is not worth the place of what is kept already. Before
+// there is room for that nothing is let go.
 void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
-  lifecycle_ = Lifecycle::kCreating;
   const bool keep = !HoldsNothing();
+  lifecycle_ = Lifecycle::kCreating;
+  env_.disk->Submit(
+      env::Lane::kLog,
+      [path = options_.data_dir, keep](env::FileSystem& fs) {
+        return BeginSettingAside(fs, path, keep);
+      },
+      [this, keep, done = std::move(done)](absl::Status status) mutable {
+        if (lifecycle_ == Lifecycle::kFailed) return done(failure_);
+        if (status.ok()) return LetGo(keep, std::move(done));
+        if (!absl::IsResourceExhausted(status)) {
+          Fail(status);
+        } else {
+          lifecycle_ = Lifecycle::kMember;
+        }
+        done(std::move(status));
+      });
+}
+
+// The jobs of the old replica come first in their lanes; when all are done, its
+// files are nobody's.
+void Node::LetGo(bool keep, absl::AnyInvocable<void(absl::Status)> done) {
   replica_->Retire();
   retired_.push_back(std::move(replica_));
   state_ = fsm::ClusterState(options_.state);
@@ -63,8 +82,8 @@ void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
             [this, keep, done = std::move(done)](const absl::Status&) mutable {
               env_.disk->Submit(
                   env::Lane::kLog,
-                  [path = options_.data_dir, keep](env::FileSystem& fs) {
-                    return SetDataAside(fs, path, keep);
+                  [path = options_.data_dir](env::FileSystem& fs) {
+                    return FinishSettingAside(fs, path);
                   },
                   [this, keep,
                    done = std::move(done)](absl::Status status) mutable {
@@ -76,8 +95,10 @@ void Node::SetAside(absl::AnyInvocable<void(absl::Status)> done) {
 
 void Node::OnSetAside(absl::Status status, bool kept,
                       absl::AnyInvocable<void(absl::Status)> done) {
-  // A disk that is full, say: it goes on as what it is.
-  if (!status.ok()) return OnNotFounded(std::move(status), std::move(done));
+  if (!status.ok()) {
+    Fail(status);
+    return done(std::move(status));
+  }
   lifecycle_ = Lifecycle::kUninitialized;
   name_ = options_.node_name;
   if (kept) {

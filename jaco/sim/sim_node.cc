@@ -311,9 +311,12 @@ void SimNode::FailPowerAt(uint64_t operations) {
 void SimNode::FailDiskAt(uint64_t operations, SimFileSystem::Fault fault) {
   const uint64_t at = files_.operations() + operations;
   // One that has struck keeps excusing what it leads to.
-  uint64_t& known =
-      fault == SimFileSystem::Fault::kIoError ? io_error_at_ : no_space_at_;
+  const bool io = fault == SimFileSystem::Fault::kIoError;
+  uint64_t& known = io ? io_error_at_ : no_space_at_;
+  uint64_t& other = io ? no_space_at_ : io_error_at_;
   if (files_.operations() < known || known == 0) known = at;
+  // There is one fault to come, and this is it.
+  if (files_.operations() < other) other = 0;
   files_.FailAt(at, fault);
 }
 
@@ -353,6 +356,12 @@ bool SimNode::LoseSectors(bool in_use, Prng prng) {
 void SimNode::ReplaceUnreadable(bool remove) {
   JACO_CHECK(!up());
   sim::ReplaceUnreadable(files_, remove);
+}
+
+// What one that has failed is comes out at its next start.
+void SimNode::EndJoin() {
+  founded_ = server()->raft() != nullptr &&
+             server()->lifecycle() != server::Lifecycle::kFailed;
 }
 
 void SimNode::Wipe() {

@@ -118,7 +118,7 @@ class SimNode {
   }
   // It is up, and is about to join, and to put away what it was before.
   void BeginJoin() { founded_ = false; }
-  void EndJoin() { founded_ = server()->raft() != nullptr; }
+  void EndJoin();
 
   // That its disk holds.
   uint64_t files() const { return files_.CountFiles(); }

@@ -102,15 +102,10 @@ void World::OnUnreadable(SimNode& node) {
 
 void World::Observe(SimNode& node) {
   const raft::Raft* raft = node.server()->raft();
-  if (raft == nullptr) {
-    without_raft_[node.number()] = true;
-    return;
-  }
+  if (raft == nullptr) return;
   const bool anew = options_.walk && Recognize(node, raft->id());
   std::optional<raft::Observation>& seen = node.last_seen();
-  // One that could not put away what it was reads its disk, as after a start.
-  const bool reopened = std::exchange(without_raft_[node.number()], false);
-  if (anew || reopened) seen.reset();
+  if (anew) seen.reset();
   const raft::Observation now = raft::Observe(*raft);
   const absl::Status invariants =
       raft::CheckInvariants(seen.has_value() ? *seen : now, now);

@@ -130,7 +130,6 @@ class World : SimJoinPeer::Place {
   PerNode<raft::LogIndex> members_of_ = {};     // the last that were looked at
   std::map<raft::NodeId, NodeNumber> numbers_;  // of servers that join
   absl::AnyInvocable<void(NodeNumber)> down_observer_;
-  PerNode<bool> without_raft_ = {};   // when it was looked at last
   PerNode<bool> damaged_ = {};        // and not known to be sound yet
   PerNode<bool> damage_unseen_ = {};  // and it has not been up since
   // How a server goes on of which something could not be read.

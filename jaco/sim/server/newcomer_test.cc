@@ -117,7 +117,6 @@ TEST_F(NewcomerTest, ATokenThatIsKeptIsSealed) {
   ExpectIn(2);
 }
 
-// Each time is a certificate and an entry in everybody's log.
 TEST_F(NewcomerTest, AFullDiskKeepsItWhatItIs) {
   JoinFromNowhere(2);
   const raft::NodeId before = At(2).raft()->id();
@@ -134,6 +133,7 @@ TEST_F(NewcomerTest, AFullDiskKeepsItWhatItIs) {
   EXPECT_NE(At(2).raft()->id(), before);
 }
 
+// Each time is a certificate and an entry in everybody's log.
 TEST_F(NewcomerTest, ItAsksAfterEverLongerTimes) {
   JoinFromNowhere(2);
   const uint64_t id = At(2).raft()->id().value();

@@ -193,6 +193,38 @@ TEST_F(RecoveryTest, SurvivorsThatDifferAgree) {
   }
 }
 
+// As below. Before it can be compared with the leader's log it counts for
+// nothing.
+TEST_F(RecoveryTest, WhoHasMoreThanTheElectedIsNotCounted) {
+  Found(7);
+  Issue(5);
+  Run(Seconds(1));
+  for (const NodeNumber behind : {6, 7}) PowerLoss(behind);
+  Issue(40);
+  Run(Seconds(1));
+  for (NodeNumber node = 1; node <= 5; ++node) PowerLoss(node);
+  for (const NodeNumber node : {1, 6, 7}) {
+    Write(node, kPeersJson, PeersJson({1, 6, 7}));
+  }
+  for (const NodeNumber node : {6, 7}) Start(node);
+  Run(Seconds(4));
+  const NodeNumber leader = Leader();
+  Start(1);
+  Run(Seconds(1));
+  ASSERT_GT(At(1).raft()->log().start().index, At(leader).raft()->last().index);
+  PowerLoss(leader == 6 ? 7 : 6);
+  const raft::LogIndex commit = At(leader).raft()->commit();
+  for (int i = 0; i < 100; ++i) {
+    At(leader).IssueToken({}, {.identity = absl::StrCat("burst-", i)},
+                          [](const auto&) {});
+    Run(Milliseconds(5));
+  }
+  Run(Seconds(2));
+  EXPECT_GT(At(leader).raft()->last().index, commit + 50);
+  EXPECT_EQ(At(leader).raft()->commit(), commit);
+  EXPECT_TRUE(processes_[1]->failed.has_value());
+}
+
 // Two that are behind elect one of theirs before the one that is not comes up:
 // what that has is not the cluster's any more. It must not stay a member that
 // has another past, nor count as one that has the entries of now.

@@ -10,9 +10,12 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "jaco/base/crc32c.h"
+#include "jaco/base/endian.h"
 #include "jaco/raft/codec.h"
 #include "jaco/sim/storage/raft_log_model.h"
 #include "jaco/storage/log_format.h"
+#include "jaco/storage/promise.h"
 #include "jaco/storage/raft_log.h"
 
 namespace jaco::storage {
@@ -456,6 +459,33 @@ TEST_F(RaftLogRepairTest, OneCopyOfThePromiseMayBeUnreadable) {
   fs_->MakeUnreadable(kPromise, 0, 4096 + 512);
   EXPECT_EQ(RaftLog::Open(*fs_, options_, &found).status().code(),
             absl::StatusCode::kDataLoss);
+}
+
+// The second copy was at 512.
+TEST_F(RaftLogRepairTest, APromiseOfVersionOneIsRead) {
+  const auto expected = PromiseFile("data/log").Load(*fs_);
+  ASSERT_TRUE(expected.ok() && expected->has_value());
+  std::string copy = fs_->Contents(kPromise).substr(0, 512);
+  copy[8] = 1;
+  StoreLittleEndian(Crc32c(copy.substr(0, 56)), copy.data() + 56);
+  for (const int damaged : {-1, 0, 512}) {
+    SCOPED_TRACE(damaged);
+    const auto fs = fs_->Clone();
+    const auto file = fs->Open(kPromise, env::OpenMode::kCreateTruncate);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->WriteAt(0, copy + copy).ok());
+    ASSERT_TRUE((*file)->Sync().ok());
+    if (damaged >= 0) {
+      fs->FlipBit(kPromise, static_cast<uint64_t>(damaged) + 20, 1);
+    }
+    const auto read = PromiseFile("data/log").Load(*fs);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(*read, *expected);
+    // The next start makes it one of version 2.
+    EXPECT_FALSE(CheckDamaged(*fs, kPromise));
+    EXPECT_EQ(fs->Contents(kPromise).substr(4096),
+              fs->Contents(kPromise).substr(0, 512));
+  }
 }
 
 // What cannot be read may come back, and is perhaps the only copy: it is not
