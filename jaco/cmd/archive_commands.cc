@@ -170,7 +170,9 @@ absl::Status CheckSocket(const ArchiveOptions& options,
       ErrorCode::kConflict,
       absl::StrCat("a jacod answers at ", session.client().name(), ", and ",
                    options.config, " says ", config->unix_socket,
-                   ": name the one that you mean with --socket"));
+                   ": leave --config out, or name its server with "
+                   "--socket ",
+                   config->unix_socket));
 }
 
 int RestoreOffline(const ArchiveOptions& options, CliSession& session,

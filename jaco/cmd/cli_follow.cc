@@ -11,11 +11,9 @@
 namespace jaco::cmd {
 namespace {
 
-// What a server, or the way to it, may get over. One that starts shows another
-// certificate at first.
+// What a server, or the way to it, may get over.
 constexpr ErrorCode kPassing[] = {ErrorCode::kNoLeader, ErrorCode::kQuorumLost,
-                                  ErrorCode::kTimeout, ErrorCode::kRateLimited,
-                                  ErrorCode::kPeerUntrusted};
+                                  ErrorCode::kTimeout, ErrorCode::kRateLimited};
 
 bool MayPass(const CliSession::Outcome& outcome) {
   return outcome.unreachable ||

@@ -17,6 +17,13 @@ namespace {
 // Longer than the two servers need to tell why it has not worked.
 constexpr absl::Duration kJoinTimeout = absl::Seconds(60);
 
+// Nobody else reaches the server there; nor at no address at all.
+bool IsOfThisHost(const std::string& address) {
+  const auto parsed = net::ParseHostPort(address);
+  return !parsed.ok() || parsed->host == "localhost" ||
+         IsLoopbackAddress(parsed->host);
+}
+
 int IssueJoinToken(CliSession& session, const JoinOptions& options) {
   const auto outcome = session.CallLeader(
       {"POST", "/v1/node/issue-join-token",
@@ -27,9 +34,9 @@ int IssueJoinToken(CliSession& session, const JoinOptions& options) {
   // Where the operator reaches it, others do, too, unless that is from this
   // host only: then the server has to say.
   std::string peer = session.client().remote_address();
-  const auto remote = net::ParseHostPort(peer);
-  const bool here = !remote.ok() || IsLoopbackAddress(remote->host);
-  if (here && !response->peer.empty()) peer = response->peer;
+  if (IsOfThisHost(peer) && !IsOfThisHost(response->peer)) {
+    peer = response->peer;
+  }
   if (peer.empty()) peer = "<this-node-host:port>";
   *session.world().out << FormatJoinToken(peer, *response);
   if (options.show_ca) *session.world().out << "\n" << response->ca_cert;

@@ -107,7 +107,8 @@ class Daemon {
 
  private:
   // Everything that can fail before the server starts, cheapest first. The API
-  // answers as soon as the loop runs, while the server is still starting.
+  // answers as soon as the loop runs, while the server is still starting; over
+  // TLS only once it is known whose certificate to show.
   absl::Status Open() {
     absl::Status status = OpenDataDir();
     if (status.ok()) status = OpenBootstrapPeer();
