@@ -130,6 +130,11 @@ class BackupTest(unittest.TestCase):
     self.fails('Error: not_found: ', first, 'restore', file + '.none')
     self.fails('Error: config_mismatch: ', first, 'restore', '--input', file,
                '--name', 'node-9', '--passphrase-file', key)
+    another = file + '.yaml'
+    with open(another, 'w') as f:
+      f.write('unix_socket: /elsewhere.sock\n')
+    self.fails(another + ' says /elsewhere.sock', first, 'restore', '--input',
+               file, '--config', another, '--passphrase-file', key)
     self.assertEqual(
         first.call('GET', '/v1/cluster/status')[1]['lifecycle'],
         'uninitialized')
