@@ -316,6 +316,47 @@ TEST_F(RaftTest, CommittedEntriesComeInPortions) {
   EXPECT_FALSE(raft.HasReady());
 }
 
+// As after a recovery by peers.json, without which it cannot be.
+TEST_F(RaftTest, WhatIsCommittedIsComparedWithTheLeaders) {
+  const Instant now = Instant() + Seconds(1);
+  const auto entry = [](uint64_t term, uint64_t index) {
+    return std::make_shared<const Entry>(
+        Entry{{Term(term), LogIndex(index)}, EntryKind::kCommand, "x"});
+  };
+  const RestoredState restored{.hard_state = {Term(1), kNoNode},
+                               .log_start = {Term(1), LogIndex(2)},
+                               .configuration = {.voters = Nodes({1, 2, 3})},
+                               .entries = {entry(1, 3)},
+                               .applied = LogIndex(3)};
+  const auto failure_after = [&](const AppendEntriesRequest& request) {
+    Raft raft({.id = NodeId(1)}, restored, Prng(1), now);
+    raft.Step(now, NodeId(2), request);
+    return raft.failure();
+  };
+  AppendEntriesRequest request{.term = Term(5),
+                               .previous = {Term(1), LogIndex(2)},
+                               .entries = {entry(1, 3), entry(4, 4)}};
+  EXPECT_EQ(failure_after(request), absl::OkStatus());
+  request.entries = {entry(4, 3)};
+  EXPECT_EQ(CodeOf(failure_after(request)), ErrorCode::kDataLoss);
+  request.previous.term = Term(4);
+  request.entries.clear();
+  EXPECT_EQ(CodeOf(failure_after(request)), ErrorCode::kDataLoss);
+
+  // What ends before the log begins cannot be compared.
+  Raft raft({.id = NodeId(1)}, restored, Prng(1), now);
+  raft.Step(now, NodeId(2),
+            AppendEntriesRequest{.term = Term(5), .entries = {entry(4, 1)}});
+  EXPECT_EQ(raft.failure(), absl::OkStatus());
+  const Ready ready = raft.TakeReady();
+  ASSERT_THAT(ready.messages, SizeIs(1));
+  const auto* answer =
+      std::get_if<AppendEntriesResponse>(&ready.messages[0].message);
+  ASSERT_NE(answer, nullptr);
+  EXPECT_FALSE(answer->success);
+  EXPECT_EQ(answer->hint, (EntryId{Term(1), LogIndex(2)}));
+}
+
 TEST_F(RaftTest, HandsOverToAFitVoterOfAHigherPriority) {
   Start({.voters = Nodes({1, 2, 3})}, {.priority = 50});
   Timeout();
