@@ -182,9 +182,7 @@ void Nemesis::LoseSectors(const Fault& fault, NodeNumber node) {
 
 void Nemesis::Wipe(const Fault& fault, NodeNumber node) {
   if (!world_.options().walk || !MayDamage(node)) return;
-  const uint64_t before = world_.wipes();
-  world_.Wipe(node, fault.length);
-  if (world_.wipes() > before) joiners_.OnWiped(node);
+  if (world_.Wipe(node, fault.length)) joiners_.OnWiped(node);
 }
 
 // Where members change, no configuration that may be in force may need it.

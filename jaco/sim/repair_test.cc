@@ -56,6 +56,21 @@ class RepairTest : public ::testing::Test {
     return (*answer)->ok() ? "ok"
                            : std::string(ErrorCodeName(CodeOf(**answer)));
   }
+  // `leader` writes until it has no room; then it leads on, and all but `down`
+  // serve reads.
+  void ExpectReadsWithoutRoom(NodeNumber leader, NodeNumber down = kWorld) {
+    std::string result = "ok";
+    for (int i = 0; i < 200 && result == "ok"; ++i) result = Issue(leader);
+    EXPECT_EQ(result, "disk_full");
+    for (int i = 0; i < 20; ++i) {
+      RunFor(Milliseconds(500));
+      ASSERT_EQ(world_.Leader(), leader);
+      for (NodeNumber asked = 1; asked <= 3; ++asked) {
+        if (asked == down) continue;
+        ASSERT_EQ(List(asked), "ok") << int{asked};
+      }
+    }
+  }
   NodeNumber AwaitLeader() {
     for (int i = 0; i < 100 && world_.Leader() == kWorld; ++i) {
       RunFor(Milliseconds(100));
@@ -217,16 +232,7 @@ TEST_F(RepairTest, AClusterWithoutAnyRoomServesReads) {
   IssueMany(5);
   const NodeNumber leader = AwaitLeader();
   for (NodeNumber i = 1; i <= 3; ++i) world_.node(i).FillDisk();
-  std::string result = "ok";
-  for (int i = 0; i < 200 && result == "ok"; ++i) result = Issue(leader);
-  EXPECT_EQ(result, "disk_full");
-  for (int i = 0; i < 20; ++i) {
-    RunFor(Milliseconds(500));
-    ASSERT_EQ(world_.Leader(), leader);
-    for (NodeNumber asked = 1; asked <= 3; ++asked) {
-      ASSERT_EQ(List(asked), "ok");
-    }
-  }
+  ASSERT_NO_FATAL_FAILURE(ExpectReadsWithoutRoom(leader));
   EXPECT_EQ(Issue(leader), "disk_full");
   for (NodeNumber i = 1; i <= 3; ++i) world_.node(i).MakeRoom();
   RunFor(Seconds(2));
@@ -247,17 +253,8 @@ TEST_F(RepairTest, WithoutRoomForAnElectionWhoLeadsServesReads) {
     } else {
       world_.node(other).FillDisk();
     }
-    std::string result = "ok";
-    for (int i = 0; i < 200 && result == "ok"; ++i) result = Issue(leader);
-    EXPECT_EQ(result, "disk_full");
-    for (int i = 0; i < 20; ++i) {
-      RunFor(Milliseconds(500));
-      ASSERT_EQ(world_.Leader(), leader);
-      for (NodeNumber asked = 1; asked <= 3; ++asked) {
-        if (down && asked == other) continue;
-        ASSERT_EQ(List(asked), "ok") << int{asked};
-      }
-    }
+    ASSERT_NO_FATAL_FAILURE(
+        ExpectReadsWithoutRoom(leader, down ? other : kWorld));
     world_.node(leader).MakeRoom();
     world_.node(other).MakeRoom();
     RunFor(Seconds(12));

@@ -277,9 +277,11 @@ void World::LoseSectors(NodeNumber number, bool now, Duration down_for,
   if (now) RestartAfter(number, down_for);
 }
 
-void World::Wipe(NodeNumber number, Duration down_for) {
+bool World::Wipe(NodeNumber number, Duration down_for) {
   JACO_CHECK(options_.walk);
-  if (!node(number).last_seen().has_value() || !MayDamage(number)) return;
+  if (!node(number).last_seen().has_value() || !MayDamage(number)) {
+    return false;
+  }
   StopNode(node(number), StopKind::kPowerLoss);
   node(number).Wipe();
   ++wipes_;
@@ -288,6 +290,7 @@ void World::Wipe(NodeNumber number, Duration down_for) {
   // It has no certificate any more.
   fabric_.Replace(number);
   RestartAfter(number, down_for);
+  return true;
 }
 
 void World::StopNode(SimNode& node, StopKind kind) {

@@ -60,8 +60,9 @@ class World : SimJoinPeer::Place {
   // `down_for` with what could be read. Limits are those of Damage.
   void LoseSectors(NodeNumber number, bool now, Duration down_for, Prng prng);
   // A member loses its disk, and comes up after `down_for` with an empty one:
-  // damaged until it has joined anew. Where servers join by tokens.
-  void Wipe(NodeNumber number, Duration down_for);
+  // damaged until it has joined anew. Where servers join by tokens. False for
+  // one that is no member, or damaged already.
+  bool Wipe(NodeNumber number, Duration down_for);
   // Those that are damaged and not known to be sound again.
   std::set<NodeNumber> Damaged() const;
   void Pause(NodeNumber number);

@@ -129,10 +129,8 @@ absl::Status PromiseFile::Store(env::FileSystem& fs, const Promise& promise) {
     if (!opened.ok()) return opened;
   }
   std::string bytes = EncodeCopy(promise);
-  bytes.reserve(kFileBytes);
-  const std::string copy = bytes;
   bytes.resize(kSecondCopyAt, '\0');
-  bytes += copy;
+  bytes.append(bytes, 0, kCopyBytes);
   const absl::Status written = file_->WriteAt(0, bytes);
   return written.ok() ? file_->Sync() : written;
 }

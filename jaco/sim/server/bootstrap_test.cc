@@ -23,6 +23,22 @@ using ::testing::HasSubstr;
 
 class BootstrapTest : public BootstrapCluster {
  protected:
+  // Server 1 has founded by hand. Server 2 has its join token and has not used
+  // it when the power of 1 fails.
+  void LoseTheMemberBeforeTheJoin() {
+    Start(1);
+    At(1).Init({}, {}, [](const auto&) {});
+    Run(Seconds(1));
+    int calls = 0;
+    on_call_ = [&](NodeNumber from, NodeNumber to) {
+      // A hello, then one for a join token, then the join itself.
+      if (from == 2 && to == 1 && ++calls == 3) PowerLoss(1);
+    };
+    Start(2);
+    Run(Seconds(1));
+    on_call_ = nullptr;
+    ASSERT_GE(calls, 3);
+  }
   void ExpectOneClusterOf(size_t members) {
     EXPECT_EQ(ClusterIds().size(), 1u) << AllProgress();
     EXPECT_EQ(Members(), members) << AllProgress();
@@ -349,18 +365,7 @@ TEST_F(BootstrapTest, WhoKnowsOfAClusterLetsNobodyFound) {
     SCOPED_TRACE(seed);
     NewDisks(seed);
     cluster_ids_.clear();
-    Start(1);
-    At(1).Init({}, {}, [](const auto&) {});
-    Run(Seconds(1));
-    int calls = 0;
-    on_call_ = [&](NodeNumber from, NodeNumber to) {
-      // A hello, then one for a join token, then the join itself.
-      if (from == 2 && to == 1 && ++calls == 3) PowerLoss(1);
-    };
-    Start(2);
-    Run(Seconds(1));
-    on_call_ = nullptr;
-    ASSERT_GE(calls, 3);
+    ASSERT_NO_FATAL_FAILURE(LoseTheMemberBeforeTheJoin());
     Start(3);
     Start(4);
     Run(Seconds(8));
@@ -377,17 +382,7 @@ TEST_F(BootstrapTest, ATokenThatIsKeptIsSealed) {
   ASSERT_TRUE(key.ok());
   seal_key_ = std::make_shared<const Keyring>(*key);
   retry_join_ = {1, 2};
-  Start(1);
-  At(1).Init({}, {}, [](const auto&) {});
-  Run(Seconds(1));
-  int calls = 0;
-  on_call_ = [&](NodeNumber from, NodeNumber to) {
-    if (from == 2 && to == 1 && ++calls == 3) PowerLoss(1);
-  };
-  Start(2);
-  Run(Seconds(1));
-  on_call_ = nullptr;
-  ASSERT_GE(calls, 3);
+  ASSERT_NO_FATAL_FAILURE(LoseTheMemberBeforeTheJoin());
   const auto kept =
       DecodeBootstrapRecord(files_[2]->Contents("/data/bootstrap"));
   ASSERT_TRUE(kept.ok()) << kept.status();

@@ -245,7 +245,10 @@ void CheckError(const absl::Status& error) {
   const absl::string_view message = error.message();
   JACO_CHECK(absl::StrContains(message, kDirectory));
   if (error.code() == absl::StatusCode::kFailedPrecondition) {
-    JACO_CHECK(absl::StrContains(message, "this build knows version"));
+    const bool of_promise = absl::StrContains(message, "/promise: ");
+    JACO_CHECK(absl::StrContains(
+        message, of_promise ? "this build knows versions up to 2"
+                            : "this build knows version 1"));
     return;
   }
   JACO_CHECK(error.code() == absl::StatusCode::kDataLoss);
